@@ -1,0 +1,1 @@
+"""What feedback means, pure: no engine, no I/O (except `feedback.capture`, which receives it)."""

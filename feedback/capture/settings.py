@@ -1,0 +1,65 @@
+"""Deployment facts that every process of a deployment shares: where things are, and the keys of the hashes.
+
+The environment is read here and nowhere else; secrets are masked in every rendering. `feedwheel up` writes the keys of
+a machine of one's own to `<home>/secrets.env`; a deployment sets them in its environment.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.config import Config, parse
+from schemas.errors import ConfigError
+
+LOCAL_HOST = "127.0.0.1"
+
+
+class SharedSettings(BaseSettings):
+    """Addresses and secrets. A service address left empty means the local stack's own."""
+
+    model_config = SettingsConfigDict(env_prefix="FEEDWHEEL_", extra="ignore", frozen=True)
+
+    home: Path = Path(".feedwheel")
+    config_path: Path = Path("feedwheel.toml")
+
+    # The names that these services' own tools use, hence without the prefix.
+    kafka_bootstrap_servers: str | None = Field(None, validation_alias="kafka_bootstrap_servers")
+    kafka_port: int = 29092
+    serving_port: int = 28000
+
+    user_key_layers: SecretStr = SecretStr("")
+    """Comma-separated layers of the user key, oldest first."""
+    split_key: SecretStr = SecretStr("")
+    payload_key: SecretStr = SecretStr("")
+    """Fernet key that encrypts rejected payloads at rest."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read environment, `.env` and the local stack's secrets, the former winning."""
+        home = cls(_env_file=".env").home  # type: ignore[call-arg]  # pydantic-settings' own private argument
+        return cls(_env_file=(home / "secrets.env", ".env"))  # type: ignore[call-arg]  # as above
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers in use."""
+        return self.kafka_bootstrap_servers or f"{LOCAL_HOST}:{self.kafka_port}"
+
+    @property
+    def user_keys(self) -> tuple[str, ...]:
+        """Layers of the user key, oldest first. Raises ConfigError if there is none."""
+        layers = tuple(filter(None, self.user_key_layers.get_secret_value().split(",")))
+        if not layers:
+            raise ConfigError(
+                "FEEDWHEEL_USER_KEY_LAYERS is empty: run `feedwheel up`, or set it to a secret of your own"
+            )
+        return layers
+
+    def config(self) -> Config:
+        """The product configuration. Raises ConfigError if the file is missing or wrong."""
+        try:
+            text = self.config_path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{self.config_path}: {error.strerror}: set FEEDWHEEL_CONFIG_PATH to the file") from None
+        return parse(text, str(self.config_path))

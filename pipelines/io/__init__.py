@@ -1,0 +1,1 @@
+"""Clients of the outside: Delta, Kafka, MLflow, the object store, the serving process. Nothing here decides."""

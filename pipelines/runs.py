@@ -1,0 +1,75 @@
+"""The record of a stage run: what went in, what came out, what was dropped and why (I10).
+
+In: counts a stage reports. Out: one row of ops/runs, written only if in = out + dropped.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+from feedwheel_capture.ids import uuid7
+
+from pipelines.context import Context
+from pipelines.version import code_hash
+from schemas.errors import ContractViolation
+
+Stage = Literal[
+    "ingest", "extract", "validate", "curate", "dataset", "train", "evaluate", "release", "simulate", "maintain"
+]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Rows of one stage run by name. `dropped` is by reason; each unit that went in is in exactly one of the others."""
+
+    taken: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def check(self, stage: Stage) -> None:
+        """Raise ContractViolation unless in = out + dropped."""
+        taken, given, dropped = self.taken.total(), self.given.total(), self.dropped.total()
+        if taken != given + dropped:
+            raise ContractViolation(f"{stage}: {taken} in, but {given} out + {dropped} dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stage run under way: its id goes into what it writes, its counts into ops/runs."""
+
+    run_id: str
+    counts: Counts
+
+
+@contextmanager
+def stage_run(context: Context, app: str, stage: Stage) -> Iterator[Run]:
+    """Record a run of `stage` unless it raises. Raises ContractViolation if its counts do not add up."""
+    started_at, started = context.clock(), time.monotonic()
+    run = Run(uuid7(started_at), Counts())
+    yield run
+    run.counts.check(stage)
+    context.lake.append(
+        "ops/runs",
+        [
+            {
+                "run_id": run.run_id,
+                "app": app,
+                "stage": stage,
+                "started_at": started_at,
+                "seconds": time.monotonic() - started,
+                "code_hash": code_hash(),
+                "counts_in": canonical_json(run.counts.taken),
+                "counts_out": canonical_json(run.counts.given),
+                "dropped": canonical_json(run.counts.dropped),
+            }
+        ],
+    )
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return msgspec.json.encode(value, order="sorted").decode()

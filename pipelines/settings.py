@@ -1,0 +1,35 @@
+"""Deployment facts of the pipelines: where the lake, MLflow, Ray and Airflow are. Read once, by `Settings.load()`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from feedback.capture.settings import LOCAL_HOST, SharedSettings
+
+
+class Settings(SharedSettings):
+    """Shared settings and the addresses that only pipelines use; an empty one means the local stack's own."""
+
+    lake: str | None = None
+    """URL or path of the Delta tables, for example s3://bucket/lake."""
+    mlflow_tracking_uri: str | None = Field(None, validation_alias="mlflow_tracking_uri")
+    mlflow_port: int = 25000
+    ray_address: str | None = Field(None, validation_alias="ray_address")
+    airflow_home: Path | None = Field(None, validation_alias="airflow_home")
+    airflow_port: int = 28080
+    serving_url: str | None = None
+
+    @property
+    def lake_url(self) -> str:
+        """Where the tables are."""
+        return self.lake or str(self.home.absolute() / "lake")
+
+    @property
+    def mlflow(self) -> str:
+        """Tracking server in use."""
+        return self.mlflow_tracking_uri or f"http://{LOCAL_HOST}:{self.mlflow_port}"
+
+    @property
+    def serving(self) -> str:
+        """Base URL of the serving process."""
+        return self.serving_url or f"http://{LOCAL_HOST}:{self.serving_port}"

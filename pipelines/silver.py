@@ -1,0 +1,39 @@
+"""Reading silver: the current rows of an append-only layer.
+
+In: silver tables. Out: the rows of each conversation's highest revision. A revision counts once `silver/conversations`
+names it, so rows of an extract run that died before its last commit are never seen.
+"""
+
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.io.lake import Lake
+
+RevisedTable = Literal["silver/turns", "silver/signals", "silver/conversations"]
+
+
+def current_revisions(lake: Lake, app: str) -> pa.Table:
+    """One row per conversation of `app`: conversation_id string, revision string (its highest)."""
+    rows = lake.read("silver/conversations", ["conversation_id", "revision"], pc.field("app") == app)
+    return (
+        rows.group_by("conversation_id")
+        .aggregate([("revision", "max")])
+        .rename_columns(["conversation_id", "revision"])
+    )
+
+
+def admitted_revisions(lake: Lake, app: str) -> pa.Table:
+    """The current revisions that validation has admitted, same columns."""
+    admissions = lake.read("silver/admissions", ["conversation_id", "revision"], pc.field("app") == app)
+    return current_revisions(lake, app).join(admissions, keys=["conversation_id", "revision"], join_type="left semi")
+
+
+def rows_of(lake: Lake, name: RevisedTable, app: str, revisions: pa.Table) -> pa.Table:
+    """Rows of a silver table that belong to the given revisions."""
+    rows = lake.read(name, where=pc.field("app") == app)
+    # pyarrow joins cannot carry nested columns: join row numbers, then take.
+    keys = rows.select(["conversation_id", "revision"]).append_column("row", pa.array(range(rows.num_rows)))
+    kept = keys.join(revisions, keys=["conversation_id", "revision"], join_type="left semi")
+    return rows.take(kept.column("row").sort())

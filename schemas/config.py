@@ -1,0 +1,197 @@
+"""The product configuration, `feedwheel.toml`: every decision that a product owner reviews, in one file.
+
+In: the text of the file. Out: a frozen `Config` and its hash, or a `ConfigError` that names the line. Deployment facts
+(addresses, secrets, ports) are settings and never stand here.
+"""
+
+import hashlib
+import re
+import tomllib
+from typing import Annotated, Literal
+
+from feedwheel_capture.catalogue import TopicName
+from feedwheel_capture.vocabulary import AppType, Consent
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from schemas.errors import ConfigError, UsageError
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class App(_Section):
+    """One application that people use. `base_model` is what every training starts from."""
+
+    type: AppType
+    base_model: Literal["smollm2-135m-instruct"]
+    consent: Consent = "signal_only"
+    prompt_version: str
+    prompts: dict[str, str]
+    simulated: bool = False
+
+    @model_validator(mode="after")
+    def _prompt_exists(self) -> "App":
+        if self.prompt_version not in self.prompts:
+            raise ValueError(f"prompt_version {self.prompt_version!r} is not among prompts {sorted(self.prompts)}")
+        return self
+
+    @property
+    def prompt(self) -> str:
+        """The system prompt in use."""
+        return self.prompts[self.prompt_version]
+
+
+class Topic(_Section):
+    """A Kafka topic that is ingested. `trusted`: only the operator's own capture can write to it (I4)."""
+
+    maps_to: TopicName
+    trusted: bool
+
+
+class Signal(_Section):
+    """How much one kind of signal says (`strength`) and how often it says so rightly (`confidence`)."""
+
+    strength: Share
+    confidence: Share
+
+
+class Extraction(_Section):
+    """When silence becomes a signal."""
+
+    abandoned_after_s: Positive
+
+
+class Validation(_Section):
+    """Bounds of the gate on feedback data; the shares are of a batch of newly extracted turns."""
+
+    min_turns: Positive
+    max_rejected_share: Share
+    max_duplicate_share: Share
+    max_error_share: Share
+    min_feedback_per_turn: Share
+
+
+class Curation(_Section):
+    """What may become an example, and how many of one person's."""
+
+    max_examples_per_user: Positive
+    near_duplicate_jaccard: Share
+    min_label_confidence: Share
+    max_chars: Positive
+
+
+class Split(_Section):
+    """Share of the people whose conversations evaluate and never train. `key_alias` names the key, not its value."""
+
+    eval_share: Share
+    key_alias: str
+
+
+class Trigger(_Section):
+    """When a data set is worth a training run."""
+
+    min_new_examples: Positive
+
+
+class Training(_Section):
+    """LoRA by TRL, always from the base model."""
+
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    lora_rank: Positive
+    lora_alpha: Positive
+    seed: int
+    max_length: Positive
+
+
+class Gate(_Section):
+    """When the evidence of the gate items allows a release (I6). `margin` is a difference of accuracies.
+
+    `item_share` of the evaluation-split people's conversations are gate items: everyone is asked to confirm or correct.
+    """
+
+    item_share: Share
+    alpha: Share
+    margin: Share
+    min_items: Positive
+    min_users: Positive
+    min_response_rate: Share
+
+
+class Canary(_Section):
+    """When live traffic promotes or rolls back. Times in seconds, rates as shares of requests."""
+
+    share: Share
+    alpha: Share
+    margin: Share
+    min_users_per_arm: Positive
+    maturity_s: Annotated[float, Field(ge=0.0)]
+    max_duration_s: Annotated[float, Field(gt=0.0)]
+    max_error_rate: Share
+    max_latency_ratio: Annotated[float, Field(gt=1.0)]
+
+
+class Config(_Section):
+    """The whole file."""
+
+    apps: dict[str, App]
+    topics: dict[str, Topic]
+    signals: dict[str, Signal]
+    extraction: Extraction
+    validation: Validation
+    curation: Curation
+    split: Split
+    trigger: Trigger
+    training: Training
+    gate: Gate
+    canary: Canary
+
+    def app(self, name: str) -> App:
+        """The application of that name. Raises UsageError."""
+        if name not in self.apps:
+            raise UsageError(f"no application {name!r}; feedwheel.toml has {', '.join(sorted(self.apps))}")
+        return self.apps[name]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the meaning of the file: comments and layout do not count."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def parse(text: str, path: str) -> Config:
+    """Parse and check the text of `feedwheel.toml`. Raises ConfigError with path, line, problem and key."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        problems = [_describe(text, path, problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise ConfigError("\n".join(problems)) from None
+
+
+def _describe(text: str, path: str, location: tuple[int | str, ...], problem: str) -> str:
+    keys = [str(key) for key in location]
+    return f"{path}:{_line_of(text, keys)}: {'.'.join(keys)}: {problem}"
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """Line (from 1) of the key, or of the nearest table around it; TOML parsers do not report it."""
+    best, best_depth, table = 1, 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+([^\]]+)\]+", line):
+            table = [part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|[^.]+', header[1])]
+            here = table
+        elif entry := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+            here = [*table, entry[1].strip("\"'")]
+        else:
+            continue
+        if len(here) > best_depth and keys[: len(here)] == here:
+            best, best_depth = number, len(here)
+    return best

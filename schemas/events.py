@@ -1,0 +1,108 @@
+"""Decoding of events at the edge, and their published JSON Schema.
+
+In: the bytes of one Kafka value and the topic it came from. Out: a checked `Event`, or an `EventRejected` that names
+the reason. The records are defined once, in `feedwheel_capture.events`, because applications install only that.
+"""
+
+import functools
+import operator
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+from feedwheel_capture.catalogue import EVENT_TYPES, SCHEMA_VERSION, EventType, TopicName
+from feedwheel_capture.events import Event
+
+from schemas.errors import ContractViolation
+
+MAX_EVENT_BYTES: Final = 1_000_000
+"""Below Kafka's default `max.message.bytes` of 1,048,588, so that every accepted event could also be published."""
+
+RejectReason = Literal[
+    "too_large",
+    "not_utf8",
+    "not_json",
+    "not_an_event",
+    "unknown_type",
+    "unsupported_version",
+    "wrong_topic",
+    "contract",
+    "redaction_failed",
+]
+
+
+class EventRejected(ContractViolation):
+    """A record that is not an event of the catalogue. `detail` names fields, never their content."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: RejectReason = reason
+        self.detail = detail
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What must be read before the rest can be: which record the data is."""
+
+    type: str
+    data: msgspec.Raw
+
+
+def _event_class(entry: EventType) -> Any:
+    """`Event` of the entry's record, or of the union of its records."""
+    envelope: Any = Event  # subscripted with a type known only at run time
+    return envelope[functools.reduce(operator.or_, entry.records)]
+
+
+_HEADER_DECODER: Final = msgspec.json.Decoder(_Header)
+_DECODERS: Final[dict[str, msgspec.json.Decoder[Event[Any]]]] = {
+    entry.versioned_name: msgspec.json.Decoder(_event_class(entry)) for entry in EVENT_TYPES
+}
+_TOPIC_OF_TYPE: Final[dict[str, TopicName]] = {entry.versioned_name: entry.topic for entry in EVENT_TYPES}
+_VERSIONED: Final = re.compile(r"(?P<name>[a-z.]+)\.v(?P<major>\d+)")
+_QUOTED: Final = re.compile(r"'[^']*'")
+
+
+def decode(value: bytes | None, topic: TopicName) -> Event[Any]:
+    """Decode and check one Kafka value that arrived on a topic mapped to `topic`. Raises EventRejected."""
+    if value is None:
+        raise EventRejected("not_an_event", "the record has no value")
+    if len(value) > MAX_EVENT_BYTES:
+        raise EventRejected("too_large", f"{len(value)} bytes, at most {MAX_EVENT_BYTES}")
+    event_type = _read_type(value)
+    if event_type not in _DECODERS:
+        raise _unknown(event_type)
+    if _TOPIC_OF_TYPE[event_type] != topic:
+        raise EventRejected("wrong_topic", f"{event_type} belongs on {_TOPIC_OF_TYPE[event_type]}")
+    try:
+        return _DECODERS[event_type].decode(value)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise EventRejected("contract", _without_values(error)) from None
+
+
+def _read_type(value: bytes) -> str:
+    try:
+        return _HEADER_DECODER.decode(value).type
+    except msgspec.ValidationError as error:
+        raise EventRejected("not_an_event", _without_values(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventRejected("not_json", _without_values(error)) from None
+    except UnicodeDecodeError:
+        raise EventRejected("not_utf8", "the value is not UTF-8") from None
+
+
+def _unknown(event_type: str) -> EventRejected:
+    versioned = _VERSIONED.fullmatch(event_type)
+    known = {entry.name for entry in EVENT_TYPES}
+    if versioned and versioned["name"] in known:
+        return EventRejected("unsupported_version", f"major {versioned['major']}, this reader knows {SCHEMA_VERSION}")
+    return EventRejected("unknown_type", "the type is not in the catalogue")
+
+
+def _without_values(error: BaseException) -> str:
+    """The message without the offending values, which may be a person's words."""
+    return _QUOTED.sub("'…'", str(error)) or type(error).__name__
+
+
+def json_schema(entry: EventType) -> dict[str, Any]:
+    """JSON Schema (2020-12) of one event type, envelope included."""
+    return msgspec.json.schema(_event_class(entry))

@@ -1,0 +1,335 @@
+"""Contracts of the Delta tables: name, Arrow schema, and what every row of a stage must carry.
+
+A contract says what may rest in a table; writers build rows to it, `pipelines.io.delta` creates tables from it, and the
+validation suite is derived from it. Columns are nullable in Arrow where a rejected record or an absent signal leaves
+them empty; `required` lists those that never are.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import pyarrow as pa
+from feedwheel_capture.catalogue import EVENT_TYPES, TopicName
+
+from schemas.arrow import record_fields
+
+BronzeTable = Literal["bronze/generations", "bronze/feedback", "bronze/privacy", "ops/control"]
+SilverTable = Literal[
+    "silver/turns",
+    "silver/signals",
+    "silver/conversations",
+    "silver/orphans",
+    "silver/admissions",
+    "silver/rejected",
+]
+GoldTable = Literal["gold/candidates", "gold/dropped", "gold/datasets/examples", "gold/datasets/manifests"]
+OpsTable = Literal["ops/gates", "ops/releases", "ops/runs"]
+TableName = BronzeTable | SilverTable | GoldTable | OpsTable
+
+RecordStatus = Literal["accepted", "rejected"]
+
+TABLE_OF_TOPIC: Final[dict[TopicName, BronzeTable]] = {
+    "feedwheel.generations": "bronze/generations",
+    "feedwheel.feedback": "bronze/feedback",
+    "feedwheel.privacy": "bronze/privacy",
+    "feedwheel.control": "ops/control",
+}
+
+INSTANT: Final = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table contract. `required` columns hold no null; `key` names a row within its table."""
+
+    name: TableName
+    schema: pa.Schema
+    required: frozenset[str]
+    key: tuple[str, ...]
+
+
+def _table(name: TableName, key: str, *fields: pa.Field) -> Table:
+    names = [field.name for field in fields]
+    if len(names) != len(set(names)):
+        raise TypeError(f"{name}: a column is named twice in {names}")
+    required = frozenset(field.name for field in fields if not field.nullable)
+    # Delta readers differ on NOT NULL; the contract is checked by the writer and by validation instead.
+    schema = pa.schema([field.with_nullable(True) for field in fields])
+    return Table(name, schema, required, tuple(key.split()))
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+_POSITION: Final = [
+    _required("topic", pa.string()),
+    _required("partition", pa.int32()),
+    _required("offset", pa.int64()),
+]
+_ENVELOPE: Final = [
+    *_POSITION,
+    _required("appended_at", INSTANT),
+    _required("ingested_at", INSTANT),
+    _required("status", pa.string()),
+    pa.field("stage", pa.string()),
+    pa.field("reason", pa.string()),
+    pa.field("detail", pa.string()),
+    pa.field("raw", pa.binary()),
+    pa.field("event_id", pa.string()),
+    pa.field("event_source", pa.string()),
+    pa.field("event_type", pa.string()),
+    pa.field("event_time", INSTANT),
+    pa.field("event_subject", pa.string()),
+]
+"""One Kafka record. `raw` holds the encrypted bytes of a rejected one for 14 days; accepted ones carry no raw bytes."""
+
+
+def _bronze(topic: TopicName) -> Table:
+    records = [record for entry in EVENT_TYPES if entry.topic == topic for record in entry.records]
+    return _table(TABLE_OF_TOPIC[topic], "topic partition offset", *_ENVELOPE, *record_fields(records))
+
+
+_PERSON: Final = [
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("user_key_id", pa.int64()),
+    _required("split_bucket", pa.int64()),
+    _required("simulated", pa.bool_()),
+]
+_REVISION: Final = [
+    _required("conversation_id", pa.string()),
+    # A UUIDv7 minted per extract run: later runs sort higher, and rows of a run that died before its
+    # silver/conversations commit belong to no current revision.
+    _required("revision", pa.string()),
+]
+_MESSAGES: Final = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+_TURNS: Final = _table(
+    "silver/turns",
+    "conversation_id revision response_id",
+    *_REVISION,
+    *_PERSON,
+    _required("response_id", pa.string()),
+    pa.field("parent_response_id", pa.string()),
+    pa.field("regeneration_of", pa.string()),
+    _required("turn_index", pa.int64()),
+    _required("turn_time", INSTANT),
+    _required("consent", pa.string()),
+    _required("model", pa.string()),
+    _required("model_version", pa.string()),
+    _required("arm", pa.string()),
+    pa.field("release_id", pa.string()),
+    pa.field("prompt_version", pa.string()),
+    # The messages the model saw, oldest first; null where consent allows no text.
+    pa.field("prompt", _MESSAGES),
+    pa.field("output", pa.string()),
+    _required("output_length", pa.int64()),
+    _required("finish_reason", pa.string()),
+    _required("latency_ms", pa.float64()),
+    pa.field("locale", pa.string()),
+    pa.field("retrieved_document_ids", pa.list_(pa.string())),
+    pa.field("exposure_policy", pa.string()),
+    pa.field("exposure_propensity", pa.float64()),
+    _required("p_dissatisfied", pa.float64()),
+    _required("event_id", pa.string()),
+    *_POSITION,
+)
+
+_SIGNALS: Final = _table(
+    "silver/signals",
+    "conversation_id revision signal_id",
+    *_REVISION,
+    *_PERSON,
+    _required("signal_id", pa.string()),
+    pa.field("response_id", pa.string()),
+    _required("kind", pa.string()),
+    _required("explicit", pa.bool_()),
+    _required("polarity", pa.int64()),
+    _required("strength", pa.float64()),
+    _required("confidence", pa.float64()),
+    _required("detector", pa.string()),
+    _required("signal_time", INSTANT),
+    pa.field("surface", pa.string()),
+    pa.field("edited_output", pa.string()),
+    pa.field("text", pa.string()),
+    pa.field("span_start", pa.int64()),
+    pa.field("span_end", pa.int64()),
+    _required("event_ids", pa.list_(pa.string())),
+)
+
+_CONVERSATIONS: Final = _table(
+    "silver/conversations",
+    "conversation_id revision",
+    *_REVISION,
+    *_PERSON,
+    _required("app_type", pa.string()),
+    _required("consent", pa.string()),
+    _required("first_time", INSTANT),
+    _required("last_time", INSTANT),
+    # When silence becomes a signal; null once it has, or where it never will.
+    pa.field("due_at", INSTANT),
+    _required("as_of", INSTANT),
+    _required("turns", pa.int64()),
+    _required("signals", pa.int64()),
+    _required("duplicates", pa.int64()),
+    _required("satisfaction", pa.float64()),
+    _required("events", pa.list_(pa.struct(_POSITION))),
+)
+
+_ORPHANS: Final = _table(
+    "silver/orphans",
+    "topic partition offset",
+    *_POSITION,
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("response_id", pa.string()),
+    _required("event_id", pa.string()),
+    _required("as_of", INSTANT),
+)
+
+_ADMISSIONS: Final = _table(
+    "silver/admissions",
+    "conversation_id revision",
+    *_REVISION,
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("run_id", pa.string()),
+    _required("admitted_at", INSTANT),
+)
+
+_REJECTED: Final = _table(
+    "silver/rejected",
+    "conversation_id revision table row_key expectation",
+    *_REVISION,
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("run_id", pa.string()),
+    _required("table", pa.string()),
+    _required("row_key", pa.string()),
+    _required("expectation", pa.string()),
+    _required("rejected_at", INSTANT),
+)
+
+_EXAMPLE: Final = [
+    # SHA-256 of the canonical row without ids of runs: the same evidence gives the same example.
+    _required("example_id", pa.string()),
+    *_PERSON,
+    _required("conversation_id", pa.string()),
+    _required("response_id", pa.string()),
+    _required("use", pa.string()),
+    _required("rule", pa.string()),
+    _required("prompt", _MESSAGES),
+    # sft and eval: the wanted answer. kto: the answer that was judged.
+    _required("completion", pa.string()),
+    # kto: whether the answer was liked; null for the other uses.
+    pa.field("liked", pa.bool_()),
+    _required("weight", pa.float64()),
+    # eval: the answer that was shown when the person confirmed or corrected; null for the other uses.
+    pa.field("shown", pa.string()),
+    _required("model_version", pa.string()),
+    _required("example_time", INSTANT),
+    _required("signal_ids", pa.list_(pa.string())),
+    _required("event_ids", pa.list_(pa.string())),
+    _required("cluster", pa.string()),
+    _required("split", pa.string()),
+]
+
+_CANDIDATES: Final = _table("gold/candidates", "run_id example_id", _required("run_id", pa.string()), *_EXAMPLE)
+
+_DROPPED: Final = _table(
+    "gold/dropped",
+    "run_id step example_id",
+    _required("run_id", pa.string()),
+    _required("step", pa.string()),
+    _required("reason", pa.string()),
+    _required("example_id", pa.string()),
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("conversation_id", pa.string()),
+)
+
+_EXAMPLES: Final = _table(
+    "gold/datasets/examples",
+    "dataset_id example_id",
+    _required("dataset_id", pa.string()),
+    _required("set_name", pa.string()),
+    *_EXAMPLE,
+)
+
+_MANIFESTS: Final = _table(
+    "gold/datasets/manifests",
+    "dataset_id",
+    _required("dataset_id", pa.string()),
+    _required("app", pa.string()),
+    _required("built_at", INSTANT),
+    _required("content_hash", pa.string()),
+    _required("code_hash", pa.string()),
+    _required("config_hash", pa.string()),
+    # The whole manifest as canonical JSON: offset vectors, as_of, artefact versions, counts by set and by drop reason.
+    _required("manifest", pa.string()),
+)
+
+_GATES: Final = _table(
+    "ops/gates",
+    "gate_id",
+    _required("gate_id", pa.string()),
+    _required("app", pa.string()),
+    _required("stage", pa.string()),
+    _required("subject", pa.string()),
+    _required("verdict", pa.string()),
+    _required("decided_at", INSTANT),
+    # Canonical JSON of the evidence: expectations with counts, or interval, n, response rate and bounds.
+    _required("evidence", pa.string()),
+    pa.field("waived_by", pa.string()),
+    pa.field("waiver_reason", pa.string()),
+)
+
+_RELEASES: Final = _table(
+    "ops/releases",
+    "release_id",
+    _required("release_id", pa.string()),
+    _required("app", pa.string()),
+    _required("model_version", pa.string()),
+    _required("model_uri", pa.string()),
+    _required("model_digest", pa.string()),
+    _required("base_digest", pa.string()),
+    _required("dataset_id", pa.string()),
+    _required("mlflow_run_id", pa.string()),
+    _required("released_at", INSTANT),
+)
+
+_RUNS: Final = _table(
+    "ops/runs",
+    "run_id",
+    _required("run_id", pa.string()),
+    _required("app", pa.string()),
+    _required("stage", pa.string()),
+    _required("started_at", INSTANT),
+    _required("seconds", pa.float64()),
+    _required("code_hash", pa.string()),
+    # Canonical JSON {name: count}; in = out + dropped (I10) is checked before the row is written.
+    _required("counts_in", pa.string()),
+    _required("counts_out", pa.string()),
+    _required("dropped", pa.string()),
+)
+
+TABLES: Final[dict[TableName, Table]] = {
+    table.name: table
+    for table in (
+        *(_bronze(topic) for topic in get_args(TopicName)),
+        _TURNS,
+        _SIGNALS,
+        _CONVERSATIONS,
+        _ORPHANS,
+        _ADMISSIONS,
+        _REJECTED,
+        _CANDIDATES,
+        _DROPPED,
+        _EXAMPLES,
+        _MANIFESTS,
+        _GATES,
+        _RELEASES,
+        _RUNS,
+    )
+}
