@@ -69,12 +69,16 @@ _POSITION: Final = [
 ]
 _ENVELOPE: Final = [
     *_POSITION,
+    # A topic that was deleted and made again has the same name, the same offsets and another id.
+    _required("topic_id", pa.string()),
     _required("appended_at", INSTANT),
     _required("ingested_at", INSTANT),
     _required("status", pa.string()),
     pa.field("stage", pa.string()),
     pa.field("reason", pa.string()),
     pa.field("detail", pa.string()),
+    # Rejected records only: 1, and one more for every replay behind it.
+    pa.field("attempt", pa.int32()),
     pa.field("raw", pa.binary()),
     pa.field("event_id", pa.string()),
     pa.field("event_source", pa.string()),
@@ -87,7 +91,7 @@ _ENVELOPE: Final = [
 
 def _bronze(topic: TopicName) -> Table:
     records = [record for entry in EVENT_TYPES if entry.topic == topic for record in entry.records]
-    return _table(TABLE_OF_TOPIC[topic], "topic partition offset", *_ENVELOPE, *record_fields(records))
+    return _table(TABLE_OF_TOPIC[topic], "topic_id partition offset", *_ENVELOPE, *record_fields(records))
 
 
 _PERSON: Final = [
