@@ -12,6 +12,7 @@ from feedwheel_capture.events import (
     EventData,
     Exposure,
     Feedback,
+    Gap,
     Generation,
     Proposal,
 )
@@ -44,7 +45,7 @@ EVENT_TYPES: Final = (
     EventType("feedwheel.exposure", "feedwheel.feedback", (Exposure,)),
     EventType("feedwheel.consent", "feedwheel.privacy", (ConsentChange,)),
     EventType("feedwheel.erasure", "feedwheel.privacy", (Erasure,)),
-    EventType("feedwheel.control", "feedwheel.control", (Baseline, Proposal, Decision)),
+    EventType("feedwheel.control", "feedwheel.control", (Baseline, Proposal, Decision, Gap)),
 )
 TYPE_OF_RECORD: Final[dict[type, EventType]] = {record: entry for entry in EVENT_TYPES for record in entry.records}
 
@@ -58,7 +59,7 @@ def kafka_key(event: Event[Any]) -> str:
     """The Kafka key: it keeps what belongs together in order, joins never rely on it (design, section 6)."""
     data = event.data
     match data:
-        case Baseline() | Proposal() | Decision():
+        case Baseline() | Proposal() | Decision() | Gap():
             return str(data.app)
         case ConsentChange() | Erasure():
             return f"{data.app}/{data.user_key}"

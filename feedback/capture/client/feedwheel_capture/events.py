@@ -240,7 +240,17 @@ class Decision(Struct, frozen=True, kw_only=True, tag_field="action", tag="decid
     evidence: dict[str, Any] = {}
 
 
-Control = Baseline | Proposal | Decision
+class Gap(Struct, frozen=True, kw_only=True, tag_field="action", tag="gap"):
+    """Events that could not be stored because the spool was full: how many, and between which times (I7)."""
+
+    app: str
+    lost: int
+    since: datetime
+    until: datetime
+    by: str
+
+
+Control = Baseline | Proposal | Decision | Gap
 EventData = Generation | Feedback | Exposure | ConsentChange | Erasure | Control
 
 DataT = TypeVar("DataT")

@@ -1,0 +1,121 @@
+"""Kafka for producers and light readers, on kafka-python: the rest of the client knows only records.
+
+In: spool records to publish, or topics to follow from their beginning. Out: acknowledgements from all in-sync replicas,
+or consumed records in order. No consumer groups: who reads decides where to start.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from feedwheel_capture.errors import PublishFailed
+from feedwheel_capture.spool import Record
+
+_ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
+"""A batch that a healthy cluster takes is acknowledged in milliseconds; after this it is sent again."""
+
+
+class EventProducer:
+    """Publishes records with acks=all, in order per partition, without repeats within one connection."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        """Connect. Raises PublishFailed if no broker answers."""
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap_servers,
+                compression_type="lz4",
+                linger_ms=5,
+                max_block_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
+                delivery_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
+                request_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 500),
+            )
+        except KafkaError as error:
+            raise PublishFailed(f"{bootstrap_servers}: {type(error).__name__}") from error
+
+    def publish(self, records: Iterable[Record]) -> None:
+        """Send records and wait until all are acknowledged. Raises PublishFailed if any is not."""
+        try:
+            sent = [
+                self._producer.send(record.topic, key=record.key.encode(), value=record.value) for record in records
+            ]
+            self._producer.flush(timeout=_ACKNOWLEDGE_TIMEOUT_S)
+            for future in sent:
+                future.get(timeout=_ACKNOWLEDGE_TIMEOUT_S)
+        except KafkaError as error:
+            raise PublishFailed(type(error).__name__) from error
+
+    def close(self) -> None:
+        """Disconnect; what was not acknowledged is given up."""
+        self._producer.close(timeout=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """One record as it lies in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+class EventConsumer:
+    """Follows whole topics by assignment: every partition from its beginning, or from given offsets."""
+
+    def __init__(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
+        """Connect and stand at the beginning of each topic. Raises kafka.errors.KafkaError."""
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        )
+        self._partitions = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
+        self._consumer.assign(self._partitions)
+        self._consumer.seek_to_beginning(*self._partitions)
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Go on from `offset` in one partition."""
+        self._consumer.seek(TopicPartition(topic, partition), offset)
+
+    def poll(self, timeout_s: float, max_records: int = 500) -> list[Consumed]:
+        """Records that have come, in order within each partition; empty after `timeout_s`."""
+        batches = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        return [
+            Consumed(record.topic, record.partition, record.offset, record.value)
+            for records in batches.values()
+            for record in records
+        ]
+
+    def at_end(self) -> bool:
+        """Whether everything that the topics held when this was asked has been polled."""
+        ends = self._consumer.end_offsets(self._partitions)
+        return all(self._consumer.position(partition) >= end for partition, end in ends.items())
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,54 @@
+"""Recording: consent, redaction, envelope, spool. The one way an event of ours is made.
+
+In: an event record. Out: its id, once it is on disk. What a person did not allow, and what is recognisably personal,
+is gone before the first byte is written (I4, I7).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from feedwheel_capture.catalogue import event_type, kafka_key
+from feedwheel_capture.consent import apply_consent
+from feedwheel_capture.events import Event, EventData, Exposure, Feedback, Generation, encode
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.redact import redact_event
+from feedwheel_capture.spool import Record, Spool
+
+
+class Recorder:
+    """Makes events of records and stores them."""
+
+    def __init__(self, source: str, spool: Spool, clock: Callable[[], datetime]) -> None:
+        self._source = source
+        self._spool = spool
+        self._clock = clock
+
+    def record(self, data: EventData, event_id: str | None = None) -> str | None:
+        """Store one event and return its id; None if the person allowed nothing to be stored. Raises SpoolFull.
+
+        `event_id` is the caller's idempotency key; without it one is minted.
+        """
+        allowed = apply_consent(data)
+        if allowed is None:
+            return None
+        event = make_event(allowed, self._source, self._clock(), event_id)
+        self._spool.append(to_record(event))
+        return event.id
+
+
+def make_event(data: EventData, source: str, now: datetime, event_id: str | None = None) -> Event[EventData]:
+    """Redact a record and put it into its envelope."""
+    conversation = data.conversation_id if isinstance(data, Generation | Feedback | Exposure) else None
+    return Event(
+        id=event_id or uuid7(now),
+        source=source,
+        type=event_type(data).versioned_name,
+        time=now,
+        subject=conversation,
+        data=redact_event(data),
+    )
+
+
+def to_record(event: Event[EventData]) -> Record:
+    """The Kafka record of an event."""
+    return Record(event_type(event.data).topic, kafka_key(event), encode(event))

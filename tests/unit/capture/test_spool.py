@@ -1,0 +1,118 @@
+"""The spool keeps what it has accepted, whatever happens to the process or the disk."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from feedwheel_capture.errors import SpoolCorrupt, SpoolFull, SpoolInUse
+from feedwheel_capture.spool import Record, Spool
+
+
+def record(number: int, size: int = 10) -> Record:
+    return Record("topic", f"key-{number}", b"x" * size)
+
+
+def keys(spool: Spool) -> list[str]:
+    records, _ = spool.read(spool.acknowledged, 1_000_000)
+    return [each.key for each in records]
+
+
+def test_reads_in_order_across_segments_and_reopening(tmp_path: Path) -> None:
+    with Spool(tmp_path, segment_bytes=100) as spool:
+        for number in range(20):
+            spool.append(record(number))
+        assert len(list(tmp_path.glob("*.log"))) > 3
+        _, cursor = spool.read(spool.acknowledged, 7)
+        spool.acknowledge(cursor)
+    with Spool(tmp_path, segment_bytes=100) as spool:
+        assert keys(spool) == [f"key-{number}" for number in range(7, 20)]
+        assert spool.depth == 13
+
+
+def test_acknowledged_segments_give_their_space_back(tmp_path: Path) -> None:
+    with Spool(tmp_path, max_bytes=400, segment_bytes=100) as spool:
+        with pytest.raises(SpoolFull):
+            for number in range(100):
+                spool.append(record(number))
+        stored = spool.depth
+        _, cursor = spool.read(spool.acknowledged, stored)
+        spool.acknowledge(cursor)
+        spool.append(record(999))
+        assert keys(spool) == ["key-999"]
+
+
+@pytest.mark.parametrize(("torn_bytes", "whole"), [(1, 2), (8, 2), (12, 2), (40, 1)])
+def test_a_torn_tail_is_cut_and_nothing_else(tmp_path: Path, torn_bytes: int, whole: int) -> None:
+    with Spool(tmp_path) as spool:
+        for number in range(3):
+            spool.append(record(number))
+    (segment,) = tmp_path.glob("*.log")
+    segment.write_bytes(segment.read_bytes()[:-torn_bytes])
+    with Spool(tmp_path) as spool:
+        kept = keys(spool)
+        assert kept == ["key-0", "key-1"][:whole]
+        spool.append(record(9))
+        assert keys(spool) == [*kept, "key-9"]
+
+
+def test_altered_bytes_are_named_not_published(tmp_path: Path) -> None:
+    with Spool(tmp_path, segment_bytes=60) as spool:
+        for number in range(6):
+            spool.append(record(number))
+        first = min(tmp_path.glob("*.log"))
+        first.write_bytes(first.read_bytes()[:-1] + b"?")
+        with pytest.raises(SpoolCorrupt, match="altered at byte"):
+            keys(spool)
+
+
+def test_one_directory_has_one_writer(tmp_path: Path) -> None:
+    with Spool(tmp_path), pytest.raises(SpoolInUse, match="belongs to a running process"):
+        Spool(tmp_path)
+
+
+def test_threads_append_together_and_each_record_is_there_once(tmp_path: Path) -> None:
+    with Spool(tmp_path, segment_bytes=2000) as spool:
+
+        def append_some(start: int) -> None:
+            for number in range(start, start + 50):
+                spool.append(record(number))
+
+        threads = [threading.Thread(target=append_some, args=(start,)) for start in range(0, 400, 50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(keys(spool)) == sorted(f"key-{number}" for number in range(400))
+
+
+_APPEND_FOREVER = """
+import sys
+from pathlib import Path
+from feedwheel_capture.spool import Record, Spool
+spool = Spool(Path(sys.argv[1]), segment_bytes=4000)
+for number in range(1_000_000):
+    spool.append(Record("topic", f"key-{number}", b"x" * 100))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("appended_before_kill", [1, 40, 173])
+def test_what_was_appended_survives_sigkill(tmp_path: Path, appended_before_kill: int) -> None:
+    child = subprocess.Popen([sys.executable, "-c", _APPEND_FOREVER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if int(line) == appended_before_kill:
+            break
+    os.kill(child.pid, signal.SIGKILL)
+    confirmed = appended_before_kill + len(child.stdout.readlines())
+    child.stdout.close()
+    child.wait()
+    with Spool(tmp_path, segment_bytes=4000) as spool:
+        kept = keys(spool)
+    assert kept[: confirmed + 1] == [f"key-{number}" for number in range(confirmed + 1)]
+    assert len(kept) <= confirmed + 2
