@@ -14,6 +14,7 @@ from feedwheel_capture.vocabulary import AppType, Consent
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import ConfigError, UsageError
+from schemas.signals import SignalKind
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -53,10 +54,11 @@ class Topic(_Section):
 
 
 class Signal(_Section):
-    """How much one kind of signal says (`strength`) and how often it says so rightly (`confidence`)."""
+    """Replaces the weights that `feedback.taxonomy` states for one kind of signal where a deployment knows better."""
 
     strength: Share
-    confidence: Share
+    # A confidence of one half says nothing, and one below says the opposite of the signal's direction.
+    confidence: Annotated[float, Field(ge=0.5, lt=1.0)]
 
 
 class Extraction(_Section):
@@ -141,7 +143,7 @@ class Config(_Section):
 
     apps: dict[str, App]
     topics: dict[str, Topic]
-    signals: dict[str, Signal]
+    signals: dict[SignalKind, Signal] = {}
     extraction: Extraction
     validation: Validation
     curation: Curation

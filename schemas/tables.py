@@ -5,13 +5,18 @@ validation suite is derived from it. Columns are nullable in Arrow where a rejec
 them empty; `required` lists those that never are.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import pyarrow as pa
 from feedwheel_capture.catalogue import EVENT_TYPES, TopicName
+from feedwheel_capture.ids import SPLIT_BUCKETS
+from feedwheel_capture.vocabulary import AppType, Arm, ComplaintCategory, Consent, ExposurePolicy, FinishReason
 
 from schemas.arrow import record_fields
+from schemas.signals import Polarity, SignalKind
 
 BronzeTable = Literal["bronze/generations", "bronze/feedback", "bronze/privacy", "ops/control"]
 SilverTable = Literal[
@@ -40,26 +45,63 @@ INSTANT: Final = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table contract. `required` columns hold no null; `key` names a row within its table."""
+    """One table contract. `required` columns hold no null; `key` names a row within its table.
+
+    `vocabularies` and `ranges` (both ends included; an infinite one is open) bound the values that are not null.
+    """
 
     name: TableName
     schema: pa.Schema
     required: frozenset[str]
     key: tuple[str, ...]
+    vocabularies: Mapping[str, tuple[str | int, ...]]
+    ranges: Mapping[str, tuple[float, float]]
 
 
-def _table(name: TableName, key: str, *fields: pa.Field) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A column whose values are bounded, by a vocabulary or by a range."""
+
+    field: pa.Field
+    vocabulary: tuple[str | int, ...] | None = None
+    range: tuple[float, float] | None = None
+
+
+def _table(name: TableName, key: str, *columns: pa.Field | _Bounded) -> Table:
+    bounded = [column for column in columns if isinstance(column, _Bounded)]
+    fields = [column.field if isinstance(column, _Bounded) else column for column in columns]
     names = [field.name for field in fields]
     if len(names) != len(set(names)):
         raise TypeError(f"{name}: a column is named twice in {names}")
-    required = frozenset(field.name for field in fields if not field.nullable)
-    # Delta readers differ on NOT NULL; the contract is checked by the writer and by validation instead.
-    schema = pa.schema([field.with_nullable(True) for field in fields])
-    return Table(name, schema, required, tuple(key.split()))
+    return Table(
+        name,
+        # Delta readers differ on NOT NULL; the contract is checked by the writer and by validation instead.
+        schema=pa.schema([field.with_nullable(True) for field in fields]),
+        required=frozenset(field.name for field in fields if not field.nullable),
+        key=tuple(key.split()),
+        vocabularies={column.field.name: column.vocabulary for column in bounded if column.vocabulary},
+        ranges={column.field.name: column.range for column in bounded if column.range},
+    )
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
+
+
+def _one_of(name: str, vocabulary: Any, *, nullable: bool = False) -> _Bounded:
+    """A column of the members of a `Literal`."""
+    members = get_args(vocabulary)
+    kind = pa.int64() if isinstance(members[0], int) else pa.string()
+    return _Bounded(pa.field(name, kind, nullable=nullable), vocabulary=members)
+
+
+def _within(name: str, kind: pa.DataType, low: float, high: float, *, nullable: bool = False) -> _Bounded:
+    """A column of numbers between two ends, both included."""
+    return _Bounded(pa.field(name, kind, nullable=nullable), range=(low, high))
+
+
+def _count(name: str) -> _Bounded:
+    return _within(name, pa.int64(), 0, math.inf)
 
 
 _POSITION: Final = [
@@ -97,8 +139,8 @@ def _bronze(topic: TopicName) -> Table:
 _PERSON: Final = [
     _required("app", pa.string()),
     pa.field("user_key", pa.string()),
-    _required("user_key_id", pa.int64()),
-    _required("split_bucket", pa.int64()),
+    _count("user_key_id"),
+    _within("split_bucket", pa.int64(), 0, SPLIT_BUCKETS - 1),
     _required("simulated", pa.bool_()),
 ]
 _REVISION: Final = [
@@ -117,25 +159,27 @@ _TURNS: Final = _table(
     _required("response_id", pa.string()),
     pa.field("parent_response_id", pa.string()),
     pa.field("regeneration_of", pa.string()),
-    _required("turn_index", pa.int64()),
+    _count("turn_index"),
     _required("turn_time", INSTANT),
-    _required("consent", pa.string()),
+    # Dated after it reached Kafka: `turn_time` is then when it reached it.
+    _required("time_skewed", pa.bool_()),
+    _one_of("consent", Consent),
     _required("model", pa.string()),
     _required("model_version", pa.string()),
-    _required("arm", pa.string()),
+    _one_of("arm", Arm),
     pa.field("release_id", pa.string()),
     pa.field("prompt_version", pa.string()),
     # The messages the model saw, oldest first; null where consent allows no text.
     pa.field("prompt", _MESSAGES),
     pa.field("output", pa.string()),
-    _required("output_length", pa.int64()),
-    _required("finish_reason", pa.string()),
-    _required("latency_ms", pa.float64()),
+    _count("output_length"),
+    _one_of("finish_reason", FinishReason),
+    _within("latency_ms", pa.float64(), 0, math.inf),
     pa.field("locale", pa.string()),
     pa.field("retrieved_document_ids", pa.list_(pa.string())),
-    pa.field("exposure_policy", pa.string()),
-    pa.field("exposure_propensity", pa.float64()),
-    _required("p_dissatisfied", pa.float64()),
+    _one_of("exposure_policy", ExposurePolicy, nullable=True),
+    _within("exposure_propensity", pa.float64(), 0, 1, nullable=True),
+    _within("p_dissatisfied", pa.float64(), 0, 1),
     _required("event_id", pa.string()),
     *_POSITION,
 )
@@ -147,18 +191,20 @@ _SIGNALS: Final = _table(
     *_PERSON,
     _required("signal_id", pa.string()),
     pa.field("response_id", pa.string()),
-    _required("kind", pa.string()),
+    _one_of("kind", SignalKind),
     _required("explicit", pa.bool_()),
-    _required("polarity", pa.int64()),
-    _required("strength", pa.float64()),
-    _required("confidence", pa.float64()),
+    _one_of("polarity", Polarity),
+    _within("strength", pa.float64(), 0, 1),
+    _within("confidence", pa.float64(), 0.5, 1),
     _required("detector", pa.string()),
     _required("signal_time", INSTANT),
     pa.field("surface", pa.string()),
+    _one_of("category", ComplaintCategory, nullable=True),
     pa.field("edited_output", pa.string()),
     pa.field("text", pa.string()),
-    pa.field("span_start", pa.int64()),
-    pa.field("span_end", pa.int64()),
+    # The words in `text` that say so, in code points, half-open.
+    _within("span_start", pa.int64(), 0, math.inf, nullable=True),
+    _within("span_end", pa.int64(), 0, math.inf, nullable=True),
     _required("event_ids", pa.list_(pa.string())),
 )
 
@@ -167,17 +213,21 @@ _CONVERSATIONS: Final = _table(
     "conversation_id revision",
     *_REVISION,
     *_PERSON,
-    _required("app_type", pa.string()),
-    _required("consent", pa.string()),
+    _one_of("app_type", AppType),
+    _one_of("consent", Consent),
     _required("first_time", INSTANT),
     _required("last_time", INSTANT),
     # When silence becomes a signal; null once it has, or where it never will.
     pa.field("due_at", INSTANT),
     _required("as_of", INSTANT),
-    _required("turns", pa.int64()),
-    _required("signals", pa.int64()),
-    _required("duplicates", pa.int64()),
-    _required("satisfaction", pa.float64()),
+    _count("turns"),
+    _count("signals"),
+    _count("duplicates"),
+    # Messages of the person that consent withholds: language signals are absent, not negative.
+    _count("unread_messages"),
+    # Events dated after they reached Kafka; they count at the time they reached it.
+    _count("skewed_events"),
+    _within("satisfaction", pa.float64(), 0, 1),
     _required("events", pa.list_(pa.struct(_POSITION))),
 )
 
@@ -187,7 +237,9 @@ _ORPHANS: Final = _table(
     *_POSITION,
     _required("app", pa.string()),
     pa.field("user_key", pa.string()),
-    _required("response_id", pa.string()),
+    # What it waits for: the answer it names, or, naming none, any answer of the conversation.
+    pa.field("response_id", pa.string()),
+    pa.field("conversation_id", pa.string()),
     _required("event_id", pa.string()),
     _required("as_of", INSTANT),
 )
