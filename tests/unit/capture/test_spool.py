@@ -16,6 +16,11 @@ def record(number: int, size: int = 10) -> Record:
     return Record("topic", f"key-{number}", b"x" * size)
 
 
+def append_many(spool: Spool, count: int) -> None:
+    for number in range(count):
+        spool.append(record(number))
+
+
 def keys(spool: Spool) -> list[str]:
     records, _ = spool.read(spool.acknowledged, 1_000_000)
     return [each.key for each in records]
@@ -23,8 +28,7 @@ def keys(spool: Spool) -> list[str]:
 
 def test_reads_in_order_across_segments_and_reopening(tmp_path: Path) -> None:
     with Spool(tmp_path, segment_bytes=100) as spool:
-        for number in range(20):
-            spool.append(record(number))
+        append_many(spool, 20)
         assert len(list(tmp_path.glob("*.log"))) > 3
         _, cursor = spool.read(spool.acknowledged, 7)
         spool.acknowledge(cursor)
@@ -36,8 +40,7 @@ def test_reads_in_order_across_segments_and_reopening(tmp_path: Path) -> None:
 def test_acknowledged_segments_give_their_space_back(tmp_path: Path) -> None:
     with Spool(tmp_path, max_bytes=400, segment_bytes=100) as spool:
         with pytest.raises(SpoolFull):
-            for number in range(100):
-                spool.append(record(number))
+            append_many(spool, 100)
         stored = spool.depth
         _, cursor = spool.read(spool.acknowledged, stored)
         spool.acknowledge(cursor)
@@ -48,8 +51,7 @@ def test_acknowledged_segments_give_their_space_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("torn_bytes", "whole"), [(1, 2), (8, 2), (12, 2), (40, 1)])
 def test_a_torn_tail_is_cut_and_nothing_else(tmp_path: Path, torn_bytes: int, whole: int) -> None:
     with Spool(tmp_path) as spool:
-        for number in range(3):
-            spool.append(record(number))
+        append_many(spool, 3)
     (segment,) = tmp_path.glob("*.log")
     segment.write_bytes(segment.read_bytes()[:-torn_bytes])
     with Spool(tmp_path) as spool:
@@ -61,8 +63,7 @@ def test_a_torn_tail_is_cut_and_nothing_else(tmp_path: Path, torn_bytes: int, wh
 
 def test_altered_bytes_are_named_not_published(tmp_path: Path) -> None:
     with Spool(tmp_path, segment_bytes=60) as spool:
-        for number in range(6):
-            spool.append(record(number))
+        append_many(spool, 6)
         first = min(tmp_path.glob("*.log"))
         first.write_bytes(first.read_bytes()[:-1] + b"?")
         with pytest.raises(SpoolCorrupt, match="altered at byte"):

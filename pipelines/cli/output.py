@@ -1,0 +1,77 @@
+"""What every command shares: how a report is shown, how an error ends the process, which application is meant.
+
+In: a report (a dataclass), or an error of ours. Out: a table for people or one JSON object for programs on stdout;
+errors on stderr, as where, what and what to do next, with the exit code of their class.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import FeedwheelError, NothingToDo
+
+App = Annotated[str, typer.Option("--app", help="Application in feedwheel.toml.", envvar="FEEDWHEEL_APP")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+DEFAULT_APP = "routing"
+"""The application that feedwheel.toml ships with."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def emit(report: object, as_json: bool, title: str | None = None) -> None:
+    """Print a report: every field a row, nested mappings as `name value` lines."""
+    plain = msgspec.to_builtins(report)
+    if as_json:
+        print(json.dumps(plain, sort_keys=True))
+        return
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in plain.items():
+        table.add_row(name.replace("_", " "), _cell(value))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case dict():
+            return "\n".join(f"{name}  {_cell(inner)}" for name, inner in value.items()) or "-"
+        case list():
+            return "\n".join(_cell(inner) for inner in value) or "-"
+        case float():
+            return f"{value:,.4g}"
+        case None:
+            return "-"
+    return str(value)
+
+
+def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Turn errors of ours into a message and an exit code; any other error is a defect and keeps its traceback."""
+
+    @functools.wraps(function)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except FeedwheelError as error:
+            _fail(error, as_json=bool(kwargs.get("json")))
+
+    return wrapped
+
+
+def _fail(error: FeedwheelError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+    elif isinstance(error, NothingToDo):
+        Console().print(f"Nothing to do: {error}", markup=False)
+    else:
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", style="red", markup=False)
+    sys.exit(error.exit_code)
