@@ -108,11 +108,11 @@ _POSITION: Final = [
     _required("topic", pa.string()),
     _required("partition", pa.int32()),
     _required("offset", pa.int64()),
+    # A topic that was deleted and made again has the same name, the same offsets and another id.
+    _required("topic_id", pa.string()),
 ]
 _ENVELOPE: Final = [
     *_POSITION,
-    # A topic that was deleted and made again has the same name, the same offsets and another id.
-    _required("topic_id", pa.string()),
     _required("appended_at", INSTANT),
     _required("ingested_at", INSTANT),
     _required("status", pa.string()),
@@ -233,7 +233,7 @@ _CONVERSATIONS: Final = _table(
 
 _ORPHANS: Final = _table(
     "silver/orphans",
-    "topic partition offset",
+    "topic_id partition offset",
     *_POSITION,
     _required("app", pa.string()),
     pa.field("user_key", pa.string()),
