@@ -1,6 +1,7 @@
 """Deployment facts of the pipelines: where the lake, MLflow, Ray and Airflow are. Read once, by `Settings.load()`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -18,6 +19,9 @@ class Settings(SharedSettings):
     airflow_home: Path | None = Field(None, validation_alias="airflow_home")
     airflow_port: int = 28080
     serving_url: str | None = None
+    java_home: Path | None = Field(None, validation_alias="java_home")
+    precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
+    """Of the exported models; `auto` is fp16 where CUDA is, else int4."""
 
     @property
     def lake_url(self) -> str:
