@@ -1,0 +1,105 @@
+"""Administration of a Kafka cluster: whether it answers, and topics that must exist.
+
+In: bootstrap servers and declared topics. Out: the missing ones created. A topic that is there is never changed: on a
+cluster that others run its partitions and retention are theirs to decide.
+"""
+
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from schemas.errors import InfrastructureError
+
+_ADVICE = "start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to create. `retention` None keeps records for ever; replicas are the cluster's default."""
+
+    name: str
+    partitions: int
+    retention: timedelta | None
+
+    def options(self) -> Mapping[str, object]:
+        """What kafka-python's `create_topics` takes."""
+        keep_ms = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
+        return {
+            "num_partitions": self.partitions,
+            "configs": {"retention.ms": str(keep_ms), "retention.bytes": "-1", "cleanup.policy": "delete"},
+        }
+
+
+@contextmanager
+def admin_client(bootstrap: str, timeout_s: float = 10.0) -> Iterator[KafkaAdminClient]:
+    """An admin client, closed afterwards. Raises InfrastructureError if the cluster does not answer in time."""
+    milliseconds = int(timeout_s * 1000)
+    # A client that cannot connect leaves its thread and sockets behind, so ask the network first.
+    if not any(_listens(server.strip(), timeout_s) for server in bootstrap.split(",")):
+        raise InfrastructureError(f"nothing listens at {bootstrap}: {_ADVICE}")
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds
+        )
+    except KafkaError as error:
+        raise InfrastructureError(f"Kafka at {bootstrap} gives no metadata ({error}): {_ADVICE}") from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _listens(server: str, timeout_s: float) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def answers(bootstrap: str, timeout_s: float = 3.0) -> bool:
+    """Whether the cluster gives its metadata within `timeout_s`."""
+    try:
+        with admin_client(bootstrap, timeout_s) as client:
+            return bool(client.describe_cluster()["brokers"])
+    except (InfrastructureError, KafkaError):
+        return False
+
+
+def missing_topics(bootstrap: str, names: Sequence[str]) -> list[str]:
+    """Those of `names` that the cluster does not have."""
+    with admin_client(bootstrap) as client:
+        there = set(client.list_topics())
+    return [name for name in names if name not in there]
+
+
+def create_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
+    """Create what is missing and wait until each has leaders. Returns the names created.
+
+    Raises InfrastructureError if the cluster refuses.
+    """
+    with admin_client(bootstrap) as client:
+        there = set(client.list_topics())
+        missing = {spec.name: spec.options() for spec in specs if spec.name not in there}
+        try:
+            if missing:
+                _create(client, missing)
+            client.wait_for_topics([spec.name for spec in specs])
+        except KafkaError as error:
+            raise InfrastructureError(
+                f"Kafka at {bootstrap} does not create {', '.join(missing)} ({type(error).__name__}): "
+                "create them, or give this user the right to"
+            ) from error
+    return list(missing)
+
+
+def _create(client: KafkaAdminClient, missing: Mapping[str, Mapping[str, object]]) -> None:
+    # Another process may have created one a moment ago; the broker creates the others all the same.
+    with suppress(TopicAlreadyExistsError):
+        client.create_topics(missing)

@@ -1,0 +1,99 @@
+"""The jars of the local Kafka, as the committed lock names them.
+
+In: a jgo lock file (coordinates and SHA-256, no address). Out: the class path. No jar is used whose checksum differs
+from the lock's, and nothing is fetched when all are cached. Lock anew with `python -m pipelines.stack.jars`.
+"""
+
+import fcntl
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pipelines.stack.paths import INFRA
+from schemas.errors import ContractViolation, InfrastructureError
+
+LOCK = INFRA / "kafka" / "jars.lock.toml"
+COORDINATES = (
+    "org.apache.kafka:kafka_2.13:4.3.1",
+    "org.slf4j:slf4j-simple:1.7.36",  # without a binding Kafka logs nothing, not even why it does not start
+)
+_DOWNLOADS_AT_ONCE = 8
+"""Jars are small and latency dominates; measured 46 jars in 3 s, one after the other in 7 s."""
+_HTTP_TIMEOUT_S = 60
+
+
+def classpath(cache: Path, lock: Path = LOCK) -> str:
+    """Class path of every locked jar, downloaded into `cache` if missing.
+
+    Raises InfrastructureError if a jar cannot be fetched, ContractViolation if what was fetched is not what was locked.
+    """
+    from jgo.env import LockFile
+
+    locked = LockFile.load(lock)
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two processes must not write the same jar
+        jars = _fetch(locked, cache)
+        if locked.verify_checksums(cache):
+            _discard_broken(locked, cache)
+            jars = _fetch(locked, cache)
+        if differences := locked.verify_checksums(cache):
+            raise ContractViolation(
+                f"{len(differences)} jars differ from {lock}: {differences[0]}; "
+                "the repository they came from serves other files: use one you trust"
+            )
+    return ":".join(map(str, jars))
+
+
+def _fetch(locked: Any, cache: Path) -> list[Path]:
+    context = _maven(cache)
+    artifacts = [
+        context.project(jar.groupId, jar.artifactId)
+        .at_version(jar.version)
+        .artifact(jar.classifier or "", jar.packaging)
+        for jar in locked.dependencies
+    ]
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    try:
+        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+            return list(pool.map(lambda artifact: artifact.resolve(), artifacts))
+    except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
+        raise InfrastructureError(
+            f"cannot download Kafka's jars into {cache}: {error}: connect to a network for the first start, "
+            "or copy a filled jar cache there"
+        ) from error
+
+
+def _discard_broken(locked: Any, cache: Path) -> None:
+    """Delete jars whose checksum differs, such as the rest of an interrupted download."""
+    context = _maven(cache)
+    for jar in locked.dependencies:
+        single = type(locked)(dependencies=[jar])
+        if single.verify_checksums(cache):
+            artifact = context.project(jar.groupId, jar.artifactId).at_version(jar.version)
+            artifact.artifact(jar.classifier or "", jar.packaging).cached_path.unlink(missing_ok=True)
+
+
+def _maven(cache: Path) -> Any:
+    from jgo.maven import MavenContext, PythonResolver
+
+    return MavenContext(resolver=PythonResolver(), repo_cache=cache.absolute(), timeout=_HTTP_TIMEOUT_S)
+
+
+def write_lock(cache: Path, lock: Path = LOCK, coordinates: Sequence[str] = COORDINATES) -> None:
+    """Resolve `coordinates` and what they need, and write the lock with the checksum of every jar."""
+    from jgo.env import LockFile
+    from jgo.parse import Coordinate
+
+    context = _maven(cache)
+    wanted = [context.create_dependency(Coordinate.parse(text)) for text in coordinates]
+    direct, transitive = context.resolver.resolve(wanted)
+    LockFile.from_resolved_dependencies(direct + transitive).save(lock)
+
+
+if __name__ == "__main__":
+    from pipelines.settings import Settings
+
+    write_lock(Settings.load().home / "jars")

@@ -1,0 +1,117 @@
+"""What a service of the stack is, and how one is brought to where it truly answers.
+
+In: a `Service`. Out: a running process whose readiness check passed, or an error that says why not and ends with what
+the service itself wrote last.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import psutil
+
+from pipelines.stack.process import Background, Launch
+from schemas.errors import InfrastructureError
+
+ServiceName = Literal["kafka", "mlflow", "serving", "airflow"]
+SERVICE_NAMES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
+
+_POLL_S = 0.2
+_RESTART_AFTER_S = 20.0
+"""A process that runs but does not answer for so long is started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port that a service listens on, and the setting that moves it."""
+
+    number: int
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the stack.
+
+    `prepare` makes what must exist before the start and says what to run. `awaits` returns None once the service can
+    be used, else what it still waits for; it is called every 0.2 s and must not take longer than a few seconds.
+    """
+
+    name: ServiceName
+    address: str
+    ports: tuple[Port, ...]
+    prepare: Callable[[], Launch]
+    awaits: Callable[[], str | None]
+    needs: frozenset[ServiceName] = frozenset()
+    timeout_s: float = 60.0
+    """From start to ready on 2 busy cores, with a wide margin."""
+
+
+class StartCancelled(InfrastructureError):
+    """Somebody asked to stop waiting; what was started keeps running."""
+
+
+def bring_up(service: Service, home: Path, cancelled: threading.Event) -> bool:
+    """Start `service` unless it runs, and wait until it is ready. Returns whether it was started now.
+
+    Raises InfrastructureError if a port is taken, preparation fails, it ends by itself, or it is not ready in time.
+    """
+    background = Background(home, service.name)
+    if background.process():
+        if _await_ready(service, background, _RESTART_AFTER_S, cancelled) is None:
+            return False
+        background.stop()
+    launch = service.prepare()
+    background.stop()  # what a dead one left behind may still hold its ports
+    for port in service.ports:
+        require_free(port, service.name)
+    background.start(launch)
+    if missing := _await_ready(service, background, service.timeout_s, cancelled):
+        raise InfrastructureError(
+            f"{service.name} is not ready after {service.timeout_s:.0f} s: {missing}; "
+            f"`feedwheel down {service.name}` ends it; it last wrote ({background.log}):\n{background.tail()}"
+        )
+    return True
+
+
+def _await_ready(service: Service, background: Background, timeout_s: float, cancelled: threading.Event) -> str | None:
+    """None once ready, else what it still waits for after `timeout_s`. Raises InfrastructureError if it ends."""
+    deadline = time.monotonic() + timeout_s
+    while missing := service.awaits():
+        if background.process() is None:
+            raise InfrastructureError(
+                f"{service.name} ended while starting; it last wrote ({background.log}):\n{background.tail()}"
+            )
+        if time.monotonic() > deadline:
+            return missing
+        if cancelled.wait(_POLL_S):
+            raise StartCancelled(f"{service.name}: no longer waiting for it; `feedwheel down` ends what was started")
+    return None
+
+
+def require_free(port: Port, name: str) -> None:
+    """Raise InfrastructureError, naming who has it and the setting that moves us, unless `port` can be bound."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: ignores TIME_WAIT
+        try:
+            probe.bind(("127.0.0.1", port.number))
+        except OSError as error:
+            raise InfrastructureError(
+                f"{name} cannot have port {port.number}{_holder(port.number)} ({error.strerror}): "
+                f"set {port.setting} to a free port, or end what uses it"
+            ) from None
+
+
+def _holder(number: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            at = connection.laddr.port if connection.laddr else None
+            if at == number and connection.status == psutil.CONN_LISTEN and connection.pid:
+                return f", which {psutil.Process(connection.pid).name()} (pid {connection.pid}) has"
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        pass  # macOS shows other processes' connections to root only
+    return ""

@@ -1,0 +1,164 @@
+"""What tests of every kind share: a real broker, contexts over temporary homes, a clock, and isolation."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from pipelines.context import Context
+from pipelines.io.lake import Lake
+from pipelines.settings import Settings
+from pipelines.stack.kafka import kafka_service
+from pipelines.stack.paths import REPOSITORY
+from pipelines.stack.process import Background
+from pipelines.stack.service import bring_up
+
+JAR_CACHE = REPOSITORY / ".feedwheel" / "jars"
+"""The only thing that tests share with a developer's own stack: jars are checked against the lock at every use."""
+
+# Derandomised, a failure in CI is the same failure here; deadlines measure the machine, not the code.
+hypothesis_settings.register_profile(
+    "ci", derandomize=True, max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+TEST_SECRETS: dict[str, Any] = {
+    "user_key_layers": "test-user-key-1",
+    "split_key": "test-split-key",
+    "payload_key": "dGVzdC1vbmx5LWZlcm5ldC1rZXktMzItYnl0ZXMhISE=",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_settings() -> Iterator[None]:
+    """No test sees the addresses and secrets of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("FEEDWHEEL_") or name.lower() in Settings.model_fields:
+                patch.delenv(name)
+        patch.setenv("FEEDWHEEL_CONFIG_PATH", str(REPOSITORY / "feedwheel.toml"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path, such as `.env` or `.feedwheel`, is below the test's own directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def free_port(adjacent: int = 1) -> int:
+    """First of `adjacent` free ports, below the range that the system gives to outgoing connections.
+
+    Inside that range another connection may take the port while a test keeps its server down, and a client that
+    retries a closed port can even connect to itself.
+    """
+    for _ in range(200):
+        first = random.randrange(20_000, 32_000 - adjacent)
+        if all(_is_free(port) for port in range(first, first + adjacent)):
+            return first
+    raise RuntimeError("no free ports between 20000 and 32000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A real Kafka broker of the tests' own; port and data stay over stop, kill and start."""
+
+    settings: Settings
+
+    @property
+    def bootstrap(self) -> str:
+        return self.settings.kafka
+
+    @property
+    def _process(self) -> Background:
+        return Background(self.settings.home, "kafka")
+
+    def start(self) -> None:
+        """Return when clients get metadata and every topic of the catalogue exists."""
+        bring_up(kafka_service(self.settings), self.settings.home, threading.Event())
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL, nothing flushed."""
+        self._process.kill()
+
+
+def link_jars(home: Path) -> None:
+    """Let a stack at `home` use the shared jar cache."""
+    JAR_CACHE.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "jars").symlink_to(JAR_CACHE)
+
+
+def _broker(home: Path) -> Iterator[Broker]:
+    link_jars(home)
+    broker = Broker(Settings(home=home, kafka_port=free_port(2)))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker for all tests that leave it running. Its topics hold what earlier tests wrote: name your own app."""
+    yield from _broker(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that the test may stop, kill and start (about 4 s each)."""
+    yield from _broker(tmp_path / "own_kafka")
+
+
+@dataclass(slots=True)
+class SettableClock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        """Move it by a timedelta's arguments, for example `advance(minutes=30)`."""
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "home" / "lake"))
+
+
+@pytest.fixture
+def context(tmp_path: Path, clock: SettableClock) -> Callable[..., Context]:
+    """Make contexts: `context()`, or with settings replaced: `context(kafka_bootstrap_servers=kafka.bootstrap)`."""
+
+    def make(home: Path = tmp_path / "home", **replaced: Any) -> Context:
+        settings = Settings(home=home, config_path=REPOSITORY / "feedwheel.toml", **{**TEST_SECRETS, **replaced})
+        return Context(settings, settings.config(), Lake(settings.lake_url), clock)
+
+    return make
