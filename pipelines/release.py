@@ -1,0 +1,22 @@
+"""Release: a model with its gate record is proposed to serving, which decides.
+
+In: the newest gate record of a trained model. Out: the model in the registry, a row of ops/releases, and a proposal on
+the control log. Keeps I6: nothing is proposed without a verdict that allows it or a person's recorded approval.
+"""
+
+from feedwheel_capture.events import Baseline, ModelRef
+
+from pipelines import base_model
+from pipelines.context import Context
+from pipelines.io.control import append_control, read_control
+
+
+def ensure_baseline(context: Context, app: str) -> ModelRef:
+    """The first champion of `app`: as the control log names it, or the base model, which it then names."""
+    bootstrap = context.settings.kafka
+    for record in read_control(bootstrap, app):
+        if isinstance(record, Baseline):
+            return record.model
+    model = base_model.ensure(context)
+    append_control(bootstrap, Baseline(app=app, model=model), context.clock)
+    return model
