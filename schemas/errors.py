@@ -5,6 +5,7 @@ FeedwheelError
 │   └── ConfigError         a line of feedwheel.toml or a setting is wrong
 ├── CheckFailed             exit 1: a check gave its answer, and the answer is no
 │   ├── GateRefused         the evidence does not allow the next step
+│   │   └── Inconclusive    there is too little evidence for any verdict (I6); more comes with time
 │   └── InputGone           what a replay needs is no longer there
 ├── NothingToDo             no new data: not a failure, but nothing follows from it
 ├── InfrastructureError     a service is not there or broke; trying again may help
@@ -15,10 +16,15 @@ from typing import ClassVar
 
 
 class FeedwheelError(Exception):
-    """Root of all errors raised on purpose. `exit_code` is what the command line returns."""
+    """Root of all errors raised on purpose.
+
+    `exit_code` is what the command line returns. A scheduler tries a `retryable` one again and skips what follows one
+    that `skips`; any other fails at once.
+    """
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+    skips: ClassVar[bool] = False
 
 
 class UsageError(FeedwheelError):
@@ -39,6 +45,12 @@ class GateRefused(CheckFailed):
     """A gate had evidence and refused, or had none and refused."""
 
 
+class Inconclusive(GateRefused):
+    """A gate has too little evidence for any verdict. Commands exit 1; a scheduler skips what follows."""
+
+    skips = True
+
+
 class InputGone(CheckFailed):
     """Rows that a replay needs are no longer stored."""
 
@@ -47,6 +59,7 @@ class NothingToDo(FeedwheelError):
     """There is nothing new since the last run; commands exit 0 and say so, Airflow tasks skip."""
 
     exit_code = 0
+    skips = True
 
 
 class InfrastructureError(FeedwheelError):

@@ -1,0 +1,33 @@
+"""Admitted signals to data sets, one DAG for each application, whenever signals were admitted."""
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+
+from dags.assets import gold, silver
+from dags.stages import DEFAULT_ARGUMENTS, stage_task
+from pipelines.entry import applications
+
+DOC = """
+### Admitted signals to data sets
+
+`curate` labels, redacts, deduplicates and decontaminates; `dataset` splits by person and writes evaluation and
+finetuning sets with a manifest.
+
+* **dataset skipped**: fewer new examples than `trigger.min_new_examples` in feedwheel.toml. Wait, or lower it.
+* Every dropped row is in `gold/dropped` with its step and reason; counts of every step are in `ops/runs`.
+* Is a set what its manifest says? `feedwheel dataset replay ID`.
+"""
+
+for app in applications():
+    with DAG(
+        dag_id=f"feedwheel_dataset_{app}",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable("20 */6 * * *", timezone="UTC"),
+            assets=[silver(app)],
+        ),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGUMENTS,
+        tags=["feedwheel", app],
+        doc_md=DOC,
+    ):
+        stage_task("curate", app) >> stage_task("dataset", app, gold(app))

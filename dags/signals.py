@@ -1,0 +1,35 @@
+"""Bronze to admitted signals, one DAG for each application, whenever bronze has grown."""
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+
+from dags.assets import BRONZE, silver
+from dags.stages import DEFAULT_ARGUMENTS, stage_task
+from pipelines.entry import applications
+
+DOC = """
+### Bronze to admitted signals
+
+`extract` recomputes the conversations that new events or silence touched; `validate` admits those that keep the
+contract and whose batch looks like data we know.
+
+* **extract skipped**: nothing was touched.
+* **validate failed**: the batch is not admitted, and nothing downstream sees it. The message names the expectation,
+  what was observed and what is allowed; the record is in `ops/gates`, failing rows in `silver/rejected`.
+* Where did an answer or a person's data go? `feedwheel lineage ID`.
+"""
+
+for app in applications():
+    with DAG(
+        dag_id=f"feedwheel_signals_{app}",
+        # The clock matters too: silence becomes a signal without any event.
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"),
+            assets=[BRONZE],
+        ),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGUMENTS,
+        tags=["feedwheel", app],
+        doc_md=DOC,
+    ):
+        stage_task("extract", app) >> stage_task("validate", app, silver(app))

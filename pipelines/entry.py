@@ -1,0 +1,26 @@
+"""The one door that schedulers use: which applications there are, and one stage of one application.
+
+In: names. Out: a stage's report as plain values. Errors pass through: their class says whether to retry, skip or fail.
+"""
+
+import importlib
+from typing import Any
+
+import msgspec
+
+from pipelines.context import Context
+from pipelines.runs import Stage
+from pipelines.settings import Settings
+
+
+def applications() -> list[str]:
+    """Names of the applications in feedwheel.toml, sorted."""
+    return sorted(Settings.load().config().apps)
+
+
+def run_stage(stage: Stage, app: str) -> dict[str, Any]:
+    """Run one stage for one application and return its report. Raises FeedwheelError."""
+    context = Context.load()
+    context.config.app(app)
+    report: dict[str, Any] = msgspec.to_builtins(importlib.import_module(f"pipelines.{stage}").run(context, app))
+    return report

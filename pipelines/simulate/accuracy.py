@@ -1,0 +1,76 @@
+"""True accuracy: the simulation alone knows it, from messages that are never traffic.
+
+In: a model artefact and test messages. Out: the share of exact answers with a 95 % interval. The artefact is asked in a
+serving process of its own that records nothing, so no test message ever becomes an event.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from feedback.statistics import Interval, mean_interval
+from pipelines.io.served import served
+from pipelines.io.serving import ServingClient
+from pipelines.simulate.behaviour import is_right
+from pipelines.simulate.messages import LabelledMessage
+from pipelines.simulate.traffic import MAX_ANSWER_TOKENS
+from schemas.config import App
+
+_ALPHA: Final = 0.05
+_CONCURRENT_REQUESTS: Final = 16
+"""As many as the decoding batch takes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The test messages of one deployment, the same for every model: a seeded sample of those that are there."""
+
+    app_name: str
+    app: App
+    messages: Sequence[LabelledMessage]
+
+
+def draw_examination(
+    app_name: str, app: App, messages: Sequence[LabelledMessage], topics: Sequence[str], size: int, seed: int
+) -> Examination:
+    """Up to `size` test messages of the topics."""
+    known = set(topics)
+    tests = [message for message in messages if message.split == "test" and message.topic in known]
+    random.Random(seed).shuffle(tests)  # noqa: S311 - a seeded sample, not a secret
+    return Examination(app_name, app, tests[:size])
+
+
+def true_accuracy(examination: Examination, model_dir: Path, digest: str, cache: Path) -> Interval:
+    """Share of exact answers of a model; measured once per model and examination, then read from `cache`."""
+    key = f"{digest[:32]}-{len(examination.messages)}-{examination.app.prompt_version}"
+    stored = cache / f"{key}.json"
+    if stored.exists():
+        return msgspec.json.decode(stored.read_bytes(), type=Interval)
+    with served(model_dir) as base_url:
+        right = asyncio.run(_ask_all(examination, base_url))
+    interval = mean_interval(np.array(right, dtype=np.float64), _ALPHA)
+    cache.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(msgspec.json.encode(interval))
+    return interval
+
+
+async def _ask_all(examination: Examination, base_url: str) -> list[bool]:
+    places = asyncio.Semaphore(_CONCURRENT_REQUESTS)
+
+    async def ask(client: ServingClient, message: LabelledMessage) -> bool:
+        thread = [
+            {"role": "system", "content": examination.app.prompt},
+            {"role": "user", "content": message.text},
+        ]
+        async with places:
+            answer = await client.chat(examination.app_name, thread, max_tokens=MAX_ANSWER_TOKENS)
+        return is_right(answer.text, message.topic)
+
+    async with ServingClient(base_url) as client:
+        return await asyncio.gather(*(ask(client, message) for message in examination.messages))
