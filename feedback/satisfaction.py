@@ -31,7 +31,7 @@ def satisfaction(dissatisfied: Sequence[float], about_all: Iterable[Signal]) -> 
 
     dissatisfied: `p_dissatisfied` of each answer; without any, the prior.
     """
-    mean = sum(dissatisfied) / len(dissatisfied) if dissatisfied else PRIOR_DISSATISFIED
+    mean = math.fsum(dissatisfied) / len(dissatisfied) if dissatisfied else PRIOR_DISSATISFIED
     return _bounded(_sigmoid(_logit(1 - mean) + evidence(about_all)))
 
 

@@ -1,0 +1,109 @@
+"""What a detector is, and how it states a finding.
+
+In: an assembled conversation. Out: signals. A detector reads words or acts; the taxonomy says what they weigh. A rule
+that is less sure than its kind says so by its `certainty`, which draws the kind's confidence towards one half.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from feedwheel_capture.events import PersonalData
+from feedwheel_capture.identity import Person
+from feedwheel_capture.vocabulary import ComplaintCategory
+
+from feedback.conversation import Conversation, Reply, Turn
+from feedback.signal import Signal
+from feedback.taxonomy import TAXONOMY, Weights
+from schemas.signals import Polarity, SignalKind
+
+
+class Detector(Protocol):
+    """Reads one family of signals. `version` changes whenever the same conversation could give other signals."""
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+
+    @property
+    def version(self) -> int:
+        """Counts from 1."""
+
+    def detect(self, conversation: Conversation) -> list[Signal]:
+        """All signals of the family, a function of the conversation alone."""
+
+
+def label(detector: Detector) -> str:
+    """What a signal says about its origin, for example `rephrase/1`."""
+    return f"{detector.name}/{detector.version}"
+
+
+def person_of(data: PersonalData) -> Person:
+    """The hashed identity that an event carries."""
+    return Person(data.user_key, data.user_key_id, data.split_bucket)
+
+
+def in_words(
+    detector: Detector,
+    kind: SignalKind,
+    reply: Reply,
+    weights: Weights,
+    *,
+    certainty: float = 1.0,
+    span: tuple[int, int] | None = None,
+    category: ComplaintCategory | None = None,
+) -> Signal:
+    """A finding in what a person wrote: about the answer they had before them, never explicit."""
+    weight = weights[kind]
+    said = reply.said_in
+    return Signal(
+        kind=kind,
+        explicit=False,
+        polarity=_fixed_polarity(kind),
+        strength=weight.strength,
+        confidence=tempered(weight.confidence, certainty),
+        response_id=reply.about.response_id,
+        detector=label(detector),
+        time=said.event.time,
+        person=person_of(said.generation),
+        simulated=said.generation.simulated,
+        event_ids=(said.event.event_id,),
+        text=reply.text,
+        span=span or (0, len(reply.text)),
+        category=category,
+    )
+
+
+def in_behaviour(
+    detector: Detector,
+    kind: SignalKind,
+    about: Turn,
+    weights: Weights,
+    *,
+    seen_in: Turn | None = None,
+    time: datetime | None = None,
+) -> Signal:
+    """A finding in what happened: about one answer, seen in the same or another turn, never explicit."""
+    seen = seen_in or about
+    return Signal(
+        kind=kind,
+        explicit=False,
+        polarity=_fixed_polarity(kind),
+        strength=weights[kind].strength,
+        confidence=weights[kind].confidence,
+        response_id=about.response_id,
+        detector=label(detector),
+        time=time or seen.event.time,
+        person=person_of(seen.generation),
+        simulated=seen.generation.simulated,
+        event_ids=tuple(dict.fromkeys((about.event.event_id, seen.event.event_id))),
+    )
+
+
+def tempered(confidence: float, certainty: float) -> float:
+    """A kind's confidence for a rule that is right in only `certainty` (0..1) of what the kind is right in."""
+    return 0.5 + (confidence - 0.5) * certainty
+
+
+def _fixed_polarity(kind: SignalKind) -> Polarity:
+    """Polarity of a kind that is read from words or acts: its direction does not depend on a value."""
+    return 1 if TAXONOMY[kind].direction == "positive" else -1
