@@ -4,7 +4,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from dags.assets import gold, silver
 from dags.stages import DEFAULT_ARGUMENTS, stage_task
-from pipelines.entry import applications
+from pipelines.entry import applications, schedule
 
 DOC = """
 ### Admitted signals to data sets
@@ -21,7 +21,7 @@ for app in applications():
     with DAG(
         dag_id=f"feedwheel_dataset_{app}",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("20 */6 * * *", timezone="UTC"),
+            timetable=CronTriggerTimetable(schedule().dataset, timezone="UTC"),
             assets=[silver(app)],
         ),
         catchup=False,

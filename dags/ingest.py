@@ -1,14 +1,14 @@
-"""Kafka to bronze, every ten minutes or when triggered."""
+"""Kafka to bronze, by the clock or when triggered."""
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from dags.assets import BRONZE
 from dags.stages import DEFAULT_ARGUMENTS, stage_task
-from pipelines.entry import applications
+from pipelines.entry import applications, schedule
 
 with DAG(
     dag_id="feedwheel_ingest",
-    schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable(schedule().ingest, timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGUMENTS,

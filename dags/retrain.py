@@ -4,7 +4,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from dags.assets import gold, release
 from dags.stages import DEFAULT_ARGUMENTS, stage_task
-from pipelines.entry import applications
+from pipelines.entry import applications, schedule
 
 DOC = """
 ### Data sets to a proposed challenger
@@ -23,7 +23,7 @@ for app in applications():
     with DAG(
         dag_id=f"feedwheel_retrain_{app}",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("40 3 * * *", timezone="UTC"),
+            timetable=CronTriggerTimetable(schedule().retrain, timezone="UTC"),
             assets=[gold(app)],
         ),
         catchup=False,

@@ -4,7 +4,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from dags.assets import BRONZE, silver
 from dags.stages import DEFAULT_ARGUMENTS, stage_task
-from pipelines.entry import applications
+from pipelines.entry import applications, schedule
 
 DOC = """
 ### Bronze to admitted signals
@@ -21,9 +21,9 @@ contract and whose batch looks like data we know.
 for app in applications():
     with DAG(
         dag_id=f"feedwheel_signals_{app}",
-        # The clock matters too: silence becomes a signal without any event.
+        # The clock is no mere safety net here: silence becomes a signal without any event.
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"),
+            timetable=CronTriggerTimetable(schedule().signals, timezone="UTC"),
             assets=[BRONZE],
         ),
         catchup=False,

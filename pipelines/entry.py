@@ -11,11 +11,17 @@ import msgspec
 from pipelines.context import Context
 from pipelines.runs import Stage
 from pipelines.settings import Settings
+from schemas.config import Schedule
 
 
 def applications() -> list[str]:
     """Names of the applications in feedwheel.toml, sorted."""
     return sorted(Settings.load().config().apps)
+
+
+def schedule() -> Schedule:
+    """When each DAG runs by the clock."""
+    return Settings.load().config().schedule
 
 
 def run_stage(stage: Stage, app: str) -> dict[str, Any]:

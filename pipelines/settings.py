@@ -34,6 +34,16 @@ class Settings(SharedSettings):
         return self.mlflow_tracking_uri or f"http://{LOCAL_HOST}:{self.mlflow_port}"
 
     @property
+    def airflow(self) -> str:
+        """Base URL of the Airflow API and pages."""
+        return f"http://{LOCAL_HOST}:{self.airflow_port}"
+
+    @property
+    def airflow_home_in_use(self) -> Path:
+        """Where Airflow keeps its database and task logs."""
+        return self.airflow_home or self.home.absolute() / "airflow"
+
+    @property
     def serving(self) -> str:
         """Base URL of the serving process."""
         return self.serving_url or f"http://{LOCAL_HOST}:{self.serving_port}"

@@ -99,6 +99,18 @@ class Trigger(_Section):
     min_new_examples: Positive
 
 
+Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+
+
+class Schedule(_Section):
+    """When the DAGs run by the clock (cron, UTC). All but `ingest` also run whenever what they read has changed."""
+
+    ingest: Cron
+    signals: Cron
+    dataset: Cron
+    retrain: Cron
+
+
 class Training(_Section):
     """LoRA by TRL, always from the base model."""
 
@@ -149,6 +161,7 @@ class Config(_Section):
     curation: Curation
     split: Split
     trigger: Trigger
+    schedule: Schedule
     training: Training
     gate: Gate
     canary: Canary
