@@ -1,0 +1,35 @@
+"""Test only: end the process by SIGKILL at a named point, as a crash there would.
+
+`FEEDWHEEL_KILL_AT=file_written:3` kills when `file_written` is reached for the third time; without a number, the first.
+Nothing happens where the variable is not set, and no command sets it.
+"""
+
+import os
+import signal
+import threading
+from collections import Counter
+from typing import Final, Literal
+
+CrashPoint = Literal["read", "file_written", "before_commit", "during_commit", "after_commit", "publish"]
+
+_VARIABLE: Final = "FEEDWHEEL_KILL_AT"
+_INTO_THE_COMMIT_S: Final = 0.002
+"""A commit of a local table takes 4 to 8 ms and releases the interpreter's lock, so this lands inside it."""
+_reached: Counter[str] = Counter()
+
+
+def reach(point: CrashPoint) -> None:
+    """Die here if the environment says so."""
+    wanted, _, times = os.environ.get(_VARIABLE, "").partition(":")
+    if wanted != point:
+        return
+    _reached[point] += 1
+    if _reached[point] == int(times or 1):
+        if point == "during_commit":
+            threading.Timer(_INTO_THE_COMMIT_S, _die).start()
+        else:
+            _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

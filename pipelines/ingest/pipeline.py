@@ -1,0 +1,63 @@
+"""The Beam pipeline of one round of a drain.
+
+In: ranges of topic partitions. Out: their records as rows of bronze, committed with their offsets. Work moves, not
+records: an element is a range, what passes the shuffle are manifests, and each table has one committer (I1, I2).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import apache_beam as beam
+
+from pipelines.ingest.commit import Committer
+from pipelines.ingest.manifest import Manifest, Range
+from pipelines.ingest.write import RangeWriter
+from pipelines.io.beam import embedded_pipeline
+from pipelines.io.kafka_ranges import RangeSource
+from schemas.tables import BronzeTable
+
+OpenSource = Callable[[], RangeSource]
+"""Connects a worker to the log; every worker has a connection of its own."""
+
+
+def run_round(ranges: Sequence[Range], open_source: OpenSource, writer: RangeWriter, committer: Committer) -> None:
+    """Read, write and commit `ranges`. Raises InfrastructureError; what was committed before stays."""
+    with embedded_pipeline() as pipeline:
+        (
+            pipeline
+            | "Ranges of partitions" >> beam.Create(ranges)
+            | "Write each range as a file" >> beam.ParDo(WriteRange(open_source, writer))
+            | "Manifests by table" >> beam.GroupByKey()
+            | "Commit each table" >> beam.ParDo(CommitTable(committer))
+        )
+
+
+class WriteRange(beam.DoFn):
+    """Range -> (table, manifest of its file)."""
+
+    def __init__(self, open_source: OpenSource, writer: RangeWriter) -> None:
+        self._open_source = open_source
+        self._writer = writer
+
+    def setup(self) -> None:
+        """Connect this worker."""
+        self._source = self._open_source()
+
+    def process(self, part: Range) -> Iterator[tuple[BronzeTable, Manifest]]:
+        """Read one range to its end."""
+        yield part.table, self._writer.write(self._source, part)
+
+    def teardown(self) -> None:
+        """Disconnect this worker."""
+        self._source.close()
+
+
+class CommitTable(beam.DoFn):
+    """(table, its manifests) -> one commit, or none if another drain was first."""
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+
+    def process(self, grouped: tuple[BronzeTable, Iterable[Manifest]]) -> None:
+        """Commit what continues the table."""
+        table, manifests = grouped
+        self._committer.commit(table, list(manifests))

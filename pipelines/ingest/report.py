@@ -1,0 +1,69 @@
+"""What a drain did, read back from the commits it made: what is reported is what was committed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Any
+
+import msgspec
+
+from pipelines.ingest.commit import COUNTS_KEY, RANGES_KEY, RUN_KEY
+from pipelines.ingest.manifest import RangeCounts
+from pipelines.io.lake import Lake
+from schemas.tables import BronzeTable
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """Counts of one drain.
+
+    `records` is by table, `accepted` by application, `rejected` by reason. `gaps` and `lost` are offsets: of no record,
+    and deleted by retention before they could be read. `overtaken` ranges were read, but another drain committed first.
+    `truncated` partitions end before what was ingested from them.
+    """
+
+    run_id: str
+    as_of: datetime | None
+    seconds: float
+    records: dict[str, int]
+    accepted: dict[str, int]
+    rejected: dict[str, int]
+    gaps: int
+    lost: int
+    overtaken: int
+    dead_letters: int
+    payloads_expired: int
+    truncated: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The commits of one drain to one table."""
+
+    counts: RangeCounts = field(default_factory=RangeCounts)
+    ranges: int = 0
+
+    def __add__(self, other: "Committed") -> "Committed":
+        return Committed(self.counts + other.counts, self.ranges + other.ranges)
+
+
+def committed(lake: Lake, run_id: str, since: Mapping[BronzeTable, int]) -> dict[BronzeTable, Committed]:
+    """What the drain `run_id` committed to each table after the given table versions."""
+    return {name: _committed_to(lake, name, run_id, version) for name, version in since.items()}
+
+
+def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int) -> Committed:
+    table = lake.open(name)
+    newer = table.version() - since
+    commits = table.history(newer) if newer else []
+    return reduce(add, (_parsed(commit) for commit in commits if commit.get(RUN_KEY) == run_id), Committed())
+
+
+def _parsed(commit: Mapping[str, Any]) -> Committed:
+    counts = msgspec.json.decode(commit[COUNTS_KEY])
+    rejected: Counter[Any] = Counter(counts["rejected"])
+    parsed = RangeCounts(Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"])
+    return Committed(parsed, int(commit[RANGES_KEY]))

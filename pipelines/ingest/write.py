@@ -1,0 +1,64 @@
+"""One range of a partition, from Kafka to a Parquet file.
+
+In: a range. Out: the manifest of a written file that no reader of the table sees before its commit, with a place for
+every offset: accepted, rejected, gap or lost (I1). Holds one row group in memory, whatever the range.
+"""
+
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pipelines.ingest import crash
+from pipelines.ingest.columns import BatchEncoder
+from pipelines.ingest.manifest import DataFile, Manifest, Range, RangeCounts
+from pipelines.ingest.payload import PayloadCipher
+from pipelines.io.kafka_ranges import RangeSource
+from pipelines.io.lake import Lake
+from pipelines.io.parquet import Statistics, TableFile
+from schemas.tables import TABLES
+
+_STATISTICS: Final = frozenset(
+    {"topic", "topic_id", "partition", "offset", "appended_at", "ingested_at", "status", "reason", "event_id"}
+    | {"event_type", "event_time", "app", "user_key", "response_id", "conversation_id"}
+)
+"""Columns by which readers look for rows: by place, time, person, answer and conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeWriter:
+    """Writes ranges of a drain. `apps` are those that counts name; `ingested_at` stamps every row."""
+
+    lake: Lake
+    cipher: PayloadCipher
+    apps: frozenset[str]
+    ingested_at: datetime
+
+    def write(self, source: RangeSource, part: Range) -> Manifest:
+        """Read a range to its end and write its records. Raises InfrastructureError."""
+        encoder = BatchEncoder(part, self.cipher, self.apps, self.ingested_at)
+        counts, file = RangeCounts(), None
+        with ExitStack() as stack:
+            for batch in source.read(part.topic, part.source.topic_id, part.source.partition, part.first, part.next):
+                crash.reach("read")
+                counts += RangeCounts(lost=batch.lost)
+                if batch.offsets:
+                    encoded = encoder.encode(batch)
+                    file = file or stack.enter_context(self._open(part))
+                    file.write(encoded.rows)
+                    counts += RangeCounts(encoded.accepted, encoded.rejected)
+        crash.reach("file_written")
+        gaps = part.next - part.first - counts.records - counts.lost
+        return Manifest(part, _described(file) if file else None, counts + RangeCounts(gaps=gaps))
+
+    def _open(self, part: Range) -> TableFile:
+        schema = TABLES[part.table].schema
+        statistics = Statistics([name for name in schema.names if name in _STATISTICS])
+        where = part.source
+        name = f"part-{where.topic_id}-{where.partition}-{part.first}-{part.next}-{uuid.uuid4().hex}.parquet"
+        return TableFile(self.lake.uri(part.table), name, schema, statistics)
+
+
+def _described(file: TableFile) -> DataFile:
+    return DataFile(file.name, file.size, file.statistics.to_json())

@@ -1,0 +1,91 @@
+"""Which transactions a Delta table holds, read from its log.
+
+In: an open table. Out: the last version of every application id, at exactly the table version that the handle has read.
+delta-rs answers for one id at a time and lists none; the actions read here are those of the Delta protocol
+(https://github.com/delta-io/delta/blob/master/PROTOCOL.md, "Transaction Identifiers" and "Checkpoints").
+"""
+
+from pathlib import PurePosixPath
+
+import msgspec
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from pyarrow import fs
+
+from schemas.errors import ContractViolation, InfrastructureError
+
+
+class _Transaction(msgspec.Struct, rename="camel"):
+    app_id: str
+    version: int
+
+
+class _Action(msgspec.Struct):
+    """One line of a commit; the other kinds of action are skipped."""
+
+    txn: _Transaction | None = None
+
+
+class _LastCheckpoint(msgspec.Struct):
+    version: int
+
+
+_ACTION = msgspec.json.Decoder(_Action)
+
+
+def transactions(table: DeltaTable) -> dict[str, int]:
+    """Last version by application id. Raises InfrastructureError if the log moved away while it was read."""
+    filesystem, root = fs.FileSystem.from_uri(table.table_uri.rstrip("/") + "/_delta_log")
+    try:
+        checkpoint = _checkpoint_version(filesystem, root, table.version())
+        found = {} if checkpoint is None else _of_checkpoint(filesystem, root, checkpoint)
+        for version in range(0 if checkpoint is None else checkpoint + 1, table.version() + 1):
+            found |= _of_commit(filesystem, f"{root}/{version:020d}.json")
+    except FileNotFoundError as error:
+        raise InfrastructureError(f"{table.table_uri}: the log was cleaned while it was read: try again") from error
+    return found
+
+
+def _checkpoint_version(filesystem: fs.FileSystem, root: str, at_most: int) -> int | None:
+    """Version of the newest checkpoint that the handle has also read, or None: then every commit is still there."""
+    hint = f"{root}/_last_checkpoint"
+    if filesystem.get_file_info(hint).type == fs.FileType.NotFound:
+        return None
+    version = msgspec.json.decode(_read(filesystem, hint), type=_LastCheckpoint).version
+    if version <= at_most:
+        return version
+    older = [found for found in _checkpoints(filesystem, root) if found <= at_most]
+    return max(older, default=None)
+
+
+def _checkpoints(filesystem: fs.FileSystem, root: str) -> dict[int, list[str]]:
+    """Paths of each checkpoint's files by version."""
+    found: dict[int, list[str]] = {}
+    for entry in filesystem.get_file_info(fs.FileSelector(root)):
+        name = PurePosixPath(entry.path).name
+        if name.endswith(".parquet") and ".checkpoint." in name:
+            found.setdefault(int(name.split(".")[0]), []).append(entry.path)
+    return found
+
+
+def _of_checkpoint(filesystem: fs.FileSystem, root: str, version: int) -> dict[str, int]:
+    paths = _checkpoints(filesystem, root).get(version)
+    if not paths:
+        raise ContractViolation(f"{root}: checkpoint {version} is not a Parquet checkpoint: write a classic one")
+    found: dict[str, int] = {}
+    for path in paths:
+        for row in pq.read_table(path, columns=["txn"], filesystem=filesystem).column("txn").drop_null().to_pylist():
+            # A reader may give a struct of nulls for a null struct.
+            if row["appId"] is not None:
+                found[row["appId"]] = row["version"]
+    return found
+
+
+def _of_commit(filesystem: fs.FileSystem, path: str) -> dict[str, int]:
+    actions = (_ACTION.decode(line) for line in _read(filesystem, path).splitlines() if line)
+    return {action.txn.app_id: action.txn.version for action in actions if action.txn is not None}
+
+
+def _read(filesystem: fs.FileSystem, path: str) -> bytes:
+    with filesystem.open_input_stream(path) as stream:
+        return bytes(stream.read())

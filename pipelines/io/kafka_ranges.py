@@ -1,0 +1,180 @@
+"""Reading half-open offset ranges of topic partitions, batch by batch.
+
+In: [first, next) of one partition of one incarnation of a topic. Out: every committed record in it, once and in order,
+and how many offsets the log had deleted before they could be read. A range ends where a record or the log's end shows
+that it does, never because nothing came (I1).
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from pipelines.io.kafka import Cluster, broker_errors, client_options
+from schemas.errors import InfrastructureError
+
+ATTEMPT_HEADER: Final = "feedwheel-attempt"
+"""On a replayed record: how often it has been published, the first time included."""
+
+BATCH_RECORDS: Final = 2_000
+"""Records decoded at a time: few enough that their objects stay in the processor's cache, which halves the cost."""
+_POLL_S: Final = 0.2
+"""How long the end of a range that ends in a gap can go unnoticed."""
+_STALL_S: Final = 30.0
+"""No record, no end of the log and no error for so long: the cluster does not answer any more."""
+_MAX_ATTEMPT_DIGITS: Final = 6
+
+Header = str | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records, column-wise: offsets ascend and may skip. `lost` offsets before them were deleted."""
+
+    offsets: list[int] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+    timestamps_ms: list[int] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    lost: int = 0
+
+
+class RangeSource(Protocol):
+    """Whatever can read ranges: a cluster, or a log in memory."""
+
+    def read(self, topic: str, topic_id: str, partition: int, first: int, next_offset: int) -> Iterator[RecordBatch]:
+        """Records with offsets in [first, next_offset)."""
+
+    def close(self) -> None:
+        """Disconnect."""
+
+
+class RangeReader:
+    """Reads ranges from a cluster. Adjacent ranges of one partition go on without a seek."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._cluster = Cluster(bootstrap)
+        self._consumer = Consumer(
+            client_options(bootstrap)
+            | {
+                "group.id": "feedwheel-ingest",  # the client demands one; we neither subscribe nor commit
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "allow.auto.create.topics": False,
+                # At its default of 1000 the fetcher sleeps a second whenever its queue was full for a moment.
+                "fetch.queue.backoff.ms": 5,
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+        self._stands_at: tuple[str, int, int] | None = None
+
+    def read(self, topic: str, topic_id: str, partition: int, first: int, next_offset: int) -> Iterator[RecordBatch]:
+        """Records with offsets in [first, next_offset). Raises InfrastructureError."""
+        position = first
+        self._stand_at(topic, partition, first)
+        deadline = time.monotonic() + _STALL_S
+        while position < next_offset:
+            with broker_errors(self._bootstrap):
+                messages = self._consumer.consume(min(BATCH_RECORDS, next_offset - position), _POLL_S)
+                batch, reached = self._take(messages, position, next_offset)
+            if reached > position:
+                deadline = time.monotonic() + _STALL_S
+            elif time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"Kafka at {self._bootstrap}: {topic}[{partition}] gave nothing after offset {position} for "
+                    f"{_STALL_S:.0f} s, though its log ended at {next_offset} or later: look at the broker's log"
+                )
+            position = reached
+            if batch.offsets or batch.lost:
+                yield batch
+        self._check_incarnation(topic, topic_id)
+
+    def _stand_at(self, topic: str, partition: int, offset: int) -> None:
+        if self._stands_at != (topic, partition, offset):
+            with broker_errors(self._bootstrap):
+                self._consumer.assign([TopicPartition(topic, partition, offset)])
+            self._stands_at = (topic, partition, offset)
+
+    def _take(self, messages: Sequence[Message], position: int, next_offset: int) -> tuple[RecordBatch, int]:
+        """The batch's records before `next_offset`, and the offset that is to be read next."""
+        batch = RecordBatch()
+        for message in messages:
+            if (error := message.error()) is not None:
+                if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # the client's public constant
+                    return self._skip_deleted(message, batch, position, next_offset)
+                position = max(position, _offset_at_end(message, error))
+                continue
+            offset = message.offset()
+            assert offset is not None  # narrows the type; only records not yet sent have none
+            if offset >= next_offset:
+                self._stands_at = None  # it has been consumed, so the next range must seek back to it
+                return batch, next_offset
+            _add(batch, message, offset)
+            position = offset + 1
+        position = min(position, next_offset)
+        if self._stands_at is not None:
+            self._stands_at = (*self._stands_at[:2], position)
+        return batch, position
+
+    def _skip_deleted(
+        self, message: Message, batch: RecordBatch, position: int, next_offset: int
+    ) -> tuple[RecordBatch, int]:
+        """Go on where the log now begins; what was before is retention loss."""
+        topic, partition = message.topic(), message.partition()
+        assert topic is not None  # narrows the types; an error of a partition names it
+        assert partition is not None
+        begin = self._cluster.begin(topic, partition)
+        if begin <= position:
+            raise InfrastructureError(
+                f"Kafka at {self._bootstrap}: {topic}[{partition}] has no offset {position} though it begins at "
+                f"{begin}: its log was cut at the end; look for an unclean leader election, then run ingest again"
+            )
+        reached = min(begin, next_offset)
+        self._stand_at(topic, partition, reached)
+        lost = RecordBatch(batch.offsets, batch.values, batch.timestamps_ms, batch.attempts, reached - position)
+        return lost, reached
+
+    def _check_incarnation(self, topic: str, topic_id: str) -> None:
+        """The consumer reads by name: make sure that what it read belongs to the id it was read for."""
+        if (present := self._cluster.topic_id(topic)) != topic_id:
+            raise InfrastructureError(
+                f"Kafka at {self._bootstrap}: {topic} had id {topic_id} when the drain began and has {present} now: "
+                "it was deleted or made again; run ingest again"
+            )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+
+def _offset_at_end(message: Message, error: KafkaError) -> int:
+    """The log's end that an end-of-partition notice carries. Any other error is raised."""
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the client's public constant
+        raise KafkaException(error)
+    offset = message.offset()
+    return -1 if offset is None else offset
+
+
+def _add(batch: RecordBatch, message: Message, offset: int) -> None:
+    batch.offsets.append(offset)
+    batch.values.append(message.value())
+    batch.timestamps_ms.append(message.timestamp()[1])
+    headers = message.headers()
+    batch.attempts.append(_attempt(headers) if headers else 1)
+
+
+def _attempt(headers: Mapping[str, Header] | Sequence[tuple[str, Header]]) -> int:
+    """The attempt that a replay says it is; anything else in the header counts as the first."""
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        if (
+            name == ATTEMPT_HEADER
+            and isinstance(value, bytes)
+            and value.isdigit()
+            and len(value) <= _MAX_ATTEMPT_DIGITS
+        ):
+            return max(int(value), 1)
+    return 1

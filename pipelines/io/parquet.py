@@ -1,0 +1,116 @@
+"""Parquet files that Delta can add: written in row groups, with statistics taken from the rows themselves.
+
+In: Arrow tables of one schema. Out: a file below a table's address, its size, and the statistics JSON of the Delta
+protocol. Delta checks neither, and wrong statistics lose rows on filtered reads, so they are computed here and only
+here.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+_ROW_GROUP_ROWS: Final = 20_000
+_ROW_GROUP_BYTES: Final = 64 << 20
+"""Bounds what one file holds in memory, whatever the size of its events."""
+_MAX_BOUND_CHARS: Final = 128
+"""A longer text bounds nothing useful, and every reader of the table would load it."""
+
+
+class Statistics:
+    """Row count, and nulls, minimum and maximum of chosen columns over the tables added so far."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.rows = 0
+        self._nulls = dict.fromkeys(columns, 0)
+        self._bounds: dict[str, tuple[Any, Any]] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Count a table's rows."""
+        self.rows += table.num_rows
+        for name in self._nulls:
+            column = table.column(name)
+            self._nulls[name] += column.null_count
+            low, high = pc.min_max(column).as_py().values()
+            if low is not None:
+                known = self._bounds.get(name, (low, high))
+                self._bounds[name] = min(low, known[0]), max(high, known[1])
+
+    def to_json(self) -> str:
+        """As the Delta protocol writes them ("Per-file Statistics")."""
+        bounds = {name: pair for name, pair in self._bounds.items() if not _too_long(pair)}
+        return msgspec.json.encode(
+            {
+                "numRecords": self.rows,
+                "minValues": {name: _plain(low) for name, (low, _) in bounds.items()},
+                "maxValues": {name: _plain(high) for name, (_, high) in bounds.items()},
+                "nullCount": self._nulls,
+            }
+        ).decode()
+
+
+def _too_long(bounds: tuple[Any, Any]) -> bool:
+    return any(isinstance(bound, str) and len(bound) > _MAX_BOUND_CHARS for bound in bounds)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return value
+
+
+class TableFile:
+    """A Parquet file being written below a table's address; removed again if the writing fails."""
+
+    def __init__(self, table_uri: str, name: str, schema: pa.Schema, statistics: Statistics) -> None:
+        self.name = name
+        self.statistics = statistics
+        self._filesystem, root = _locate(table_uri)
+        self._path = posixpath.join(root, name)
+        self._writer = pq.ParquetWriter(self._path, schema, filesystem=self._filesystem, compression="zstd")
+        self._waiting: list[pa.Table] = []
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; they reach the file in row groups."""
+        self.statistics.add(table)
+        self._waiting.append(table)
+        rows = sum(waiting.num_rows for waiting in self._waiting)
+        if rows >= _ROW_GROUP_ROWS or sum(waiting.nbytes for waiting in self._waiting) >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=_ROW_GROUP_ROWS)
+            self._waiting.clear()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the closed file."""
+        return int(self._filesystem.get_file_info(self._path).size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._flush()
+        self._writer.close()
+        if error is not None:
+            self._filesystem.delete_file(self._path)
+
+
+def _locate(table_uri: str) -> tuple[fs.FileSystem, str]:
+    if "://" in table_uri:
+        found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(table_uri)
+        return found
+    return fs.LocalFileSystem(), str(Path(table_uri).absolute())
