@@ -19,9 +19,9 @@ REPHRASED_FROM: Final = 0.5
 _WORD: Final = re.compile(r"\w+(?:['’]\w+)?")  # noqa: RUF001 (as people type it)
 _EMPTY_WORDS: Final = frozenset(
     _WORD.findall(
-        "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me my of "
-        "on or our please should so some than that the their them then there they this to was we were what when where "
-        "which who why will with would you your"
+        "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me "
+        "my of on or our please should so some than that the their them then there they this to was we were "
+        "what when where which who why will with would you your"
     )
 )
 
