@@ -29,5 +29,9 @@ class Context:
     @classmethod
     def load(cls) -> "Context":
         """From the environment. Raises ConfigError."""
-        settings = Settings.load()
+        return cls.of(Settings.load())
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Context":
+        """From settings. Raises ConfigError."""
         return cls(settings, settings.config(), Lake(settings.lake_url))

@@ -10,9 +10,7 @@ from pathlib import Path
 from string import Template
 from uuid import uuid4
 
-from kafka.errors import KafkaError
-
-from pipelines.io.kafka_admin import admin_client, create_topics
+from pipelines.io.kafka_admin import answers, create_topics
 from pipelines.settings import Settings
 from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
@@ -41,24 +39,15 @@ def kafka_service(settings: Settings) -> Service:
     return Service(
         name="kafka",
         address=settings.kafka,
+        given_by="KAFKA_BOOTSTRAP_SERVERS" if settings.kafka_bootstrap_servers else None,
         ports=(
             Port(port, "FEEDWHEEL_KAFKA_PORT"),
-            Port(port + 1, "FEEDWHEEL_KAFKA_PORT (the controller's, one above)"),
+            Port(port + 1, "FEEDWHEEL_KAFKA_PORT (its controller's, one above)"),
         ),
         prepare=prepare,
-        awaits=lambda: awaits_topics(settings.kafka),
+        awaits=lambda: None if answers(settings.kafka, _PROBE_S) else f"no answer at {settings.kafka}",
+        complete=lambda: create_topics(settings.kafka, TOPIC_SPECS),
     )
-
-
-def awaits_topics(bootstrap: str) -> str | None:
-    """None once the cluster answers and has every topic, which are created if missing."""
-    try:
-        with admin_client(bootstrap, _PROBE_S):
-            pass
-        create_topics(bootstrap, TOPIC_SPECS)
-    except (InfrastructureError, KafkaError) as error:
-        return str(error)
-    return None
 
 
 def _configure(directory: Path, port: int) -> None:

@@ -18,6 +18,7 @@ from pipelines.stack.process import Background, Launch
 from schemas.errors import InfrastructureError
 
 ServiceName = Literal["kafka", "mlflow", "serving", "airflow"]
+Outcome = Literal["started", "already running", "external"]
 SERVICE_NAMES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
 
 _POLL_S = 0.2
@@ -37,15 +38,19 @@ class Port:
 class Service:
     """One service of the stack.
 
-    `prepare` makes what must exist before the start and says what to run. `awaits` returns None once the service can
-    be used, else what it still waits for; it is called every 0.2 s and must not take longer than a few seconds.
+    `given_by` is the setting by which somebody else runs it: then it is used, and never started or stopped.
+    `prepare` makes what must exist before the start and says what to run. `awaits` returns None once the service
+    answers, else what is still missing; it changes nothing and takes a few seconds at most. `complete` makes what must
+    exist inside the service; it may run again at any time.
     """
 
     name: ServiceName
     address: str
+    given_by: str | None
     ports: tuple[Port, ...]
     prepare: Callable[[], Launch]
     awaits: Callable[[], str | None]
+    complete: Callable[[], object] = lambda: None
     needs: frozenset[ServiceName] = frozenset()
     timeout_s: float = 60.0
     """From start to ready on 2 busy cores, with a wide margin."""
@@ -55,15 +60,27 @@ class StartCancelled(InfrastructureError):
     """Somebody asked to stop waiting; what was started keeps running."""
 
 
-def bring_up(service: Service, home: Path, cancelled: threading.Event) -> bool:
-    """Start `service` unless it runs, and wait until it is ready. Returns whether it was started now.
+def bring_up(service: Service, home: Path, cancelled: threading.Event) -> Outcome:
+    """Bring `service` to where it can be used, starting it unless it runs or is given.
 
-    Raises InfrastructureError if a port is taken, preparation fails, it ends by itself, or it is not ready in time.
+    Raises InfrastructureError if it is given and does not answer, if a port is taken, if preparation fails, if it ends
+    by itself, or if it is not ready in time.
     """
-    background = Background(home, service.name)
+    outcome = _given(service) if service.given_by else _own(service, Background(home, service.name), cancelled)
+    service.complete()
+    return outcome
+
+
+def _given(service: Service) -> Outcome:
+    if missing := service.awaits():
+        raise InfrastructureError(f"{service.name} is given by {service.given_by}, but {missing}: start or correct it")
+    return "external"
+
+
+def _own(service: Service, background: Background, cancelled: threading.Event) -> Outcome:
     if background.process():
         if _await_ready(service, background, _RESTART_AFTER_S, cancelled) is None:
-            return False
+            return "already running"
         background.stop()
     launch = service.prepare()
     background.stop()  # what a dead one left behind may still hold its ports
@@ -73,24 +90,26 @@ def bring_up(service: Service, home: Path, cancelled: threading.Event) -> bool:
     if missing := _await_ready(service, background, service.timeout_s, cancelled):
         raise InfrastructureError(
             f"{service.name} is not ready after {service.timeout_s:.0f} s: {missing}; "
-            f"`feedwheel down {service.name}` ends it; it last wrote ({background.log}):\n{background.tail()}"
+            f"`feedwheel down {service.name}` ends it; {_last_words(background)}"
         )
-    return True
+    return "started"
 
 
 def _await_ready(service: Service, background: Background, timeout_s: float, cancelled: threading.Event) -> str | None:
-    """None once ready, else what it still waits for after `timeout_s`. Raises InfrastructureError if it ends."""
+    """None once ready, else what is missing after `timeout_s`. Raises InfrastructureError if it ends."""
     deadline = time.monotonic() + timeout_s
     while missing := service.awaits():
         if background.process() is None:
-            raise InfrastructureError(
-                f"{service.name} ended while starting; it last wrote ({background.log}):\n{background.tail()}"
-            )
+            raise InfrastructureError(f"{service.name} ended while it started; {_last_words(background)}")
         if time.monotonic() > deadline:
             return missing
         if cancelled.wait(_POLL_S):
             raise StartCancelled(f"{service.name}: no longer waiting for it; `feedwheel down` ends what was started")
     return None
+
+
+def _last_words(background: Background) -> str:
+    return f"it last wrote ({background.log}):\n{background.tail() or '(nothing)'}"
 
 
 def require_free(port: Port, name: str) -> None:

@@ -1,0 +1,54 @@
+"""The environment of the stack's own processes: every setting as the variables that name it, paths absolute.
+
+A child may have another working directory (Airflow's tasks do), so relative paths, `.env` and the local secrets are
+resolved here, once, and all processes of a deployment see the same settings.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from pipelines.settings import Settings
+
+_QUIET = {
+    # No library of ours reports usage to its makers.
+    "DO_NOT_TRACK": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "SCARF_ANALYTICS": "false",
+    # Deprecations inside libraries are for their makers; a log is for the operator.
+    "PYTHONWARNINGS": "ignore",
+    "NO_COLOR": "1",
+}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables for `Launch.environment`. They hold the secrets, as the environment of a deployment does."""
+    variables = {_variable(name): _text(value) for name, value in _values(settings) if value is not None}
+    # Programs of this environment, such as `airflow`, call each other by name.
+    variables["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return variables | _QUIET
+
+
+def _values(settings: Settings) -> list[tuple[str, object]]:
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    if settings.lake:
+        values["lake"] = settings.lake if "://" in settings.lake else Path(settings.lake)
+    return list(values.items())
+
+
+def _variable(name: str) -> str:
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias or f"feedwheel_{name}").upper()
+
+
+def _text(value: object) -> str:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case Path():
+            return str(value.absolute())
+    return str(value)
