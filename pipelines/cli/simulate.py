@@ -1,0 +1,96 @@
+"""`feedwheel simulate`: simulated people turn the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.cli.output import DEFAULT_APP, App, Json, command
+
+if TYPE_CHECKING:
+    from pipelines.simulate.summary import Summary
+
+DEFAULT_USERS = 120
+"""Some 36 of them are drawn to evaluate: enough for the gate's minimum and a clear interval."""
+DEFAULT_TOPICS = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the command."""
+    app.command()(simulate)
+
+
+@command
+def simulate(
+    app: App = DEFAULT_APP,
+    dataset: Annotated[Path | None, typer.Option(help="CSV: text, category, and split if there is one.")] = None,
+    users: Annotated[int, typer.Option(min=2, help="How many people use the application.")] = DEFAULT_USERS,
+    cycles: Annotated[int, typer.Option(min=1, help="Turns of the wheel.")] = 1,
+    topics: Annotated[int, typer.Option(min=0, help="How many topics, the first by name; 0 for all.")] = DEFAULT_TOPICS,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 1,
+    json: Json = False,
+) -> None:
+    """Let simulated people use the application and turn the wheel: traffic, pipelines, canary, report."""
+    from pipelines.context import Context
+    from pipelines.simulate.messages import SHIPPED, read_messages
+    from pipelines.simulate.report import write_report
+    from pipelines.simulate.summary import summarise
+    from pipelines.simulate.turn import Plan, read_turns, run_turn
+
+    context = Context.load()
+    context.config.app(app)
+    plan = Plan.of(app, read_messages(dataset or SHIPPED), topics or None, users, seed)
+    progress = Console(stderr=json, highlight=False)
+    for _ in range(cycles):
+        record = run_turn(context, plan, lambda line: progress.print(line, markup=False))
+        summary = summarise(context, record)
+        page = write_report(context, summary, read_turns(context, app))
+        _print(summary, page, as_json=json)
+
+
+def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode({"report": str(page), **msgspec.to_builtins(summary)}).decode())
+        return
+    from pipelines.simulate.report import describe_gate, release_gate, sentence
+
+    console = Console(highlight=False)
+    console.rule(f"turn {summary.record.turn} of {summary.record.app}")
+    console.print(_funnel_table(summary))
+    if gate := release_gate(summary):
+        console.print(f"\n[bold]Gate[/]    {describe_gate(gate)}")
+    console.print(_time_table(summary))
+    console.print(f"\n[bold]{sentence(summary)}[/]\n")
+    for name, link in {**summary.links, "Report": page.as_uri()}.items():
+        console.print(f"{name:8} {link}", soft_wrap=True)
+
+
+def _funnel_table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "in", "out", "dropped, by reason"):
+        table.add_column(column)
+    for step in summary.funnel:
+        cells = (
+            "\n".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) or "-"
+            for counts in (step.taken, step.given, step.dropped)
+        )
+        table.add_row(step.stage, *cells)
+    return table
+
+
+def _time_table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("\nstep")
+    table.add_column("\nseconds", justify="right")
+    table.add_column("\nbudget", justify="right")
+    for stage in summary.times:
+        budget = "" if stage.budget_s is None else f"{stage.budget_s:.0f}"
+        style = "yellow" if stage.budget_s is not None and stage.seconds > stage.budget_s else None
+        table.add_row(stage.name, f"{stage.seconds:.0f}", budget, style=style)
+    return table

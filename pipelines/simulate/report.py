@@ -1,0 +1,99 @@
+"""The report page of a turn: one HTML file with its plots inside, readable without a network.
+
+In: the summary of a turn and the records of all turns. Out: the path of the page. Whatever text it shows is escaped.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from feedback.statistics import Interval
+from pipelines.context import Context
+from pipelines.simulate import plots
+from pipelines.simulate.summary import Gate, Summary
+from pipelines.simulate.turn import TurnRecord
+
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+
+def write_report(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> Path:
+    """Write the page of a turn and give its path."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(_facts(context, summary, turns))
+    record = summary.record
+    path = context.settings.home / "reports" / f"{record.app}-turn-{record.turn:04d}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path.absolute()
+
+
+def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> dict[str, Any]:
+    record, gate = summary.record, release_gate(summary)
+    interval = gate_interval(gate)
+    return {
+        "record": record,
+        "minutes": sum(record.seconds.values()) / 60,
+        "sentence": sentence(summary),
+        "accuracy_before": percent(record.accuracy_before),
+        "accuracy_after": percent(record.accuracy_after),
+        "verdict": gate.verdict if gate else "none",
+        "rollout_state": record.rollout.get("state", "none"),
+        "funnel": summary.funnel,
+        "funnel_svg": Markup(plots.funnel(summary.funnel)),  # noqa: S704 - SVG of our own making
+        "gate_svg": gate and interval and Markup(plots.difference(interval, context.config.gate.margin, gate.verdict)),  # noqa: S704 - as above
+        "gate_note": gate and describe_gate(gate),
+        "accuracy_svg": Markup(plots.accuracy(accuracy_points(turns))),  # noqa: S704 - as above
+        "acts": sorted(record.acts.items(), key=lambda item: -item[1]),
+        "times_svg": Markup(plots.times(summary.times)),  # noqa: S704 - as above
+        "links": summary.links,
+    }
+
+
+def release_gate(summary: Summary) -> Gate | None:
+    """The newest gate on a candidate model."""
+    return next((gate for gate in reversed(summary.gates) if gate.stage == "evaluate"), None)
+
+
+def gate_interval(gate: Gate | None) -> Interval | None:
+    """The interval that a gate's verdict rests on, if it had one."""
+    found = gate.evidence.get("difference") if gate else None
+    return Interval(**found) if found else None
+
+
+def describe_gate(gate: Gate) -> str:
+    """A gate's evidence in a sentence."""
+    interval = gate_interval(gate)
+    if interval is None:
+        return f"{gate.verdict}."
+    return (
+        f"{gate.verdict}: challenger minus champion {interval.estimate:+.3f}, "
+        f"95 % interval [{interval.low:+.3f}, {interval.high:+.3f}], {interval.n} people"
+    )
+
+
+def accuracy_points(turns: Sequence[TurnRecord]) -> list[tuple[str, Interval]]:
+    """True accuracy before the first turn and after each."""
+    points = [("base model", turns[0].accuracy_before)] if turns else []
+    points += [(f"turn {turn.turn}", turn.accuracy_after) for turn in turns]
+    return [(name, interval) for name, interval in points if interval is not None]
+
+
+def percent(interval: Interval | None) -> str:
+    """An accuracy as people read it."""
+    return "-" if interval is None else f"{interval.estimate:.1%}"
+
+
+def sentence(summary: Summary) -> str:
+    """The turn in a sentence."""
+    record, gate = summary.record, release_gate(summary)
+    state = record.rollout.get("state")
+    moved = f"true accuracy {percent(record.accuracy_before)} → {percent(record.accuracy_after)}"
+    if gate is None:
+        return f"No new model was made: the wheel stopped before training. {moved.capitalize()}."
+    if state is None:
+        return f"The gate said {gate.verdict}, so the champion stays. {moved.capitalize()}."
+    ending = {"PROMOTE": "people liked it more, and it is the champion now", "ROLLBACK": "it was rolled back"}
+    return f"The gate said {gate.verdict}, the canary {state}: {ending.get(state, 'it is still on trial')}; {moved}."
