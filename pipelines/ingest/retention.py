@@ -22,6 +22,8 @@ PAYLOAD_RETENTION: Final = timedelta(days=14)
 _LAST_RUN: Final = "feedwheel/payloads_expired"
 """Transaction of each table: the day, counted from the epoch, on which its payloads were last looked at."""
 _DAY_S: Final = 86_400
+_INSTANT: Final = 'Timestamp(Microsecond, Some("UTC"))'
+"""The column's type in the engine's SQL, whose own literals are in nanoseconds and do not compare with it."""
 
 
 def expire_daily(context: Context) -> int:
@@ -50,6 +52,6 @@ def _expire(table: DeltaTable, now: datetime) -> int:
     cutoff = (now - PAYLOAD_RETENTION).astimezone(UTC).isoformat()
     metrics = table.update(
         updates={"raw": "NULL"},
-        predicate=f"status = 'rejected' AND raw IS NOT NULL AND ingested_at < TIMESTAMP '{cutoff}'",
+        predicate=f"status = 'rejected' AND raw IS NOT NULL AND ingested_at < arrow_cast('{cutoff}', '{_INSTANT}')",
     )
     return int(metrics["num_updated_rows"])

@@ -1,0 +1,188 @@
+"""Commands of bronze: ingest, reconcile, dlq list | show | replay."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
+from schemas.errors import CheckFailed, NothingToDo
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
+    from pipelines.dlq import Selection
+    from pipelines.ingest import Pace
+
+FOLLOW_PAUSE_S = 1.0
+"""Between two drains of `--follow`, so that an idle topic costs a metadata request a second."""
+_LETTER_COLUMNS = ("key", "stage", "reason", "detail", "attempt", "payload", "ingested_at")
+_ACCOUNT_COLUMNS = (
+    "topic",
+    "partition",
+    "first",
+    "next",
+    "accepted",
+    "rejected",
+    "gaps",
+    "lost",
+    "erased",
+    "difference",
+    "lag",
+)
+
+Reason = Annotated[str | None, typer.Option(help="Only letters rejected for this reason, for example contract.")]
+Stage = Annotated[str | None, typer.Option(help="Only letters of this stage: decode or redact.")]
+Topic = Annotated[str | None, typer.Option(help="Only letters of this topic.")]
+Since = Annotated[datetime | None, typer.Option(help="Only letters ingested since then, UTC.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the commands."""
+    app.command()(ingest)
+    app.command()(reconcile)
+    letters = typer.Typer(help="Rejected records: list, show, send again.", no_args_is_help=True)
+    for name, function in (("list", dlq_list), ("show", dlq_show), ("replay", dlq_replay)):
+        letters.command(name)(function)
+    app.add_typer(letters, name="dlq")
+
+
+@command
+def ingest(
+    app: App = DEFAULT_APP,
+    follow: Annotated[bool, typer.Option(help="Drain again and again until interrupted.")] = False,
+    range_offsets: Annotated[
+        int | None, typer.Option(min=1, help="Offsets of one file: larger files, more to read again after a crash.")
+    ] = None,
+    round_ranges: Annotated[
+        int | None, typer.Option(min=1, help="Files between two commits: fewer commits, more to read again.")
+    ] = None,
+    accept_truncation: Annotated[
+        bool, typer.Option(help="Go on although the cluster lost records that were already ingested.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Drain every declared topic into bronze, for all applications; --app says whose accepted rows are counted."""
+    from pipelines import ingest as stage
+    from pipelines.context import Context
+
+    context, pace = Context.load(), _pace(range_offsets, round_ranges)
+    if follow:
+        _follow(context, app, pace, accept_truncation, json)
+    emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
+
+
+def _pace(range_offsets: int | None, round_ranges: int | None) -> "Pace":
+    from pipelines.ingest import Pace
+
+    chosen = {"range_offsets": range_offsets, "round_ranges": round_ranges}
+    return Pace(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def _follow(context: "Context", app: str, pace: "Pace", accept_truncation: bool, json: bool) -> None:
+    from pipelines import ingest as stage
+
+    while True:
+        try:
+            emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
+        except NothingToDo:
+            time.sleep(FOLLOW_PAUSE_S)
+
+
+@command
+def reconcile(app: App = DEFAULT_APP, json: Json = False) -> None:
+    """Prove that every ingested offset has exactly one place; exit 1 if not. --app is only checked."""
+    from pipelines import reconcile as stage
+
+    report = stage.run(_checked_context(app))
+    if json:
+        emit(report, json)
+    else:
+        _print_rows("Reconcile", _ACCOUNT_COLUMNS, map(msgspec.to_builtins, report.partitions))
+        Console().print(f"Broker: {report.broker}", markup=False)
+    if not report.exact:
+        if json:
+            raise typer.Exit(CheckFailed.exit_code)
+        raise CheckFailed("not exact: " + "; ".join(report.failures))
+
+
+@command
+def dlq_list(
+    app: App = DEFAULT_APP,
+    reason: Reason = None,
+    stage: Stage = None,
+    topic: Topic = None,
+    since: Since = None,
+    json: Json = False,
+) -> None:
+    """List rejected records, oldest first. --app is only checked: most of them have none."""
+    from pipelines import dlq
+
+    letters = [
+        msgspec.to_builtins(letter)
+        for letter in dlq.list_letters(_checked_context(app), _selection(reason, stage, topic, since))
+    ]
+    if json:
+        emit({"letters": letters}, json)
+    else:
+        _print_rows(f"{len(letters)} dead letters", _LETTER_COLUMNS, letters)
+
+
+@command
+def dlq_show(
+    key: Annotated[str, typer.Argument(help="topic/partition/offset")],
+    payload: Annotated[bool, typer.Option(help="Decrypt and print the record itself.")] = False,
+    app: App = DEFAULT_APP,
+    json: Json = False,
+) -> None:
+    """Show one rejected record. --app is only checked."""
+    from pipelines import dlq
+
+    for opened in dlq.show(_checked_context(app), key, payload=payload):
+        emit(msgspec.to_builtins(opened.letter) | {"text": opened.text}, json)
+
+
+@command
+def dlq_replay(
+    app: App = DEFAULT_APP,
+    reason: Reason = None,
+    stage: Stage = None,
+    topic: Topic = None,
+    since: Since = None,
+    dry_run: Annotated[bool, typer.Option(help="Only count what would be sent.")] = False,
+    json: Json = False,
+) -> None:
+    """Publish rejected records again as they were, each to its topic and partition. --app is only checked."""
+    from pipelines import dlq
+
+    selection = _selection(reason, stage, topic, since)
+    emit(dlq.replay(_checked_context(app), selection, dry_run=dry_run), json, "Replay")
+
+
+def _checked_context(app: str) -> "Context":
+    from pipelines.context import Context
+
+    context = Context.load()
+    context.config.app(app)
+    return context
+
+
+def _selection(reason: str | None, stage: str | None, topic: str | None, since: datetime | None) -> "Selection":
+    from pipelines.dlq import Selection
+
+    return Selection(reason, stage, topic, since.replace(tzinfo=UTC) if since else None)
+
+
+def _print_rows(title: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        # Text: what came from outside must not be read as markup.
+        table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in columns))
+    Console().print(table)
