@@ -1,8 +1,6 @@
 """What tests of every kind share: a real broker, contexts over temporary homes, a clock, and isolation."""
 
 import os
-import random
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from pipelines.stack.kafka import kafka_service
 from pipelines.stack.paths import REPOSITORY
 from pipelines.stack.process import Background
 from pipelines.stack.service import bring_up
+from tests.ports import free_port
 
 JAR_CACHE = REPOSITORY / ".feedwheel" / "jars"
 """The only thing that tests share with a developer's own stack: jars are checked against the lock at every use."""
@@ -54,24 +53,6 @@ def _no_outside_settings() -> Iterator[None]:
 def _no_outside_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path, such as `.env` or `.feedwheel`, is below the test's own directory."""
     monkeypatch.chdir(tmp_path)
-
-
-def free_port(adjacent: int = 1) -> int:
-    """First of `adjacent` free ports, below the range that the system gives to outgoing connections.
-
-    Inside that range another connection may take the port while a test keeps its server down, and a client that
-    retries a closed port can even connect to itself.
-    """
-    for _ in range(200):
-        first = random.randrange(20_000, 32_000 - adjacent)
-        if all(_is_free(port) for port in range(first, first + adjacent)):
-            return first
-    raise RuntimeError("no free ports between 20000 and 32000")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ class Background:
         return "running" if self.process() else "died"
 
     def start(self, launch: Launch) -> None:
-        """Start it in a new session. What is left of an earlier one that died is ended first."""
-        self.stop()
+        """Start it in a new session. What is left of an earlier one that died is killed first."""
+        self.kill()
         for path in (self.log, self._pid_file):
             path.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -98,15 +98,12 @@ class Background:
         members = _session(started) if started else []
         _signal(members, signal.SIGTERM)
         psutil.wait_procs(members, grace_s)
-        self._kill_rest()
+        self.kill()
         self._pid_file.unlink(missing_ok=True)
         return bool(members)
 
     def kill(self) -> None:
-        """End its whole session as a crash would; the pid file stays."""
-        self._kill_rest()
-
-    def _kill_rest(self) -> None:
+        """End its whole session as a crash would; the pid file stays. Raises InfrastructureError if one survives."""
         started = self.started()
         rest = _session(started) if started else []
         _signal(rest, signal.SIGKILL)

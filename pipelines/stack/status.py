@@ -111,17 +111,20 @@ def _lake(settings: Settings) -> Row:
 def _lake_missing(url: str) -> str | None:
     if "://" not in url:
         return None if os.access(url, os.W_OK) else f"{url} is not a directory that this user can write to"
-    # Only for a remote lake: importing the clients takes a second.
+    # Only for a remote lake: importing the client takes a second.
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
+    from deltalake.exceptions import DeltaError, TableNotFoundError
 
     from pipelines.io.lake import Lake
 
     pool = ThreadPoolExecutor(1)
     try:
-        pool.submit(DeltaTable.is_deltatable, Lake(url).uri("bronze/generations")).result(_LAKE_TIMEOUT_S)
+        pool.submit(DeltaTable, Lake(url).uri("bronze/generations")).result(_LAKE_TIMEOUT_S)
+    except TableNotFoundError as error:
+        # The store answered that there is no table yet, unless nobody knows such stores.
+        return str(error).partition(".")[0] if "Unknown scheme" in str(error) else None
     except (DeltaError, OSError, ValueError, Late) as error:
-        return f"{type(error).__name__}: {str(error)[:200]}"
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     finally:
         pool.shutdown(wait=False)
     return None
