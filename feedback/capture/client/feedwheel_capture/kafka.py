@@ -17,6 +17,9 @@ from feedwheel_capture.spool import Record
 
 _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
 """A batch that a healthy cluster takes is acknowledged in milliseconds; after this it is sent again."""
+_FLUSH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
+"""Longer than any record may wait: when a flush returns or fails, every record has its outcome, and the producer can be
+closed (kafka-python cannot close one that still waits)."""
 
 
 class EventProducer:
@@ -42,15 +45,15 @@ class EventProducer:
             sent = [
                 self._producer.send(record.topic, key=record.key.encode(), value=record.value) for record in records
             ]
-            self._producer.flush(timeout=_ACKNOWLEDGE_TIMEOUT_S)
+            self._producer.flush(timeout=_FLUSH_TIMEOUT_S)
             for future in sent:
-                future.get(timeout=_ACKNOWLEDGE_TIMEOUT_S)
+                future.get(timeout=0)
         except KafkaError as error:
             raise PublishFailed(type(error).__name__) from error
 
     def close(self) -> None:
-        """Disconnect; what was not acknowledged is given up."""
-        self._producer.close(timeout=0)
+        """Disconnect."""
+        self._producer.close(timeout=_FLUSH_TIMEOUT_S)
 
     def __enter__(self) -> Self:
         return self
