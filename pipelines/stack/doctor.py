@@ -90,7 +90,7 @@ def java(java_home: Path | None) -> Finding:
     try:
         there = find_java(java_home)
     except FeedwheelError as error:
-        found, _, advice = str(error).rpartition(": ")
+        found, _, advice = str(error).partition(": ")
         return Finding("java", "fail", found, advice)
     return Finding("java", "ok", f"Java {there.version} at {there.path}")
 

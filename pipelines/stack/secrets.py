@@ -6,6 +6,7 @@ in the lake, and without the payload key what was rejected can no longer be read
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -30,8 +31,7 @@ def ensure_secrets(settings: Settings) -> Path | None:
     if not missing_secrets(settings) or path.exists():
         return None
     settings.home.mkdir(parents=True, exist_ok=True)
-    draft = settings.home / f".secrets.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, draft = tempfile.mkstemp(prefix=".secrets.", dir=settings.home)  # mode 0600
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(_generated())
         file.flush()
@@ -41,7 +41,7 @@ def ensure_secrets(settings: Settings) -> Path | None:
     except FileExistsError:
         return None
     finally:
-        draft.unlink()
+        os.unlink(draft)
     return path
 
 
