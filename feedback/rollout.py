@@ -1,0 +1,68 @@
+"""Who is champion and who is on trial: a fold of the control log, the same for every reader (design, section 5).
+
+In: the control records of one application, in the order of the log. Out: the state they add up to. A record that is
+not valid where it stands changes nothing, so every replica may append, and the first valid decision wins.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from feedwheel_capture.events import Baseline, Control, Decision, ModelRef, Proposal
+from feedwheel_capture.vocabulary import FinalState
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """A champion, and the release that made it so; None for the baseline."""
+
+    model: ModelRef
+    release_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """`reigns` are the champions that a rollback can return to, the present one last.
+
+    `trial` is the proposal that people are being drawn to. `endings` holds every release that was decided and how.
+    """
+
+    reigns: tuple[Reign, ...] = ()
+    trial: Proposal | None = None
+    endings: tuple[tuple[str, FinalState], ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterable[Control]) -> Self:
+        """The state after all `records`."""
+        state = cls()
+        for record in records:
+            state = state.after(record)
+        return state
+
+    @property
+    def champion(self) -> ModelRef | None:
+        """The model that serves everyone who is not drawn to a challenger; None before the baseline."""
+        return self.reigns[-1].model if self.reigns else None
+
+    def after(self, record: Control) -> Self:
+        """The state after one more record."""
+        match record:
+            case Baseline() if not self.reigns:
+                return replace(self, reigns=(Reign(record.model, None),))
+            case Proposal() if self.reigns and self.trial is None and not self._knows(record.release_id):
+                return replace(self, trial=record)
+            case Decision():
+                return self._decided(record)
+        return self
+
+    def _decided(self, decision: Decision) -> Self:
+        ended = (*self.endings, (decision.release_id, decision.state))
+        if self.trial is not None and self.trial.release_id == decision.release_id:
+            promoted = (Reign(self.trial.model, self.trial.release_id),) if decision.state == "PROMOTE" else ()
+            return replace(self, reigns=(*self.reigns, *promoted), trial=None, endings=ended)
+        if decision.state == "ROLLBACK" and self.reigns and self.reigns[-1].release_id == decision.release_id:
+            return replace(self, reigns=self.reigns[:-1], endings=ended)
+        return self
+
+    def _knows(self, release_id: str) -> bool:
+        return release_id in (known for known, _ in self.endings)

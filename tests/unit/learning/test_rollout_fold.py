@@ -1,0 +1,65 @@
+"""The fold of the control log: first valid record wins, everything else changes nothing."""
+
+from itertools import permutations
+
+import pytest
+from feedwheel_capture.events import Baseline, Decision, ModelRef, Proposal
+
+from feedback.rollout import Rollout
+
+
+def model(version: str) -> ModelRef:
+    return ModelRef(name="m", version=version, uri=f"file:///{version}", digest=version)
+
+
+def baseline(version: str = "base") -> Baseline:
+    return Baseline(app="a", model=model(version))
+
+
+def proposal(release_id: str) -> Proposal:
+    return Proposal(app="a", release_id=release_id, model=model(f"v-{release_id}"), verdict="PASS", share=0.5)
+
+
+def decision(release_id: str, state: str, by: str = "replica-1") -> Decision:
+    return Decision(app="a", release_id=release_id, state=state, by=by, rationale="")
+
+
+def test_promotion_and_rollback_return_to_the_champion_before():
+    records = [baseline(), proposal("1"), decision("1", "PROMOTE"), proposal("2"), decision("2", "PROMOTE")]
+    assert Rollout.of(records).champion == model("v-2")
+    back = Rollout.of([*records, decision("2", "ROLLBACK", "operator")])
+    assert back.champion == model("v-1")
+    assert Rollout.of([*records, decision("2", "ROLLBACK"), decision("1", "ROLLBACK")]).champion == model("base")
+
+
+@pytest.mark.parametrize("states", list(permutations(["PROMOTE", "ROLLBACK"])))
+def test_first_decision_on_a_trial_ends_it(states):
+    ended = Rollout.of([baseline(), proposal("1"), decision("1", states[0])])
+    assert ended.trial is None
+    assert ended.champion == model("v-1" if states[0] == "PROMOTE" else "base")
+    later = ended.after(decision("1", states[1], "operator"))
+    # A promotion after a rollback is void; a rollback after a promotion is an operator's right.
+    assert later.champion == model("base")
+
+
+@pytest.mark.parametrize(
+    "void",
+    [
+        decision("1", "PROMOTE"),
+        decision("9", "ROLLBACK"),
+        baseline("other"),
+        proposal("0"),
+    ],
+)
+def test_void_records_change_nothing(void):
+    state = Rollout.of([baseline(), proposal("0"), decision("0", "ROLLBACK")])
+    assert state.after(void) == state
+
+
+def test_one_trial_at_a_time():
+    state = Rollout.of([baseline(), proposal("1"), proposal("2")])
+    assert state.trial == proposal("1")
+
+
+def test_nothing_is_on_trial_without_a_champion():
+    assert Rollout.of([proposal("1")]) == Rollout()
