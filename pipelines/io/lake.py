@@ -36,7 +36,7 @@ class Lake:
         return f"{self.url.rstrip('/')}/{name}"
 
     def open(self, name: TableName) -> DeltaTable:
-        """Open a table, creating it by its contract if it is not there. Raises ContractViolation on bad properties."""
+        """Open a table, creating it by its contract if it is not there. Raises ContractViolation if it is another."""
         try:
             table = DeltaTable(self.uri(name))
         except TableNotFoundError:
@@ -44,6 +44,9 @@ class Lake:
         configuration = table.metadata().configuration
         if enabled := [key for key in FORBIDDEN_PROPERTIES if configuration.get(key, "false") not in ("false", "none")]:
             raise ContractViolation(f"{self.uri(name)} has {', '.join(enabled)}: recreate it without")
+        columns = {field.name for field in table.schema().fields}
+        if missing := [column for column in TABLES[name].schema.names if column not in columns]:
+            raise ContractViolation(f"{self.uri(name)} lacks {', '.join(missing)}: it was made by another version")
         return table
 
     def _create(self, name: TableName) -> DeltaTable:

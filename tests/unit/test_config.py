@@ -1,0 +1,76 @@
+"""The product configuration: what is wrong is named by line; what it means has one hash."""
+
+from pathlib import Path
+
+import pytest
+
+from feedback.capture.settings import SharedSettings
+from pipelines.stack.paths import REPOSITORY
+from schemas.config import parse
+from schemas.errors import ConfigError, UsageError
+
+TEXT = (REPOSITORY / "feedwheel.toml").read_text(encoding="utf-8")
+
+
+def line_of(fragment: str) -> int:
+    return next(number for number, line in enumerate(TEXT.splitlines(), 1) if line.startswith(fragment))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("epochs = ", "epochs = -"), f"{line_of('epochs')}: training.epochs"),
+        (("lora_rank = ", "lora_rnk = "), f"{line_of('[training]')}: training.lora_rank: Field required"),
+        (('type = "task"', 'type = "tusk"'), f"{line_of('type = ')}: apps.routing.type"),
+        (('prompt_version = "route-1"', 'prompt_version = "route-9"'), f"{line_of('[apps.routing]')}: apps.routing: "),
+        (("[gate]", "[gate"), "line"),
+        (("retrain = ", "retrain = 7 #"), f"{line_of('retrain')}: schedule.retrain"),
+    ],
+)
+def test_an_error_names_file_line_and_key(change: tuple[str, str], problem: str) -> None:
+    assert change[0] in TEXT
+    with pytest.raises(ConfigError) as error:
+        parse(TEXT.replace(*change, 1), "feedwheel.toml")
+    assert "feedwheel.toml:" in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_every_error_is_named_at_once() -> None:
+    text = TEXT.replace("epochs = ", "epochs = -", 1).replace("margin = ", "margin = 7", 1)
+    with pytest.raises(ConfigError) as error:
+        parse(text, "feedwheel.toml")
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_the_digest_follows_the_meaning_not_the_layout() -> None:
+    config = parse(TEXT, "a")
+    assert parse("# a comment\n\n" + TEXT, "b").digest == config.digest
+    assert parse(TEXT.replace("epochs = 3", "epochs = 4"), "c").digest != config.digest
+
+
+def test_an_unknown_application_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"no application 'chat'; feedwheel\.toml has routing"):
+        parse(TEXT, "a").app("chat")
+
+
+def test_a_missing_file_says_which_setting_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="FEEDWHEEL_CONFIG_PATH"):
+        SharedSettings(config_path=tmp_path / "nothing.toml").config()
+
+
+def test_secrets_are_masked_however_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDWHEEL_SPLIT_KEY", "do-not-show")
+    settings = SharedSettings.load()
+    assert settings.split_key.get_secret_value() == "do-not-show"
+    assert "do-not-show" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_the_environment_wins_over_env_file_and_that_over_the_stack_s_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".feedwheel").mkdir()
+    (tmp_path / ".feedwheel" / "secrets.env").write_text("FEEDWHEEL_SPLIT_KEY=stack\nFEEDWHEEL_KAFKA_PORT=1\n")
+    (tmp_path / ".env").write_text("FEEDWHEEL_KAFKA_PORT=2\nFEEDWHEEL_SERVING_PORT=3\n")
+    monkeypatch.setenv("FEEDWHEEL_SERVING_PORT", "4")
+    settings = SharedSettings.load()
+    assert (settings.split_key.get_secret_value(), settings.kafka_port, settings.serving_port) == ("stack", 2, 4)
