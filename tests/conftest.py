@@ -43,7 +43,8 @@ def _no_outside_settings() -> Iterator[None]:
     """No test sees the addresses and secrets of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("FEEDWHEEL_") or name.lower() in Settings.model_fields:
+            # Where Java is stays a fact of the machine.
+            if name.startswith("FEEDWHEEL_") or (name.lower() in Settings.model_fields and name != "JAVA_HOME"):
                 patch.delenv(name)
         patch.setenv("FEEDWHEEL_CONFIG_PATH", str(REPOSITORY / "feedwheel.toml"))
         yield

@@ -39,7 +39,7 @@ def airflow_service(settings: Settings) -> Service:
         ports=(Port(port, setting), *(Port(port + above, f"{setting} (its logs', {above} above)") for above in (1, 2))),
         prepare=prepare,
         awaits=lambda: awaits_health(settings.airflow) or (None if given else _awaits_dags(settings)),
-        timeout_s=240,  # 26 s alone, of which migrating the new database 9 s; up to three times that on a busy machine
+        timeout_s=360,  # 26 s alone, of which migrating the new database 9 s; up to three times that on a busy machine
     )
 
 
