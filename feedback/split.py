@@ -4,12 +4,12 @@ In: the split bucket that every event carries, or ids. Out: split, gate draw, ar
 """
 
 import hashlib
-from typing import Final, Literal
+from typing import Final
 
 from feedwheel_capture.ids import SPLIT_BUCKETS
 from feedwheel_capture.vocabulary import Arm
 
-Split = Literal["eval", "train"]
+from schemas.examples import Split
 
 _UNIT_BITS: Final = 53
 """A float64 holds 53 bits of a fraction exactly."""

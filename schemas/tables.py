@@ -16,6 +16,7 @@ from feedwheel_capture.ids import SPLIT_BUCKETS
 from feedwheel_capture.vocabulary import AppType, Arm, ComplaintCategory, Consent, ExposurePolicy, FinishReason
 
 from schemas.arrow import record_fields
+from schemas.examples import ExampleUse, Split
 from schemas.signals import Polarity, SignalKind
 
 BronzeTable = Literal["bronze/generations", "bronze/feedback", "bronze/privacy", "ops/control"]
@@ -27,8 +28,15 @@ SilverTable = Literal[
     "silver/admissions",
     "silver/rejected",
 ]
-GoldTable = Literal["gold/candidates", "gold/dropped", "gold/datasets/examples", "gold/datasets/manifests"]
-OpsTable = Literal["ops/gates", "ops/releases", "ops/runs"]
+GoldTable = Literal[
+    "gold/candidates",
+    "gold/dropped",
+    "gold/curations",
+    "gold/datasets/examples",
+    "gold/datasets/manifests",
+    "gold/answers",
+]
+OpsTable = Literal["ops/gates", "ops/models", "ops/releases", "ops/runs"]
 TableName = BronzeTable | SilverTable | GoldTable | OpsTable
 
 RecordStatus = Literal["accepted", "rejected"]
@@ -273,22 +281,23 @@ _EXAMPLE: Final = [
     *_PERSON,
     _required("conversation_id", pa.string()),
     _required("response_id", pa.string()),
-    _required("use", pa.string()),
+    _one_of("use", ExampleUse),
     _required("rule", pa.string()),
     _required("prompt", _MESSAGES),
     # sft and eval: the wanted answer. kto: the answer that was judged.
     _required("completion", pa.string()),
     # kto: whether the answer was liked; null for the other uses.
     pa.field("liked", pa.bool_()),
-    _required("weight", pa.float64()),
+    _within("weight", pa.float64(), 0, 1),
     # eval: the answer that was shown when the person confirmed or corrected; null for the other uses.
     pa.field("shown", pa.string()),
     _required("model_version", pa.string()),
     _required("example_time", INSTANT),
     _required("signal_ids", pa.list_(pa.string())),
     _required("event_ids", pa.list_(pa.string())),
+    # Near-duplicates share a cluster; it is named after their texts.
     _required("cluster", pa.string()),
-    _required("split", pa.string()),
+    _one_of("split", Split),
 ]
 
 _CANDIDATES: Final = _table("gold/candidates", "run_id example_id", _required("run_id", pa.string()), *_EXAMPLE)
@@ -303,6 +312,18 @@ _DROPPED: Final = _table(
     _required("app", pa.string()),
     pa.field("user_key", pa.string()),
     _required("conversation_id", pa.string()),
+)
+
+# What a curation read; written last, so candidates of a run that died before it belong to none.
+_CURATIONS: Final = _table(
+    "gold/curations",
+    "run_id",
+    _required("run_id", pa.string()),
+    _required("app", pa.string()),
+    _required("curated_at", INSTANT),
+    _required("as_of", INSTANT),
+    # Canonical JSON: bronze offset vector, conversations not admitted, gate questions asked and answered, drop counts.
+    _required("inputs", pa.string()),
 )
 
 _EXAMPLES: Final = _table(
@@ -326,6 +347,19 @@ _MANIFESTS: Final = _table(
     _required("manifest", pa.string()),
 )
 
+# What a model answered to a prompt: asked once per prompt and model, and an input from then on (I3).
+_ANSWERS: Final = _table(
+    "gold/answers",
+    "model_digest example_id",
+    _required("model_digest", pa.string()),
+    # Lineage to the person: the evaluation example in gold/datasets/examples that carries app and user_key.
+    _required("example_id", pa.string()),
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("answer", pa.string()),
+    _required("answered_at", INSTANT),
+)
+
 _GATES: Final = _table(
     "ops/gates",
     "gate_id",
@@ -339,6 +373,22 @@ _GATES: Final = _table(
     _required("evidence", pa.string()),
     pa.field("waived_by", pa.string()),
     pa.field("waiver_reason", pa.string()),
+)
+
+# Every trained model: the edge from a data set, and so from its people, to a model (I8).
+_MODELS: Final = _table(
+    "ops/models",
+    "model_version",
+    _required("model_version", pa.string()),
+    _required("app", pa.string()),
+    _required("dataset_id", pa.string()),
+    _required("content_hash", pa.string()),
+    _required("base_digest", pa.string()),
+    _required("adapter_digest", pa.string()),
+    _required("adapter_uri", pa.string()),
+    _required("config_hash", pa.string()),
+    _required("mlflow_run_id", pa.string()),
+    _required("trained_at", INSTANT),
 )
 
 _RELEASES: Final = _table(
@@ -382,9 +432,12 @@ TABLES: Final[dict[TableName, Table]] = {
         _REJECTED,
         _CANDIDATES,
         _DROPPED,
+        _CURATIONS,
         _EXAMPLES,
         _MANIFESTS,
+        _ANSWERS,
         _GATES,
+        _MODELS,
         _RELEASES,
         _RUNS,
     )
