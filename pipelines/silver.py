@@ -34,6 +34,6 @@ def rows_of(lake: Lake, name: RevisedTable, app: str, revisions: pa.Table) -> pa
     """Rows of a silver table that belong to the given revisions."""
     rows = lake.read(name, where=pc.field("app") == app)
     # pyarrow joins cannot carry nested columns: join row numbers, then take.
-    keys = rows.select(["conversation_id", "revision"]).append_column("row", pa.array(range(rows.num_rows)))
+    keys = rows.select(["conversation_id", "revision"]).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
     kept = keys.join(revisions, keys=["conversation_id", "revision"], join_type="left semi")
     return rows.take(kept.column("row").sort())

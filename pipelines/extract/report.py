@@ -1,0 +1,29 @@
+"""What an extract run did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractReport:
+    """Counts of one run.
+
+    `taken` events became `used` ones by record, or were `dropped` by reason; `joined` of them are orphans of earlier
+    runs. `rows` are those appended by table. `unread_messages` are withheld by consent: their language signals are
+    absent. `due` conversations were touched by silence alone.
+    """
+
+    run_id: str
+    revision: str
+    as_of: datetime
+    seconds: float
+    conversations: int
+    due: int
+    taken: dict[str, int]
+    used: dict[str, int]
+    dropped: dict[str, int]
+    joined: int
+    rows: dict[str, int]
+    signals: dict[str, int]
+    unread_messages: int
+    skewed_events: int

@@ -1,0 +1,94 @@
+"""Which conversations an arrival touches. Pure: lookups come in as mappings.
+
+An event that names an answer belongs to that answer's conversation, whatever conversation it names; one that names only
+a conversation belongs there. What names nothing that is known waits as an orphan, for ever, and is routed when a
+generation of that answer or conversation arrives.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from feedwheel_capture.events import Generation
+
+from feedback.conversation import Position
+from pipelines.extract.arrivals import Arrival
+
+NO_CONSENT: Final = "no_consent"
+CONTESTED: Final = "contested"
+"""A generation of an answer that another conversation already has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that waits for its answer, or, naming none, for its conversation."""
+
+    position: Position
+    response_id: str | None
+    conversation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What silver and the orphans hold of what arrivals may name."""
+
+    conversation_of_answer: Mapping[str, str]
+    conversations: frozenset[str]
+    orphans: Sequence[Waiting]
+
+
+@dataclass(slots=True)
+class Routes:
+    """New events by conversation, orphans that joined by conversation, new orphans, and what was dropped by reason."""
+
+    arrived: defaultdict[str, set[Position]] = field(default_factory=lambda: defaultdict(set))
+    joined: defaultdict[str, set[Position]] = field(default_factory=lambda: defaultdict(set))
+    orphans: list[Arrival] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def route(arrivals: Sequence[Arrival], known: Known) -> Routes:
+    """Route every arrival, and every waiting orphan whose answer or conversation has arrived."""
+    allowed = [arrival for arrival in arrivals if arrival.consent != "none"]
+    routes = Routes(dropped=Counter({NO_CONSENT: len(arrivals) - len(allowed)}))
+    new_answers = _new_answers(allowed, known)
+    answers = {**new_answers, **known.conversation_of_answer}
+    new_conversations = frozenset(new_answers.values())
+    conversations = known.conversations | new_conversations
+    for arrival in allowed:
+        target = _target(arrival.response_id, arrival.conversation_id, answers, conversations)
+        if target is None:
+            routes.orphans.append(arrival)
+        elif arrival.record is Generation and arrival.conversation_id != target:
+            routes.dropped[CONTESTED] += 1
+        else:
+            routes.arrived[target].add(arrival.position)
+    for orphan in known.orphans:
+        target = _target(orphan.response_id, orphan.conversation_id, new_answers, new_conversations)
+        if target is not None:
+            routes.joined[target].add(orphan.position)
+    return routes
+
+
+def _new_answers(arrivals: Iterable[Arrival], known: Known) -> dict[str, str]:
+    """The conversation of each answer that silver does not know; the earliest arrival decides."""
+    answers = dict[str, str]()
+    generations = [arrival for arrival in arrivals if arrival.record is Generation]
+    for arrival in sorted(generations, key=lambda arrival: (arrival.appended_at, arrival.position)):
+        assert arrival.response_id  # both are required of a generation
+        assert arrival.conversation_id
+        if arrival.response_id not in known.conversation_of_answer:
+            answers.setdefault(arrival.response_id, arrival.conversation_id)
+    return answers
+
+
+def _target(
+    response_id: str | None,
+    conversation_id: str | None,
+    answers: Mapping[str, str],
+    conversations: frozenset[str],
+) -> str | None:
+    if response_id is not None:
+        return answers.get(response_id)
+    return conversation_id if conversation_id in conversations else None

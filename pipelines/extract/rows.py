@@ -1,0 +1,159 @@
+"""Assembled conversations to rows of silver, by the contracts of `schemas.tables`."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from feedwheel_capture.identity import Person
+
+from feedback.conversation import Conversation, Position, Turn
+from feedback.detectors.base import person_of
+from feedback.satisfaction import p_dissatisfied, satisfaction
+from feedback.signal import Signal
+from pipelines.extract.arrivals import Arrival
+from pipelines.runs import canonical_json
+from schemas.tables import SilverTable
+
+Row = dict[str, Any]
+SILVER_TABLES: Final[tuple[SilverTable, ...]] = ("silver/turns", "silver/signals", "silver/conversations")
+"""The tables that conversations become, in the order in which they are committed."""
+
+
+@dataclass(slots=True)
+class SilverRows:
+    """Rows of one batch of conversations."""
+
+    turns: list[Row] = field(default_factory=list)
+    signals: list[Row] = field(default_factory=list)
+    conversations: list[Row] = field(default_factory=list)
+
+    def by_table(self) -> dict[SilverTable, list[Row]]:
+        """The rows of each table."""
+        return dict(zip(SILVER_TABLES, (self.turns, self.signals, self.conversations), strict=True))
+
+    def add(self, conversation: Conversation, signals: Sequence[Signal], revision: str) -> None:
+        """Add one conversation as a new revision."""
+        about = {turn.response_id: list[Signal]() for turn in conversation.turns}
+        about_all = list[Signal]()
+        for signal in signals:
+            (about_all if signal.response_id is None else about[signal.response_id]).append(signal)
+        dissatisfied = {response_id: p_dissatisfied(found) for response_id, found in about.items()}
+        of = {"conversation_id": conversation.conversation_id, "revision": revision}
+        self.turns += [of | _turn(turn, dissatisfied[turn.response_id]) for turn in conversation.turns]
+        self.signals += [of | _signal(conversation, signal) for signal in signals]
+        satisfied = satisfaction(list(dissatisfied.values()), about_all)
+        self.conversations.append(of | _conversation(conversation, len(signals), satisfied))
+
+
+def _person(person: Person, app: str, simulated: bool) -> Row:
+    return {
+        "app": app,
+        "user_key": person.user_key,
+        "user_key_id": person.user_key_id,
+        "split_bucket": person.split_bucket,
+        "simulated": simulated,
+    }
+
+
+def _position(position: Position) -> Row:
+    return {
+        "topic": position.topic,
+        "partition": position.partition,
+        "offset": position.offset,
+        "topic_id": position.topic_id,
+    }
+
+
+def _turn(turn: Turn, dissatisfied: float) -> Row:
+    said = turn.generation
+    exposure = turn.exposure.data if turn.exposure else None
+    return {
+        **_person(person_of(said), said.app, said.simulated),
+        **_position(turn.event.position),
+        "response_id": said.response_id,
+        "parent_response_id": turn.parent,
+        "regeneration_of": turn.regeneration_of,
+        "turn_index": turn.index,
+        "turn_time": turn.event.time,
+        "time_skewed": turn.event.is_skewed,
+        "consent": said.consent,
+        "model": said.model,
+        "model_version": said.model_version,
+        "arm": said.arm,
+        "release_id": said.release_id,
+        "prompt_version": said.prompt_version,
+        "prompt": turn.prompt and [{"role": message.role, "content": message.content} for message in turn.prompt],
+        "output": turn.output,
+        "output_length": said.output_length,
+        "finish_reason": said.finish_reason,
+        "latency_ms": said.latency_ms,
+        "locale": said.locale,
+        "retrieved_document_ids": said.retrieved_document_ids,
+        "exposure_policy": exposure and exposure.policy,
+        "exposure_propensity": exposure and exposure.propensity,
+        "p_dissatisfied": dissatisfied,
+        "event_id": turn.event.event_id,
+    }
+
+
+def _signal(conversation: Conversation, signal: Signal) -> Row:
+    start, end = signal.span or (None, None)
+    return {
+        **_person(signal.person, conversation.app, signal.simulated),
+        "signal_id": signal_id(conversation.conversation_id, signal),
+        "response_id": signal.response_id,
+        "kind": signal.kind,
+        "explicit": signal.explicit,
+        "polarity": signal.polarity,
+        "strength": signal.strength,
+        "confidence": signal.confidence,
+        "detector": signal.detector,
+        "signal_time": signal.time,
+        "surface": signal.surface,
+        "category": signal.category,
+        "edited_output": signal.edited_output,
+        "text": signal.text,
+        "span_start": start,
+        "span_end": end,
+        "event_ids": list(signal.event_ids),
+    }
+
+
+def signal_id(conversation_id: str, signal: Signal) -> str:
+    """128 bits over what makes a signal this one: every revision, and every replay, gives it the same id."""
+    identity = (conversation_id, signal.response_id, signal.kind, signal.detector, signal.event_ids)
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
+
+
+def _conversation(conversation: Conversation, signals: int, satisfied: float) -> Row:
+    first = conversation.turns[0].generation
+    return {
+        **_person(person_of(first), conversation.app, first.simulated),
+        "app_type": conversation.app_type,
+        "consent": conversation.consent,
+        "first_time": conversation.first_time,
+        "last_time": conversation.last_time,
+        "due_at": None if conversation.is_abandoned else conversation.due_at,
+        "as_of": conversation.as_of,
+        "turns": len(conversation.turns),
+        "signals": signals,
+        "duplicates": conversation.duplicates,
+        "unread_messages": conversation.unread_messages,
+        "skewed_events": conversation.skewed_events,
+        "satisfaction": satisfied,
+        "events": [_position(position) for position in sorted(conversation.outcomes)],
+    }
+
+
+def orphan_row(orphan: Arrival, app: str, as_of: Any) -> Row:
+    """An event that waits for its answer or its conversation."""
+    return {
+        **_position(orphan.position),
+        "app": app,
+        "user_key": orphan.user_key,
+        "response_id": orphan.response_id,
+        "conversation_id": orphan.conversation_id,
+        "event_id": orphan.event_id,
+        "as_of": as_of,
+    }

@@ -1,0 +1,142 @@
+"""One extract run of one application.
+
+In: bronze as it is now, silver as the last run left it. Out: new current revisions, and the count of every event taken
+(I10). The steps, numbered as in the code:
+
+1. read the clock that ingest left, before reading bronze: all that had happened by then is inside;
+2. read the marks, and from them on what is new in bronze;
+3. find the conversations touched: by arrivals, by orphans whose answer arrived, by silence that is due;
+4. recompute them whole and commit, the marks with them.
+
+With `rebuild` every conversation is recomputed from bronze alone; the result is the same.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from feedwheel_capture.ids import uuid7
+
+from feedback.conversation import Position
+from feedback.taxonomy import weights
+from pipelines import ingest
+from pipelines.context import Context
+from pipelines.extract import state
+from pipelines.extract.arrivals import Arrivals, read_arrivals
+from pipelines.extract.commit import Committer, committed_tally
+from pipelines.extract.marks import Marks, from_milliseconds, read_marks, to_milliseconds
+from pipelines.extract.pipeline import run_batches
+from pipelines.extract.recompute import Members, Recomputer, Tally, batches
+from pipelines.extract.report import ExtractReport
+from pipelines.extract.routing import Known, Routes, route
+from pipelines.extract.rows import SILVER_TABLES, orphan_row
+from pipelines.io.lake import Lake
+from pipelines.runs import Counts, stage_run
+from schemas.errors import NothingToDo
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run has to do: events taken, where they go, and the conversations to recompute."""
+
+    arrivals: Arrivals
+    routes: Routes
+    members: Mapping[str, Members]
+    joined: int
+    due: int
+    waiting: frozenset[Position]
+
+
+def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
+    """Extract what is new. Raises NothingToDo, InfrastructureError."""
+    context.config.app(app)
+    started = time.monotonic()
+    drained = ingest.as_of(context)  # 1
+    if drained is None:
+        raise NothingToDo("no drain has reached the end of its topics yet: run `feedwheel ingest`")
+    with stage_run(context, app, "extract") as stage:
+        conversations = context.lake.open("silver/conversations")
+        before = read_marks(conversations, app)  # 2
+        as_of = max(drained, from_milliseconds(before.as_of_ms))
+        plan = make_plan(context.lake, app, Marks({}) if rebuild else before, as_of, rebuild=rebuild)
+        if not plan.arrivals.events and not plan.members:
+            raise NothingToDo("every event in bronze is extracted, and no silence is due")
+        revision_ms = max(to_milliseconds(context.clock()), before.revision_ms + 1)
+        revision = uuid7(from_milliseconds(revision_ms))
+        after = Marks({**before.next_offsets, **plan.arrivals.next_offsets}, to_milliseconds(as_of), revision_ms)
+        _compute(context, app, plan, as_of, revision, before, after)  # 4
+        tally = committed_tally(context.lake, revision, conversations.version())
+        _count(stage.counts, plan, tally)
+    return ExtractReport(
+        run_id=stage.run_id,
+        revision=revision,
+        as_of=as_of,
+        seconds=time.monotonic() - started,
+        conversations=tally.rows["silver/conversations"],
+        due=plan.due,
+        taken=dict(stage.counts.taken),
+        used=dict(stage.counts.given),
+        dropped=dict(stage.counts.dropped),
+        joined=plan.joined,
+        rows=dict(tally.rows),
+        signals=dict(tally.signals),
+        unread_messages=tally.unread_messages,
+        skewed_events=tally.skewed_events,
+    )
+
+
+def make_plan(lake: Lake, app: str, marks: Marks, as_of: datetime, *, rebuild: bool) -> Plan:
+    """Steps 2 and 3: what is new since `marks`, and whom it touches."""
+    arrivals = read_arrivals(lake, app, marks.next_offsets)
+    current = state.NONE_YET if rebuild else state.read_conversations(lake, app, as_of)
+    orphans = state.read_orphans(lake, app)
+    answers = state.conversation_of(lake, app, arrivals.events, current)
+    known = Known(answers, frozenset(current.revisions), () if rebuild else orphans)
+    routes = route(arrivals.events, known)
+    touched = {*routes.arrived, *routes.joined, *current.due}
+    held = state.read_events(lake, app, touched, current)
+    members = {name: _members(name, held.get(name, frozenset()), routes) for name in touched}  # 3
+    return Plan(
+        arrivals=arrivals,
+        routes=routes,
+        members=members,
+        joined=sum(len(joined - held.get(name, frozenset())) for name, joined in routes.joined.items()),
+        due=len(current.due - {*routes.arrived, *routes.joined}),
+        waiting=frozenset(orphan.position for orphan in orphans),
+    )
+
+
+def _members(name: str, held: frozenset[Position], routes: Routes) -> Members:
+    new = (routes.arrived.get(name, set()) | routes.joined.get(name, set())) - held
+    return Members(held | new, frozenset(new))
+
+
+def _compute(
+    context: Context, app: str, plan: Plan, as_of: datetime, revision: str, before: Marks, after: Marks
+) -> None:
+    """Step 4. Without a conversation to recompute only the marks move, and new orphans begin to wait."""
+    orphans = [orphan_row(orphan, app, as_of) for orphan in plan.routes.orphans if orphan.position not in plan.waiting]
+    committer = Committer(context.lake, app, revision, before, after, orphans)
+    recomputer = Recomputer(
+        context.lake,
+        weights(context.config.signals),
+        timedelta(seconds=context.config.extraction.abandoned_after_s),
+        as_of,
+        revision,
+    )
+    for table in SILVER_TABLES:
+        context.lake.open(table)  # workers write files below tables that are there
+    if parts := list(batches(plan.members.values())):
+        run_batches(parts, recomputer, committer)
+    else:
+        committer.commit([])
+
+
+def _count(counts: Counts, plan: Plan, tally: Tally) -> None:
+    """Events in, by record; used ones out; the others dropped by reason."""
+    counts.taken.update(arrival.record.__name__.lower() for arrival in plan.arrivals.events)
+    counts.taken["orphan"] += plan.joined
+    counts.given.update(tally.used)
+    counts.dropped.update(tally.dropped + plan.routes.dropped + Counter(orphan=len(plan.routes.orphans)))
