@@ -1,6 +1,7 @@
 """Commands of the local stack: up, down, status, doctor."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,7 @@ def up(names: Names = None, app: App = DEFAULT_APP, json: Json = False) -> None:
     chosen = _service_names(names)
     settings = Settings.load()
     settings.config().app(app)
-    console = Console(stderr=json)
+    console = _progress(json)
     if written := ensure_secrets(settings):
         console.print(f"secrets generated: {written} (keep it as long as the data)", markup=False)
         settings = Settings.load()
@@ -61,8 +62,6 @@ def up(names: Names = None, app: App = DEFAULT_APP, json: Json = False) -> None:
             watch=lambda ready: console.print(
                 f"{ready.name:<8} {ready.outcome:<16} {ready.address:<24} {ready.seconds:6.1f} s",
                 markup=False,
-                highlight=False,
-                soft_wrap=True,
             ),
             say=lambda text: console.print(text, markup=False),
         )
@@ -77,7 +76,7 @@ def down(names: Names = None, app: App = DEFAULT_APP, json: Json = False) -> Non
     from pipelines.stack import stack
 
     del app  # nothing is looked up: a stack can be ended whatever became of feedwheel.toml
-    console = Console(stderr=json)
+    console = _progress(json)
     with _waiting(console, "stopping"):
         report = stack.down(
             Settings.load().home,
@@ -129,6 +128,11 @@ def _service_names(names: list[str] | None) -> "tuple[ServiceName, ...]":
     if unknown := set(names or ()) - set(SERVICE_NAMES):
         raise UsageError(f"no service is called {', '.join(sorted(unknown))}: name some of {', '.join(SERVICE_NAMES)}")
     return tuple(name for name in SERVICE_NAMES if not names or name in names)
+
+
+def _progress(json: bool) -> Console:
+    # Bound now: building the base model silences libraries by swapping the streams for a while.
+    return Console(file=sys.stderr if json else sys.stdout, highlight=False, soft_wrap=True)
 
 
 @contextmanager
