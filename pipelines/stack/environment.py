@@ -26,11 +26,16 @@ _QUIET = {
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Variables for `Launch.environment`. They hold the secrets, as the environment of a deployment does."""
-    variables = {_variable(name): _text(value) for name, value in _values(settings) if value is not None}
+    """Variables for a process of ours. They hold the secrets, as the environment of a deployment does."""
+    given = {_variable(name): _text(value) for name, value in _values(settings) if value is not None}
+    return given | bare_environment()
+
+
+def bare_environment() -> dict[str, str]:
+    """Variables for a program that needs none of our settings."""
     # Programs of this environment, such as `airflow`, call each other by name.
-    variables["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    return variables | _QUIET
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {"PATH": path} | _QUIET
 
 
 def _values(settings: Settings) -> list[tuple[str, object]]:

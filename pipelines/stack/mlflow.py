@@ -3,7 +3,7 @@
 import sys
 
 from pipelines.settings import Settings
-from pipelines.stack.environment import environment
+from pipelines.stack.environment import bare_environment
 from pipelines.stack.probe import awaits_ok
 from pipelines.stack.process import Launch
 from pipelines.stack.service import Port, Service
@@ -27,7 +27,7 @@ def mlflow_service(settings: Settings) -> Service:
                 *("--workers", "1"),  # 280 MB each, and SQLite takes one writer
             ),
             # Its background jobs evaluate traces, which we do not send, in five more processes.
-            environment(settings) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            bare_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
 
     return Service(
