@@ -12,10 +12,15 @@ _TIMEOUT_S = 3.0
 
 def http_answer(url: str, headers: dict[str, str] | None = None) -> httpx.Response | None:
     """The answer to GET `url`, whatever its status; None if there is none."""
-    local = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    parts = urlsplit(url)
     try:
-        # A proxy of the environment is for the outside.
-        return httpx.get(url, headers=headers, timeout=_TIMEOUT_S, trust_env=not local)
+        return httpx.get(
+            url,
+            headers=headers,
+            timeout=_TIMEOUT_S,
+            trust_env=parts.hostname not in ("127.0.0.1", "localhost"),  # a proxy is for the outside
+            verify=parts.scheme == "https",  # else it reads all certificates for nothing: 20 ms, each time we ask
+        )
     except httpx.HTTPError:
         return None
 
