@@ -77,6 +77,8 @@ def decode(value: bytes | None, topic: TopicName) -> Event[Any]:
         return _DECODERS[event_type].decode(value)
     except (msgspec.ValidationError, RecursionError) as error:
         raise EventRejected("contract", _without_values(error)) from None
+    except UnicodeDecodeError:
+        raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
 
 
 def _read_type(value: bytes) -> str:

@@ -1,13 +1,15 @@
 """The end of rejected payloads: after 14 days their bytes go and their rows stay (I4).
 
-In: rejected rows with encrypted bytes. Out: the same rows with `raw` null, once a day.
+In: rejected rows with encrypted bytes. Out: the same rows with `raw` null, in one commit per table, once a day.
 """
 
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from deltalake import DeltaTable
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from pipelines.context import Context
@@ -23,7 +25,7 @@ _LAST_RUN: Final = "feedwheel/payloads_expired"
 """Transaction of each table: the day, counted from the epoch, on which its payloads were last looked at."""
 _DAY_S: Final = 86_400
 _INSTANT: Final = 'Timestamp(Microsecond, Some("UTC"))'
-"""The column's type in the engine's SQL, whose own literals are in nanoseconds and do not compare with it."""
+"""The column's type in delta-rs's SQL, whose own literals are in nanoseconds and do not compare with it."""
 
 
 def expire_daily(context: Context) -> int:
@@ -49,9 +51,18 @@ def expire_payloads(context: Context) -> int:
 
 
 def _expire(table: DeltaTable, now: datetime) -> int:
-    cutoff = (now - PAYLOAD_RETENTION).astimezone(UTC).isoformat()
-    metrics = table.update(
-        updates={"raw": "NULL"},
-        predicate=f"status = 'rejected' AND raw IS NOT NULL AND ingested_at < arrow_cast('{cutoff}', '{_INSTANT}')",
-    )
-    return int(metrics["num_updated_rows"])
+    cutoff = (now - PAYLOAD_RETENTION).astimezone(UTC)
+    old = (pc.field("status") == "rejected") & (pc.field("ingested_at") < pa.scalar(cutoff))
+    dataset = table.to_pyarrow_dataset()
+    count = int(dataset.count_rows(filter=old & pc.field("raw").is_valid()))
+    if count:
+        columns = {name: pc.field(name) for name in dataset.schema.names}
+        rows = dataset.to_table(columns=columns | {"raw": pc.scalar(pa.scalar(None, pa.binary()))}, filter=old)
+        # Not `update`: the files it writes hold string views, which pyarrow cannot filter.
+        write_deltalake(
+            table,
+            rows,
+            mode="overwrite",
+            predicate=f"status = 'rejected' AND ingested_at < arrow_cast('{cutoff.isoformat()}', '{_INSTANT}')",
+        )
+    return count

@@ -8,7 +8,6 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from pipelines.ingest import crash
 from pipelines.ingest.columns import BatchEncoder
@@ -16,14 +15,8 @@ from pipelines.ingest.manifest import DataFile, Manifest, Range, RangeCounts
 from pipelines.ingest.payload import PayloadCipher
 from pipelines.io.kafka_ranges import RangeSource
 from pipelines.io.lake import Lake
-from pipelines.io.parquet import Statistics, TableFile
+from pipelines.io.parquet import TableFile
 from schemas.tables import TABLES
-
-_STATISTICS: Final = frozenset(
-    {"topic", "topic_id", "partition", "offset", "appended_at", "ingested_at", "status", "reason", "event_id"}
-    | {"event_type", "event_time", "app", "user_key", "response_id", "conversation_id"}
-)
-"""Columns by which readers look for rows: by place, time, person, answer and conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +46,9 @@ class RangeWriter:
         return Manifest(part, _described(file) if file else None, counts + RangeCounts(gaps=gaps))
 
     def _open(self, part: Range) -> TableFile:
-        schema = TABLES[part.table].schema
-        statistics = Statistics([name for name in schema.names if name in _STATISTICS])
         where = part.source
         name = f"part-{where.topic_id}-{where.partition}-{part.first}-{part.next}-{uuid.uuid4().hex}.parquet"
-        return TableFile(self.lake.uri(part.table), name, schema, statistics)
+        return TableFile(self.lake.uri(part.table), name, TABLES[part.table].schema)
 
 
 def _described(file: TableFile) -> DataFile:

@@ -6,7 +6,6 @@ here.
 """
 
 import posixpath
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,16 +20,21 @@ from pyarrow import fs
 _ROW_GROUP_ROWS: Final = 20_000
 _ROW_GROUP_BYTES: Final = 64 << 20
 """Bounds what one file holds in memory, whatever the size of its events."""
-_MAX_BOUND_CHARS: Final = 128
-"""A longer text bounds nothing useful, and every reader of the table would load it."""
+_BOUND_CHARS: Final = 64
+"""Longer texts are bounded by a prefix: every reader of the table loads the bounds."""
+_LAST_CHAR: Final = "\U0010ffff"
 
 
 class Statistics:
-    """Row count, and nulls, minimum and maximum of chosen columns over the tables added so far."""
+    """Row count, and nulls, minimum and maximum of every scalar column over the tables added so far.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    Every one, because delta-rs hands pyarrow `column >= null` for a column without bounds, and then no filter on that
+    column finds a row of the file.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
-        self._nulls = dict.fromkeys(columns, 0)
+        self._nulls = {field.name: 0 for field in schema if _has_order(field.type)}
         self._bounds: dict[str, tuple[Any, Any]] = {}
 
     def add(self, table: pa.Table) -> None:
@@ -46,19 +50,33 @@ class Statistics:
 
     def to_json(self) -> str:
         """As the Delta protocol writes them ("Per-file Statistics")."""
-        bounds = {name: pair for name, pair in self._bounds.items() if not _too_long(pair)}
         return msgspec.json.encode(
             {
                 "numRecords": self.rows,
-                "minValues": {name: _plain(low) for name, (low, _) in bounds.items()},
-                "maxValues": {name: _plain(high) for name, (_, high) in bounds.items()},
+                "minValues": {name: _lower(low) for name, (low, _) in self._bounds.items()},
+                "maxValues": {name: _upper(high) for name, (_, high) in self._bounds.items()},
                 "nullCount": self._nulls,
             }
         ).decode()
 
 
-def _too_long(bounds: tuple[Any, Any]) -> bool:
-    return any(isinstance(bound, str) and len(bound) > _MAX_BOUND_CHARS for bound in bounds)
+def _has_order(kind: pa.DataType) -> bool:
+    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind))
+
+
+def _lower(value: Any) -> Any:
+    """A bound not above the value."""
+    return value[:_BOUND_CHARS] if isinstance(value, str) else _plain(value)
+
+
+def _upper(value: Any) -> Any:
+    """A bound not below the value: a shortened text ends in the last character, in place of one that is before it."""
+    if not isinstance(value, str):
+        return _plain(value)
+    for end in range(_BOUND_CHARS, len(value)):
+        if value[end] != _LAST_CHAR:
+            return value[:end] + _LAST_CHAR
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -70,9 +88,9 @@ def _plain(value: Any) -> Any:
 class TableFile:
     """A Parquet file being written below a table's address; removed again if the writing fails."""
 
-    def __init__(self, table_uri: str, name: str, schema: pa.Schema, statistics: Statistics) -> None:
+    def __init__(self, table_uri: str, name: str, schema: pa.Schema) -> None:
         self.name = name
-        self.statistics = statistics
+        self.statistics = Statistics(schema)
         self._filesystem, root = _locate(table_uri)
         self._path = posixpath.join(root, name)
         self._writer = pq.ParquetWriter(self._path, schema, filesystem=self._filesystem, compression="zstd")
@@ -80,7 +98,6 @@ class TableFile:
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they reach the file in row groups."""
-        self.statistics.add(table)
         self._waiting.append(table)
         rows = sum(waiting.num_rows for waiting in self._waiting)
         if rows >= _ROW_GROUP_ROWS or sum(waiting.nbytes for waiting in self._waiting) >= _ROW_GROUP_BYTES:
@@ -88,7 +105,9 @@ class TableFile:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=_ROW_GROUP_ROWS)
+            rows = pa.concat_tables(self._waiting)
+            self.statistics.add(rows)
+            self._writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
             self._waiting.clear()
 
     @property

@@ -1,0 +1,152 @@
+"""Files carry statistics that are right: readers prune by them, and a wrong one loses rows."""
+
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from feedwheel_capture.events import encode
+
+from pipelines.ingest.offsets import as_of, bronze_vector, offset_vector, within
+from pipelines.io.parquet import Statistics
+from tests.events import generation
+from tests.memory_drain import TABLE, commit, drain, read
+from tests.memory_log import MemoryLog
+from tests.topics import event, generations
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+MIDDLE = datetime(2026, 1, 5, 11, 0, 0, 123_456, tzinfo=UTC)
+
+
+def log_of(*values):
+    log = MemoryLog()
+    log.append(*values)
+    return log
+
+
+def test_a_filtered_read_finds_every_row_and_opens_only_its_file(lake):
+    log = log_of(*generations(40))
+    assert drain(lake, log, size=10) == 4
+    dataset = lake.open(TABLE).to_pyarrow_dataset()
+    for number in range(40):
+        wanted = pc.field("offset") == number
+        assert dataset.to_table(columns=["response_id"], filter=wanted).to_pylist() == [{"response_id": f"a{number}"}]
+        assert len(list(dataset.get_fragments(filter=wanted))) == 1
+
+
+@pytest.mark.parametrize("time", [FIRST, MIDDLE, LAST])
+def test_times_are_found_to_the_microsecond(lake, time):
+    values = [
+        encode(event(generation(f"a{n}", redactor="r"), time=each)) for n, each in enumerate([FIRST, MIDDLE, LAST])
+    ]
+    for value in values:  # one file each
+        lake_log = log_of(value)
+        lake_log.topic_id = value[:20].hex()
+        drain(lake, lake_log)
+    found = lake.read(TABLE, ["event_time"], pc.field("event_time") == time)
+    assert found.column("event_time").to_pylist() == [time]
+    assert lake.read(TABLE, ["event_time"], pc.field("event_time") >= MIDDLE).num_rows == 2
+
+
+def test_statistics_are_those_of_the_rows(lake):
+    (manifest,) = read(lake, log_of(*generations(4), b"{", *generations(4, start=4)))
+    statistics = json.loads(manifest.file.statistics)
+    rows = pq.read_table(f"{lake.uri(TABLE)}/{manifest.file.path}")
+    assert statistics["numRecords"] == rows.num_rows == 9
+    assert statistics["nullCount"]["app"] == rows.column("app").null_count == 1
+    assert (statistics["minValues"]["offset"], statistics["maxValues"]["offset"]) == (0, 8)
+    assert (statistics["minValues"]["status"], statistics["maxValues"]["status"]) == ("accepted", "rejected")
+    assert statistics["maxValues"]["event_time"] == "2026-01-05T11:00:07.000000Z"
+
+
+def test_a_column_of_nulls_has_no_bounds(lake):
+    (manifest,) = read(lake, log_of(b"{", b"{"))
+    statistics = json.loads(manifest.file.statistics)
+    assert "app" not in statistics["minValues"]
+    assert statistics["nullCount"]["app"] == 2
+    commit(lake, [manifest])
+    assert lake.read(TABLE, ["offset"], pc.field("status") == "rejected").num_rows == 2
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\U0010ffff" * 200, "é" * 100, "", "a\x00b"])
+def test_any_text_is_found(lake, text):
+    drain(lake, log_of(*generations(2, conversation_id=text), *generations(1, start=2)))
+    assert lake.read(TABLE, ["offset"], pc.field("conversation_id") == text).num_rows == 2
+    assert lake.read(TABLE, ["offset"], pc.field("event_subject") == text).num_rows == 2
+
+
+def test_every_column_can_be_filtered(lake):
+    """A column without bounds would hide its rows from every filter on it."""
+    drain(lake, log_of(*generations(2, simulated=True, locale="en"), b"{"))
+    dataset = lake.open(TABLE).to_pyarrow_dataset()
+    rows = dataset.to_table()
+    for name in (field.name for field in rows.schema if not pa.types.is_nested(field.type)):
+        there = rows.filter(pc.field(name).is_valid())
+        assert dataset.count_rows(filter=pc.field(name).is_valid()) == there.num_rows, name
+        for value in there.column(name).unique():
+            assert dataset.count_rows(filter=pc.field(name) == value) > 0, name
+
+
+def test_a_file_whose_writing_fails_is_removed(lake, tmp_path):
+    class Breaking(MemoryLog):
+        def read(self, *part):
+            yield from super().read(*part)
+            raise ConnectionError
+
+    log = Breaking()
+    log.append(*generations(5))
+    with pytest.raises(ConnectionError):
+        read(lake, log)
+    assert not list(tmp_path.rglob("part-*.parquet"))
+
+
+def test_transactions_survive_checkpoints(lake):
+    logs = [MemoryLog(partition=partition) for partition in range(3)]
+    for step in range(4):
+        for log in logs:
+            log.append(*generations(2, start=log.end))
+            drain(lake, log)
+        if step < 3:
+            lake.open(TABLE).create_checkpoint()
+    vector = offset_vector(lake.open(TABLE))
+    assert vector == {f"feedwheel/cluster-id/topic-id/{partition}": 8 for partition in range(3)}
+
+
+def test_an_older_handle_sees_its_own_transactions(lake):
+    log = log_of(*generations(2))
+    drain(lake, log)
+    older = lake.open(TABLE)
+    log.append(*generations(2, start=2))
+    drain(lake, log)
+    lake.open(TABLE).create_checkpoint()
+    assert offset_vector(older) == {"feedwheel/cluster-id/topic-id/0": 2}
+
+
+def test_a_vector_names_the_rows_that_were_there(context):
+    ctx = context()
+    log = log_of(*generations(5))
+    drain(ctx.lake, log)
+    vector = bronze_vector(ctx)[TABLE]
+    log.append(*generations(5, start=5))
+    drain(ctx.lake, log)
+    other = MemoryLog(topic_id="made-again")
+    other.append(*generations(3))
+    drain(ctx.lake, other)
+    assert ctx.lake.read(TABLE, ["offset"], within(vector)).column("offset").to_pylist() == [0, 1, 2, 3, 4]
+    assert ctx.lake.read(TABLE, ["offset"], within({})).num_rows == 0
+    assert as_of(ctx) is None
+
+
+def test_statistics_of_several_tables_are_of_all():
+    statistics = Statistics(pa.schema([("offset", pa.int64()), ("seen", pa.bool_()), ("raw", pa.binary())]))
+    for offsets, seen in (([3, 5], [None, None]), ([0, 1], [True, None]), ([9], [False])):
+        statistics.add(pa.table({"offset": offsets, "seen": pa.array(seen, pa.bool_()), "raw": [b""] * len(offsets)}))
+    assert json.loads(statistics.to_json()) == {
+        "numRecords": 5,
+        "minValues": {"offset": 0, "seen": False},
+        "maxValues": {"offset": 9, "seen": True},
+        "nullCount": {"offset": 0, "seen": 3},
+    }
