@@ -30,6 +30,12 @@ class Counts:
     given: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: "Counts") -> None:
+        """Count everything that `other` counts."""
+        self.taken.update(other.taken)
+        self.given.update(other.given)
+        self.dropped.update(other.dropped)
+
     def check(self, stage: Stage) -> None:
         """Raise ContractViolation unless in = out + dropped."""
         taken, given, dropped = self.taken.total(), self.given.total(), self.dropped.total()

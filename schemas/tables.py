@@ -323,7 +323,7 @@ _CURATIONS: Final = _table(
     _required("curated_at", INSTANT),
     _required("as_of", INSTANT),
     # Canonical JSON: bronze offset vector, conversations not admitted, gate questions asked and answered, drop counts.
-    _required("inputs", pa.string()),
+    _required("record", pa.string()),
 )
 
 _EXAMPLES: Final = _table(

@@ -1,0 +1,157 @@
+"""Selection: which of the labelled examples stay, decided over all of them.
+
+In: every candidate of one application. Out: those that stay, with their cluster, and each one that goes with its step
+and reason. Evaluation items all stay: they are a sample of what people ask, and taking out what is asked often would
+bend it. Pure and independent of the order of the candidates (I3, I5, I10).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from feedback.near_duplicates import Signatures, clusters, containing
+from schemas.examples import ExampleUse, Split
+
+Step = Literal["conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"]
+Reason = Literal["conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What selection needs to know of an example.
+
+    `prompt` is all the model saw, `text` what the person wrote, both normalised; `owner` is the person, or the
+    conversation of an anonymous one.
+    """
+
+    example_id: str
+    use: ExampleUse
+    split: Split
+    owner: str
+    prompt: str
+    text: str
+    completion: str
+    liked: bool | None
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The decisions of the section [curation] that selection applies."""
+
+    near_duplicate_jaccard: float
+    max_examples_per_user: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`cluster_of` the kept examples; `dropped` maps the others to their step and reason."""
+
+    cluster_of: Mapping[str, str]
+    dropped: Mapping[str, tuple[Step, Reason]]
+
+
+def select(candidates: Sequence[Candidate], signatures: Signatures, limits: Limits) -> Selection:
+    """Apply the steps in order, the cheap ones first. `signatures`: of the candidates' texts, row by row."""
+    names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
+    cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
+    kept = sorted(candidates, key=lambda candidate: candidate.example_id)
+    dropped = dict[str, tuple[Step, Reason]]()
+    steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
+        ("conflicts", "conflict", _outvoted),
+        ("exact duplicates", "duplicate", _exact_duplicates),
+        ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
+        ("decontamination", "eval_neighbour", lambda left: _eval_neighbours(left, cluster_of)),
+        ("user cap", "user_cap", lambda left: _above_cap(left, limits.max_examples_per_user)),
+    )
+    for step, reason, decide in steps:
+        goes = decide(kept)
+        dropped.update(dict.fromkeys(goes, (step, reason)))
+        kept = [candidate for candidate in kept if candidate.example_id not in goes]
+    return Selection({candidate.example_id: cluster_of[candidate.example_id] for candidate in kept}, dropped)
+
+
+_TRAINING_USES: Final = ("sft", "kto")
+
+
+def _training(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+    return (candidate for candidate in candidates if candidate.use in _TRAINING_USES)
+
+
+def _claim(candidate: Candidate) -> Hashable:
+    """What an example says about its prompt: the wanted answer, or whether one was liked."""
+    return candidate.completion if candidate.use == "sft" else candidate.liked
+
+
+def _outvoted(candidates: list[Candidate]) -> set[str]:
+    """Of examples that contradict each other about one prompt, those whose claim has less weight behind it."""
+    votes = defaultdict[Hashable, defaultdict[Hashable, float]](lambda: defaultdict(float))
+    for candidate in _training(candidates):
+        votes[_question(candidate)][_claim(candidate)] += candidate.weight
+    winners = {question: max(said, key=lambda claim: (said[claim], str(claim))) for question, said in votes.items()}
+    return {
+        candidate.example_id
+        for candidate in _training(candidates)
+        if _claim(candidate) != winners[_question(candidate)]
+    }
+
+
+def _question(candidate: Candidate) -> Hashable:
+    """What two examples must share to contradict or repeat each other."""
+    judged = candidate.completion if candidate.use == "kto" else None
+    return candidate.use, candidate.prompt, judged
+
+
+def _exact_duplicates(candidates: list[Candidate]) -> set[str]:
+    return _all_but_best(candidates, lambda candidate: (_question(candidate), _claim(candidate)))
+
+
+def _near_duplicates(candidates: list[Candidate], cluster_of: Mapping[str, str]) -> set[str]:
+    """Near-equal texts with the same answer; with another answer they show where two topics part, and stay."""
+    return _all_but_best(
+        candidates,
+        lambda candidate: (
+            candidate.use,
+            cluster_of[candidate.example_id],
+            candidate.completion,
+            candidate.liked,
+        ),
+    )
+
+
+def _all_but_best(candidates: Iterable[Candidate], key: Callable[[Candidate], Hashable]) -> set[str]:
+    """Training examples that share a key with a heavier one; of equals the smaller id stays."""
+    seen, goes = set[Hashable](), set[str]()
+    for candidate in sorted(_training(candidates), key=_heaviest_first):
+        if key(candidate) in seen:
+            goes.add(candidate.example_id)
+        seen.add(key(candidate))
+    return goes
+
+
+def _heaviest_first(candidate: Candidate) -> tuple[float, str]:
+    return -candidate.weight, candidate.example_id
+
+
+def _eval_neighbours(candidates: list[Candidate], cluster_of: Mapping[str, str]) -> set[str]:
+    """Training examples whose cluster or whose words touch an evaluation item (I5)."""
+    evaluation = [candidate for candidate in candidates if candidate.use == "eval"]
+    taken = {cluster_of[candidate.example_id] for candidate in evaluation}
+    training = list(_training(candidates))
+    shared = containing((candidate.text for candidate in training), (candidate.text for candidate in evaluation))
+    return {
+        candidate.example_id
+        for candidate in training
+        if cluster_of[candidate.example_id] in taken or candidate.text in shared
+    }
+
+
+def _above_cap(candidates: list[Candidate], limit: int) -> set[str]:
+    """One person's training examples of one use beyond the limit, the lightest first."""
+    counts, goes = Counter[tuple[str, str]](), set[str]()
+    for candidate in sorted(_training(candidates), key=_heaviest_first):
+        counts[candidate.owner, candidate.use] += 1
+        if counts[candidate.owner, candidate.use] > limit:
+            goes.add(candidate.example_id)
+    return goes

@@ -1,0 +1,143 @@
+"""From one conversation to examples: the work of the Ray workers, row by row and without state.
+
+In: rows of `CONVERSATION`. Out: rows of `EXAMPLE`, each kept so far or dropped with its step and reason. An answer that
+got no label is a row too, so that every answer is counted (I10).
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+from feedwheel_capture.redact import redact
+
+from feedback.labels import Answer, Label, label_conversation
+from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
+from feedback.split import split_of
+from pipelines.curate.evidence import Payload
+from pipelines.runs import canonical_json
+from schemas.tables import TABLES
+
+_FIELDS: Final = [
+    TABLES["gold/candidates"].schema.field(name)
+    for name in TABLES["gold/candidates"].schema.names
+    if name not in ("run_id", "cluster")
+]
+EXAMPLE: Final = pa.schema(
+    [
+        *_FIELDS,
+        # Both null while the row is kept; "label" rows are answers, the others examples.
+        ("step", pa.string()),
+        ("reason", pa.string()),
+        # MinHash of what the person wrote; null in dropped rows.
+        ("signature", pa.list_(pa.uint32())),
+    ]
+)
+
+UNLABELLED: Final = "label"
+OUTWEIGHED: Final = "weaker_evidence"
+_MINHASH_SEED: Final = 1
+NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "split", "cluster")
+"""Columns outside an example's id: keys that rotate, what configuration may move, and what other examples decide."""
+
+
+def examples_of(conversations: pa.Table, eval_share: float, max_chars: int) -> pa.Table:
+    """The rows of a batch of conversations, schema EXAMPLE: label, check the format, redact, sign."""
+    rows = list[dict[str, Any]]()
+    for payload in conversations.column("payload").to_pylist():
+        conversation = msgspec.msgpack.decode(payload, type=Payload)
+        rows += _labelled(conversation, eval_share)
+    for row in rows:
+        if row["step"] is None:
+            _check_format(row, max_chars)
+    kept = [row for row in rows if row["step"] is None]
+    for row in kept:
+        _redact(row)
+    for row in rows:
+        row["example_id"] = example_id(row)
+    _sign(kept)
+    return pa.Table.from_pylist(rows, schema=EXAMPLE)
+
+
+def _labelled(conversation: Payload, eval_share: float) -> Iterator[dict[str, Any]]:
+    found = label_conversation(conversation.answers, conversation.signals, eval_share)
+    yield from (_row(label, eval_share) for label in found.kept)
+    yield from (_row(label, eval_share) | {"step": "labels", "reason": OUTWEIGHED} for label in found.outweighed)
+    for answer, reason in found.unlabelled:
+        yield _person(answer, eval_share) | {"step": UNLABELLED, "reason": reason}
+
+
+def _person(answer: Answer, eval_share: float) -> dict[str, Any]:
+    return {
+        "app": answer.app,
+        "user_key": answer.user_key,
+        "user_key_id": answer.user_key_id,
+        "split_bucket": answer.split_bucket,
+        "simulated": answer.simulated,
+        "conversation_id": answer.conversation_id,
+        "response_id": answer.response_id,
+        "split": split_of(answer.split_bucket, eval_share),
+    }
+
+
+def _row(label: Label, eval_share: float) -> dict[str, Any]:
+    answer = label.answer
+    events = {answer.event_id, *(event for signal in label.evidence for event in signal.event_ids)}
+    return _person(answer, eval_share) | {
+        "use": label.use,
+        "rule": label.rule,
+        "prompt": [{"role": message.role, "content": message.content} for message in answer.prompt or ()],
+        "completion": label.completion,
+        "liked": label.liked,
+        "weight": label.weight,
+        "shown": answer.output if label.use == "eval" else None,
+        "model_version": answer.model_version,
+        "example_time": answer.turn_time,
+        "signal_ids": sorted({signal.signal_id for signal in label.evidence}),
+        "event_ids": sorted(events),
+        "step": None,
+    }
+
+
+def _check_format(row: dict[str, Any], max_chars: int) -> None:
+    """Drop what no model should be asked or answer; the first reason counts."""
+    size = len(row["completion"]) + sum(len(message["content"]) for message in row["prompt"])
+    reasons = {
+        "empty_answer": not row["completion"].strip(),
+        "no_words": not normalise(user_text(row["prompt"])),
+        "no_question": row["prompt"][-1]["role"] == "assistant",
+        "too_long": size > max_chars,
+    }
+    reason = next((name for name, applies in reasons.items() if applies), None)
+    if reason is not None:
+        row.update(step="format", reason=reason)
+
+
+def _redact(row: dict[str, Any]) -> None:
+    """Take out what is personal by its form once more: text that came in before a pattern was known (I4)."""
+    row["prompt"] = [{**message, "content": redact(message["content"])} for message in row["prompt"]]
+    row["completion"] = redact(row["completion"])
+    row["shown"] = row["shown"] and redact(row["shown"])
+
+
+def user_text(prompt: Iterable[Mapping[str, str]]) -> str:
+    """What the person wrote in a prompt, the newest last."""
+    return " ".join(message["content"] for message in prompt if message["role"] == "user")
+
+
+def example_id(row: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical row: evidence, text and judgement, without what `NOT_CONTENT` names."""
+    content = {field.name: row.get(field.name) for field in _FIELDS if field.name not in NOT_CONTENT}
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _sign(rows: list[dict[str, Any]]) -> None:
+    """Add the MinHash of what the person wrote."""
+    if not rows:
+        return
+    from rensa import RMinHash
+
+    texts = [sorted(shingles(normalise(user_text(row["prompt"])))) for row in rows]
+    for row, digest in zip(rows, RMinHash.digests_from_token_sets(texts, PERMUTATIONS, _MINHASH_SEED), strict=True):
+        row["signature"] = digest

@@ -1,0 +1,55 @@
+"""The record of a curation: what its candidates are a function of, and what became of everything it read.
+
+In: a curation that has written its candidates. Out: its row of gold/curations, which makes them count.
+"""
+
+from datetime import datetime
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.curate.evidence import Inputs
+from pipelines.io.lake import Lake
+from pipelines.runs import canonical_json
+
+
+class Curation(msgspec.Struct, frozen=True, kw_only=True):
+    """One curation. `dropped` by step, then reason. `gate_asked` answers were shown with a request to judge them."""
+
+    run_id: str
+    app: str
+    curated_at: datetime
+    inputs: Inputs
+    config_hash: str
+    code_hash: str
+    answers: int
+    examples: dict[str, int]
+    rules: dict[str, int]
+    dropped: dict[str, dict[str, int]]
+    gate_asked: int
+    gate_answered: int
+
+    def is_like(self, inputs: Inputs, config_hash: str, code_hash: str) -> bool:
+        """Whether a curation of these would give the same candidates."""
+        return (self.inputs, self.config_hash, self.code_hash) == (inputs, config_hash, code_hash)
+
+
+def write_curation(lake: Lake, curation: Curation) -> None:
+    """Make a curation's candidates count."""
+    row = {"run_id": curation.run_id, "app": curation.app, "curated_at": curation.curated_at}
+    row |= {"as_of": curation.inputs.as_of, "record": canonical_json(curation)}
+    lake.append("gold/curations", [row])
+
+
+def newest_curation(lake: Lake, app: str) -> Curation | None:
+    """The last curation of `app`, by its run id."""
+    rows = lake.read("gold/curations", ["run_id", "record"], pc.field("app") == app).to_pylist()
+    if not rows:
+        return None
+    return msgspec.json.decode(max(rows, key=lambda row: row["run_id"])["record"], type=Curation)
+
+
+def candidates_of(lake: Lake, curation: Curation) -> pa.Table:
+    """The candidates of a curation, in no particular order."""
+    return lake.read("gold/candidates", where=pc.field("run_id") == curation.run_id)

@@ -1,0 +1,98 @@
+"""One curation of one application.
+
+In: admitted conversations in silver. Out: a new generation of gold/candidates, all examples that people's signals
+support, each in its use. The steps, numbered as in the code:
+
+1. read admitted conversations, and note exactly which input that is;
+2. label, check the format, redact and sign, conversation by conversation, on Ray;
+3. over all examples: settle conflicts, remove exact and near duplicates, withhold what touches evaluation, cap a
+   person's share;
+4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from pipelines.context import Context
+from pipelines.curate.evidence import Inputs, read_admitted
+from pipelines.curate.record import Curation, newest_curation, write_curation
+from pipelines.curate.steps import Curated, curated
+from pipelines.io.ray import ray_session
+from pipelines.runs import stage_run
+from pipelines.version import code_hash
+from schemas.errors import NothingToDo
+from schemas.tables import TABLES, TableName
+
+
+@dataclass(frozen=True, slots=True)
+class CurateReport:
+    """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason.
+
+    `gate_asked` answers were shown with a request to confirm or correct, `gate_answered` of them were.
+    """
+
+    run_id: str
+    as_of: datetime
+    seconds: float
+    answers: int
+    examples: dict[str, int]
+    rules: dict[str, int]
+    dropped: dict[str, dict[str, int]]
+    gate_asked: int
+    gate_answered: int
+
+
+def run(context: Context, app: str) -> CurateReport:
+    """Curate what is admitted. Raises NothingToDo if there is nothing, or nothing new; InfrastructureError."""
+    context.config.app(app)
+    started = time.monotonic()
+    with stage_run(context, app, "curate") as stage:
+        admitted = read_admitted(context, app)  # 1
+        newest = newest_curation(context.lake, app)
+        if newest and newest.is_like(admitted.inputs, context.config.digest, code_hash()):
+            raise NothingToDo(f"nothing was admitted since curation {newest.run_id}")
+        with ray_session(context.settings):
+            result = curated(admitted.conversations, context.config)  # 2, 3
+        stage.counts.add(result.counts)
+        curation = _record(context, app, stage.run_id, admitted.inputs, result)
+        _write(context, curation, result)  # 4
+    return CurateReport(
+        run_id=curation.run_id,
+        as_of=curation.inputs.as_of,
+        seconds=time.monotonic() - started,
+        answers=curation.answers,
+        examples=curation.examples,
+        rules=curation.rules,
+        dropped=curation.dropped,
+        gate_asked=curation.gate_asked,
+        gate_answered=curation.gate_answered,
+    )
+
+
+def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Curated) -> Curation:
+    return Curation(
+        run_id=run_id,
+        app=app,
+        curated_at=context.clock(),
+        inputs=inputs,
+        config_hash=context.config.digest,
+        code_hash=code_hash(),
+        answers=result.counts.taken["answers"],
+        examples=result.by("use"),
+        rules=result.by("rule"),
+        dropped=result.drops,
+        gate_asked=result.gate_asked,
+        gate_answered=result.gate_answered,
+    )
+
+
+def _write(context: Context, curation: Curation, result: Curated) -> None:
+    """Step 4, the record last."""
+    tables: dict[TableName, pa.Table] = {"gold/candidates": result.kept, "gold/dropped": result.dropped}
+    for table, rows in tables.items():
+        of_run = rows.add_column(0, "run_id", pa.array([curation.run_id] * rows.num_rows, pa.string()))
+        context.lake.append(table, of_run.select(TABLES[table].schema.names))
+    write_curation(context.lake, curation)
