@@ -34,12 +34,12 @@ def torch_dir(context: Context) -> Path:
 
 
 def precision_in_use(context: Context) -> Precision:
-    """The precision that is exported and served: as set, else fp16 where CUDA is, else int4."""
+    """The precision that is exported and served: as set, else fp16 where CUDA is, else int8."""
     if context.settings.precision != "auto":
         return context.settings.precision
     import torch
 
-    return "fp16" if torch.cuda.is_available() else "int4"
+    return "fp16" if torch.cuda.is_available() else "int8"
 
 
 def _root(context: Context) -> Path:

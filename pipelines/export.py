@@ -21,11 +21,13 @@ _PRUNED: Final = ("prune_lm_head=true",)
 """Logits of the last position only: nothing else is read, and a fifth of the prefill is saved."""
 
 _OPTIONS: Final[dict[Precision, tuple[str, ...]]] = {
-    "int4": (*_PRUNED, "shared_embeddings=false", "block_size=64"),
     "int8": (*_PRUNED, "shared_embeddings=false", "block_size=64"),
+    "int4": (*_PRUNED, "shared_embeddings=false", "block_size=32", "algo_config=k_quant_mixed"),
     "fp32": _PRUNED,
     "fp16": _PRUNED,
 }
+"""Chosen by exact answers of one finetuned model to 300 test messages of 20 topics: float32 .823, int8 .813, int4 with
+k_quant_mixed .793; plain int4 in blocks of 64 .757, of 32 .720, of 32 with zero points .703, with k_quant .693."""
 _TAIL_CHARS: Final = 2000
 """Of the builder's output, shown when it fails."""
 

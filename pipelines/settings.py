@@ -21,7 +21,7 @@ class Settings(SharedSettings):
     serving_url: str | None = None
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
-    """Of the exported models; `auto` is fp16 where CUDA is, else int4."""
+    """Of the exported models; `auto` is fp16 where CUDA is, else int8."""
 
     @property
     def lake_url(self) -> str:
