@@ -72,26 +72,25 @@ class Arrivals:
 def read_arrivals(lake: Lake, app: str, taken: Mapping[Partition, int]) -> Arrivals:
     """All accepted events of `app` at or beyond the offsets `taken`, to the end of bronze."""
     events, ends = list[Arrival](), dict[Partition, int]()
+    wanted = (pc.field("app") == app) & (pc.field("status") == "accepted") & pc.field("event_type").isin(list(RECORDS))
     for table in CONVERSATION_TABLES:
-        table_ends = _ends(lake, table)
-        ends |= table_ends
-        events += _read(lake, table, app, {key: (taken.get(key, 0), end) for key, end in table_ends.items()})
+        here = read_ends(lake, table)
+        ends |= here
+        rows = lake.read(table, _COLUMNS, rows_between(taken, here) & wanted)
+        events += [_arrival(row) for batch in rows.to_batches() for row in batch.to_pylist()]
     return Arrivals(tuple(events), ends)
 
 
-def _ends(lake: Lake, table: BronzeTable) -> dict[Partition, int]:
+def read_ends(lake: Lake, table: BronzeTable) -> dict[Partition, int]:
+    """Next offset of every partition that ingest has brought to a table."""
     progress = progress_of(lake.open(table))
     return {(source.topic_id, source.partition): known.next for source, known in progress.items()}
 
 
-def _read(lake: Lake, table: BronzeTable, app: str, ranges: Mapping[Partition, tuple[int, int]]) -> list[Arrival]:
-    new = {partition: bounds for partition, bounds in ranges.items() if bounds[0] < bounds[1]}
-    if not new:
-        return []
-    beyond = reduce(or_, (_between(partition, *bounds) for partition, bounds in new.items()))
-    wanted = (pc.field("app") == app) & (pc.field("status") == "accepted") & pc.field("event_type").isin(list(RECORDS))
-    rows = lake.read(table, _COLUMNS, beyond & wanted)
-    return [_arrival(row) for batch in rows.to_batches() for row in batch.to_pylist()]
+def rows_between(first: Mapping[Partition, int], ends: Mapping[Partition, int]) -> ds.Expression:
+    """The rows from the offsets `first` (0 where a partition is not named) to `ends`; also skips files."""
+    ranges = [_between(partition, first.get(partition, 0), end) for partition, end in ends.items()]
+    return reduce(or_, ranges, pc.scalar(False))
 
 
 def _between(partition: Partition, first: int, end: int) -> ds.Expression:

@@ -27,7 +27,7 @@ from pipelines.extract.decode import columns_of, events_of
 from pipelines.extract.marks import Partition, to_milliseconds
 from pipelines.extract.rows import Row, SilverRows
 from pipelines.io.lake import Lake, check_required
-from pipelines.io.parquet import Statistics, TableFile
+from pipelines.io.parquet import TableFile
 from schemas.tables import TABLES, SilverTable
 
 EVENTS_PER_BATCH: Final = 5_000
@@ -35,11 +35,6 @@ EVENTS_PER_BATCH: Final = 5_000
 
 GONE: Final = "gone"
 """A new event whose row, or whose conversation's last answer, was erased before it could be used."""
-
-_STATISTICS: Final = frozenset(
-    {"conversation_id", "revision", "app", "user_key", "response_id", "event_id", "kind", "due_at", "last_time"}
-)
-"""Columns by which readers look for rows: by conversation, person, answer and event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +130,10 @@ class Recomputer:
         schema = TABLES[table].schema
         data = pa.Table.from_pylist(rows, schema=schema)
         check_required(table, data)
-        statistics = Statistics([name for name in schema.names if name in _STATISTICS])
         name = f"part-{self.revision}-{uuid.uuid4().hex}.parquet"
-        with TableFile(self.lake.uri(table), name, schema, statistics) as file:
+        with TableFile(self.lake.uri(table), name, schema) as file:
             file.write(data)
-        return AddAction(file.name, file.size, {}, to_milliseconds(self.as_of), True, statistics.to_json())
+        return AddAction(name, file.size, {}, to_milliseconds(self.as_of), True, file.statistics.to_json())
 
 
 def _count(tally: Tally, conversation: Conversation, members: Members, events: Iterable[Logged[Any]]) -> None:
