@@ -19,9 +19,11 @@ from confluent_kafka import (
     Producer,
     TopicCollection,
     TopicPartition,
+    Uuid,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
 
+from pipelines.io.kafka_admin import check_listening
 from schemas.errors import InfrastructureError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -97,6 +99,7 @@ class Cluster:
 
     def view(self, topics: Sequence[str]) -> ClusterView:
         """Ids of the cluster and of those topics that exist. Raises InfrastructureError."""
+        check_listening(self.bootstrap, _REQUEST_TIMEOUT_S)
         with broker_errors(self.bootstrap):
             # Fails within its timeout where the futures below would wait for the cluster to come.
             self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
@@ -118,7 +121,9 @@ class Cluster:
                 return None
             with broker_errors(self.bootstrap):
                 raise
-        return TopicView(topic, str(found.topic_id), tuple(sorted(partition.id for partition in found.partitions)))
+        return TopicView(
+            topic, _as_kafka_writes_it(found.topic_id), tuple(sorted(partition.id for partition in found.partitions))
+        )
 
     def bounds(self, topic: TopicView) -> dict[int, LogBounds]:
         """What can be read of each partition now. Raises InfrastructureError."""
@@ -138,6 +143,11 @@ class Cluster:
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_TIMEOUT_S
             )
             return {partition.partition: _result(future).offset for partition, future in answers.items()}
+
+
+def _as_kafka_writes_it(uuid: Uuid) -> str:
+    """Base64 in the alphabet of URLs, as Kafka's own tools show it; the client's has slashes and pluses."""
+    return str(uuid).translate(str.maketrans("/+", "_-"))
 
 
 def _result(future: Future[_T]) -> _T:

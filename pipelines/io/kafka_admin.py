@@ -40,8 +40,7 @@ def admin_client(bootstrap: str, timeout_s: float = 10.0) -> Iterator[KafkaAdmin
     """An admin client, closed afterwards. Raises InfrastructureError if the cluster does not answer in time."""
     milliseconds = int(timeout_s * 1000)
     # A client that cannot connect leaves its thread and sockets behind, so ask the network first.
-    if not any(_listens(server.strip(), timeout_s) for server in bootstrap.split(",")):
-        raise InfrastructureError(f"nothing listens at {bootstrap}: {_ADVICE}")
+    check_listening(bootstrap, timeout_s)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds
@@ -52,6 +51,12 @@ def admin_client(bootstrap: str, timeout_s: float = 10.0) -> Iterator[KafkaAdmin
         yield client
     finally:
         client.close()
+
+
+def check_listening(bootstrap: str, timeout_s: float) -> None:
+    """Raise InfrastructureError at once if no server of the cluster takes connections: clients would go on trying."""
+    if not any(_listens(server.strip(), timeout_s) for server in bootstrap.split(",")):
+        raise InfrastructureError(f"nothing listens at {bootstrap}: {_ADVICE}")
 
 
 def _listens(server: str, timeout_s: float) -> bool:

@@ -115,10 +115,10 @@ class RangeReader:
                 return batch, next_offset
             _add(batch, message, offset)
             position = offset + 1
-        position = min(position, next_offset)
         if self._stands_at is not None:
-            self._stands_at = (*self._stands_at[:2], position)
-        return batch, position
+            # The log's end is shown once: a range behind this one must see it again, hence seek.
+            self._stands_at = (*self._stands_at[:2], position) if position <= next_offset else None
+        return batch, min(position, next_offset)
 
     def _skip_deleted(
         self, message: Message, batch: RecordBatch, position: int, next_offset: int
