@@ -7,6 +7,7 @@ a machine of one's own to `<home>/secrets.env`; a deployment sets them in its en
 from pathlib import Path
 from typing import Self
 
+from feedwheel_capture.identity import Identity
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -55,6 +56,14 @@ class SharedSettings(BaseSettings):
                 "FEEDWHEEL_USER_KEY_LAYERS is empty: run `feedwheel up`, or set it to a secret of your own"
             )
         return layers
+
+    @property
+    def identity(self) -> Identity:
+        """The hashes of people and threads. Raises ConfigError if a key is missing."""
+        split_key = self.split_key.get_secret_value()
+        if not split_key:
+            raise ConfigError("FEEDWHEEL_SPLIT_KEY is empty: run `feedwheel up`, or set it to a secret of your own")
+        return Identity(self.user_keys, split_key)
 
     def config(self) -> Config:
         """The product configuration. Raises ConfigError if the file is missing or wrong."""

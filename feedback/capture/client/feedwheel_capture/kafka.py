@@ -6,11 +6,12 @@ or consumed records in order. No consumer groups: who reads decides where to sta
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.spool import Record
@@ -20,6 +21,9 @@ _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
 _FLUSH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
 """Longer than any record may wait: when a flush returns or fails, every record has its outcome, and the producer can be
 closed (kafka-python cannot close one that still waits)."""
+
+_ANSWER_TIMEOUT_MS: Final = 5000
+"""A broker says where its topics end in milliseconds; after this it counts as gone."""
 
 
 class EventProducer:
@@ -78,7 +82,7 @@ class EventConsumer:
     """Follows whole topics by assignment: every partition from its beginning, or from given offsets."""
 
     def __init__(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
-        """Connect and stand at the beginning of each topic. Raises kafka.errors.KafkaError."""
+        """Connect and stand at the beginning of each topic, which must exist. Raises kafka.errors.KafkaError."""
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             enable_auto_commit=False,
@@ -90,12 +94,24 @@ class EventConsumer:
             for topic in topics
             for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
         ]
+        if missing := set(topics) - {partition.topic for partition in self._partitions}:
+            self._consumer.close()
+            raise UnknownTopicOrPartitionError(f"{bootstrap_servers} has no topic {', '.join(sorted(missing))}")
         self._consumer.assign(self._partitions)
         self._consumer.seek_to_beginning(*self._partitions)
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on from `offset` in one partition."""
         self._consumer.seek(TopicPartition(topic, partition), offset)
+
+    def seek_to_time(self, instant: datetime) -> None:
+        """Go on, in every partition, from the first record that was appended at `instant` or later."""
+        wanted = dict.fromkeys(self._partitions, int(instant.timestamp() * 1000))
+        found = self._consumer.offsets_for_times(wanted, timeout_ms=_ANSWER_TIMEOUT_MS)
+        ends = self._consumer.end_offsets(self._partitions, timeout_ms=_ANSWER_TIMEOUT_MS)
+        for partition in self._partitions:
+            offset = found.get(partition)
+            self._consumer.seek(partition, ends[partition] if offset is None else offset.offset)
 
     def poll(self, timeout_s: float, max_records: int = 500) -> list[Consumed]:
         """Records that have come, in order within each partition; empty after `timeout_s`."""
@@ -107,8 +123,8 @@ class EventConsumer:
         ]
 
     def at_end(self) -> bool:
-        """Whether everything that the topics held when this was asked has been polled."""
-        ends = self._consumer.end_offsets(self._partitions)
+        """Whether everything that the topics held when this was asked has been polled. Raises KafkaError."""
+        ends = self._consumer.end_offsets(self._partitions, timeout_ms=_ANSWER_TIMEOUT_MS)
         return all(self._consumer.position(partition) >= end for partition, end in ends.items())
 
     def close(self) -> None:

@@ -1,0 +1,55 @@
+"""`python -m serving`: a process of the deployment, or with `--offline --model-dir` one model and nothing else."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+from feedwheel_capture.errors import CaptureError
+
+from schemas.errors import FeedwheelError
+from serving import logs
+from serving.api.app import create_app
+from serving.service import offline, online
+from serving.settings import ServingSettings
+
+_FINISH_REQUESTS_S = 25
+"""How long a stopping process waits for connections: longer than its requests may drain."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.offline != (arguments.model_dir is not None):
+        parser.error("--offline and --model-dir go together")
+    logs.configure()
+    try:
+        settings = ServingSettings.load()
+        service = offline(settings, arguments.model_dir) if arguments.model_dir else online(settings)
+    except (FeedwheelError, CaptureError) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code if isinstance(error, FeedwheelError) else 1
+    config = uvicorn.Config(
+        create_app(service),
+        host=settings.serving_host,
+        port=arguments.port or settings.serving_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_FINISH_REQUESTS_S,
+    )
+    uvicorn.Server(config).run()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serving", description=__doc__)
+    parser.add_argument("--port", type=int, help="instead of FEEDWHEEL_SERVING_PORT")
+    parser.add_argument("--offline", action="store_true", help="serve one model: no Kafka, no events, no rollout")
+    parser.add_argument("--model-dir", type=Path, help="the model of --offline")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

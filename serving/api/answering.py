@@ -1,0 +1,130 @@
+"""From an accepted request to an answer that is remembered.
+
+In: a request whose arm is settled. Out: pieces of text as they come, and the answer after its events are on disk (I7).
+A request is seen to its end even if its client leaves: its place is freed at once, and what was said is remembered.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from schemas.errors import FeedwheelError
+from serving.api.exchange import Accepted
+from serving.api.schemas import ChatRequest
+from serving.engine.errors import PromptTooLong
+from serving.engine.job import Answer, Delivery, Job
+from serving.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that the engine works on."""
+
+    accepted: Accepted
+    _job: Job
+    _pieces: "asyncio.Queue[str | None]"
+    _settled: "asyncio.Task[Answer]"
+
+    async def pieces(self) -> AsyncIterator[str]:
+        """Text as it comes, where the request streams; ends with the answer, or before an error."""
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+
+    async def finish(self) -> Answer:
+        """The answer, once its events are on disk. Raises FeedwheelError."""
+        return await asyncio.shield(self._settled)
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        self._job.cancelled = True
+
+
+class Answering:
+    """The requests of one service that are under way."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._open: set[asyncio.Task[Answer]] = set()
+
+    def ask(self, accepted: Accepted, request: ChatRequest) -> Pending:
+        """Hand a request to the engine. Raises UsageError, Overloaded, EngineFault."""
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        job = self._job(accepted, request, _deliver_to(pieces, answered))
+        self._service.thread.submit(accepted.assignment.model.batch, job)
+        settled = asyncio.create_task(self._settle(request.model, accepted, answered, job))
+        self._open.add(settled)
+        settled.add_done_callback(self._open.discard)
+        return Pending(accepted, job, pieces, settled)
+
+    async def close(self) -> None:
+        """Wait until every request under way has its end."""
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _job(self, accepted: Accepted, request: ChatRequest, deliver: Callable[[Delivery], None]) -> Job:
+        model = accepted.assignment.model
+        prompt, context_tokens = model.chat.encode(accepted.messages), model.batch.decoder.cache.context_tokens
+        if len(prompt) >= context_tokens:
+            raise PromptTooLong(len(prompt), context_tokens)
+        return Job(
+            prompt,
+            accepted.sampling,
+            accepted.sampling.max_tokens or self._service.settings.serving_answer_tokens,
+            deliver,
+            stops=request.stops,
+            streams=request.stream,
+            deadline=time.monotonic() + self._service.settings.serving_timeout_s,
+        )
+
+    async def _settle(self, app: str, accepted: Accepted, answered: "asyncio.Future[Answer]", job: Job) -> Answer:
+        """Wait for the end of a request, count it, and remember it."""
+        try:
+            answer = await answered
+        except FeedwheelError:
+            await self._remember(app, accepted, _failed(job))
+            raise
+        await self._remember(app, accepted, answer)
+        return answer
+
+    async def _remember(self, app: str, accepted: Accepted, answer: Answer) -> None:
+        self._count(app, accepted, answer)
+        if self._service.deployment is not None and accepted.exchange is not None:
+            await self._service.deployment.events.answered(accepted.exchange, answer)
+
+    def _count(self, app: str, accepted: Accepted, answer: Answer) -> None:
+        metrics, assignment = self._service.metrics, accepted.assignment
+        metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
+        metrics.tokens.labels(app, "input").inc(answer.input_tokens)
+        metrics.tokens.labels(app, "output").inc(answer.output_tokens)
+        failed = answer.finish_reason == "error"
+        if not failed:
+            metrics.latency.labels(app, assignment.arm).observe(answer.latency_ms / 1000)
+        if answer.time_to_first_token_ms is not None:
+            metrics.first_token.labels(app, assignment.arm).observe(answer.time_to_first_token_ms / 1000)
+        if self._service.deployment is not None and answer.finish_reason != "cancelled":
+            latency_ms = None if failed else answer.latency_ms
+            self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)
+
+
+def _deliver_to(pieces: "asyncio.Queue[str | None]", answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
+    """Carries what the engine's thread delivers to the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def take(delivery: Delivery) -> None:
+        match delivery:
+            case str():
+                pieces.put_nowait(delivery)
+                return
+            case Answer():
+                answered.set_result(delivery)
+            case Exception():
+                answered.set_exception(delivery)
+        pieces.put_nowait(None)
+
+    return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
+
+
+def _failed(job: Job) -> Answer:
+    """What is remembered of a request that got an error instead of an answer."""
+    return Answer("", "error", len(job.prompt), 0, job.submitted_at, None, time.monotonic())

@@ -1,0 +1,40 @@
+"""A bound on what a request may send, enforced while it is being read."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.api.openai_errors import ApiError, response
+
+MAX_BODY_BYTES = 1_000_000
+"""A conversation of a thousand long messages; what does not fit into one event would not be kept anyway."""
+
+
+class BodyLimit:
+    """ASGI middleware: a larger body gets 413, and its rest is not read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on whose body is counted as it comes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY_BYTES:
+                raise _TooLarge
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        except _TooLarge:
+            problem = ApiError(413, "invalid_request_error", f"the body has more than {MAX_BODY_BYTES} bytes")
+            await response(problem)(scope, receive, send)
+
+
+class _TooLarge(Exception):
+    """Not an HTTPException: nothing between the body and this middleware may answer for it."""

@@ -1,0 +1,120 @@
+"""Errors in the shape that OpenAI clients read. A message names fields and limits, never what somebody wrote."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from feedwheel_capture.errors import SpoolFull
+from starlette.exceptions import HTTPException
+
+from schemas.errors import FeedwheelError, UsageError
+from serving.engine.errors import DeadlineExceeded, Overloaded, PromptTooLong
+
+ErrorType = Literal[
+    "invalid_request_error", "not_found_error", "rate_limit_error", "timeout_error", "unavailable_error", "server_error"
+]
+
+_FIELD: Final = re.compile(r"[A-Za-z0-9_.]{1,100}")
+"""What a field may be called for its name to be repeated: an unknown field's name is somebody's text."""
+_LOCATIONS: Final = ("body", "query", "header", "path")
+_SPOOL_RETRY_S: Final = 5
+
+
+class ApiError(Exception):
+    """An answer that is an error."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: ErrorType,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind: ErrorType = kind
+        self.message = message
+        self.param = param
+        self.code = code
+        self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object that clients read."""
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+
+def api_error(error: Exception) -> ApiError:
+    """How an error of ours looks from outside."""
+    match error:
+        case ApiError():
+            return error
+        case Overloaded():
+            return ApiError(429, "rate_limit_error", str(error), code="overloaded", retry_after_s=error.retry_after_s)
+        case PromptTooLong():
+            return ApiError(400, "invalid_request_error", str(error), param="messages", code="context_length_exceeded")
+        case UsageError():
+            return ApiError(400, "invalid_request_error", str(error))
+        case DeadlineExceeded():
+            return ApiError(504, "timeout_error", str(error), code="deadline_exceeded")
+        case SpoolFull():
+            return ApiError(
+                503,
+                "unavailable_error",
+                "feedback cannot be stored at present: send it again later",
+                code="spool_full",
+                retry_after_s=_SPOOL_RETRY_S,
+            )
+        case FeedwheelError():
+            return ApiError(500, "server_error", "the model failed on this request", code="engine_fault")
+    return ApiError(500, "server_error", "the server failed on this request")
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of `app` leave in this shape."""
+    for kind in (ApiError, FeedwheelError, SpoolFull):
+        app.add_exception_handler(kind, lambda request, error: response(api_error(error)))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def response(error: ApiError) -> JSONResponse:
+    """The HTTP response of an error."""
+    return JSONResponse(error.body, error.status, error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # it was installed for these
+    # OpenAI answers 400; feedback is ours, and 422 tells its senders apart from an unreadable body.
+    status = 422 if request.url.path == "/v1/feedback" else 400
+    return response(validation_error(error.errors()[0], status))
+
+
+def validation_error(problem: Mapping[str, Any], status: int) -> ApiError:
+    """One problem that pydantic found, without the value that caused it."""
+    place = [str(part) for part in problem["loc"] if part not in _LOCATIONS and not _is_union_member(part)]
+    param = ".".join(place) if _FIELD.fullmatch(".".join(place)) else None
+    if problem["type"] == "extra_forbidden":
+        message, code = f"{param or 'a field'} is not supported", "unsupported_parameter"
+    elif problem["type"] == "json_invalid":
+        return ApiError(400, "invalid_request_error", "the body is not valid JSON", code="invalid_json")
+    else:
+        message, code = f"{param or 'the body'}: {problem['msg']}", "invalid_value"
+    return ApiError(status, "invalid_request_error", message, param=param, code=code)
+
+
+def _is_union_member(part: int | str) -> bool:
+    """Pydantic names the alternative it tried, such as `constrained-str` or `list[TextPart]`, like a field."""
+    return isinstance(part, str) and (part == "str" or not part.replace("_", "").isalnum())
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # it was installed for these
+    kind: ErrorType = "not_found_error" if error.status_code == 404 else "invalid_request_error"
+    return response(ApiError(error.status_code, kind, error.detail))

@@ -1,0 +1,48 @@
+"""The KV cache of one model: buffers that the graph reads and extends in place, one row per sequence.
+
+Every buffer is [rows, kv_heads, context_tokens, head_size], so that any run of adjacent rows is one tensor and can be
+bound by its address, without a copy. Memory that was never written costs nothing on CPU (pages come on first use).
+"""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import DTypeLike, NDArray
+
+from serving.engine.artifact import Artifact
+
+
+class KvCache:
+    """Key and value buffers of every layer. `can_copy_rows` is False where they lie in a GPU's memory."""
+
+    def __init__(self, artifact: Artifact, rows: int, context_tokens: int, device: str, dtype: DTypeLike) -> None:
+        self.rows = rows
+        self.context_tokens = context_tokens
+        self.dtype = np.dtype(dtype)
+        self.can_copy_rows = device == "cpu"
+        self._row_shape = (artifact.kv_heads, context_tokens, artifact.head_size)
+        shape, count = (rows, *self._row_shape), len(artifact.past_names)
+        self._arrays: list[NDArray[Any]] = []
+        if self.can_copy_rows:
+            self._arrays = [np.zeros(shape, self.dtype) for _ in range(count)]
+            self._addresses = [array.ctypes.data for array in self._arrays]
+        else:
+            self._device_values = [
+                ort.OrtValue.ortvalue_from_shape_and_type(shape, self.dtype, device, 0) for _ in range(count)
+            ]
+            self._addresses = [value.data_ptr() for value in self._device_values]
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Shape of `rows` adjacent rows of one buffer."""
+        return (rows, *self._row_shape)
+
+    def addresses(self, first_row: int) -> list[int]:
+        """Address of `first_row` in each buffer, in the order of the artefact's `past_names`."""
+        offset = first_row * int(np.prod(self._row_shape)) * self.dtype.itemsize
+        return [address + offset for address in self._addresses]
+
+    def copy_row(self, source: int, target: int, tokens: int) -> None:
+        """Copy the first `tokens` of one row to another."""
+        for array in self._arrays:
+            array[target, :, :tokens] = array[source, :, :tokens]

@@ -1,0 +1,75 @@
+"""Messages to token ids: the artefact's own chat template and tokenizer.
+
+A message cannot pretend to be a turn of its own: where its text contains one of the tokenizer's control tokens, that
+text reaches the model broken up, as ordinary characters.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+import msgspec
+import numpy as np
+from feedwheel_capture.vocabulary import Role
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from schemas.errors import UsageError
+from serving.engine.artifact import Artifact
+from serving.engine.session import Tokens
+
+_NAMED_TOKENS: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+class ChatFormat:
+    """How one model wants conversations written."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Read tokenizer and template. The template comes with the model, so it runs in a sandbox."""
+        self.tokenizer: Tokenizer = Tokenizer.from_file(str(artifact.tokenizer_file))
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
+        self._template = environment.from_string(artifact.chat_template)
+        self._named_tokens = _named_tokens(artifact)
+        control = [token.content for token in self.tokenizer.get_added_tokens_decoder().values() if token.special]
+        longest_first = sorted(control, key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, longest_first))) if control else None
+
+    def encode(self, messages: Sequence[ChatMessage]) -> Tokens:
+        """Token ids of the conversation up to where the answer begins, int64 [n]. Raises UsageError."""
+        written = [{"role": message.role, "content": self._disarm(message.content)} for message in messages]
+        try:
+            text = self._template.render(messages=written, add_generation_prompt=True, **self._named_tokens)
+        except TemplateError as error:
+            raise UsageError(f"the model's chat template refuses these messages: {type(error).__name__}") from None
+        return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def _disarm(self, content: str) -> str:
+        """Put a blank into every control token that a message contains."""
+        if self._control is None:
+            return content
+        return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _now(pattern: str) -> str:
+    return datetime.now(UTC).strftime(pattern)
+
+
+def _named_tokens(artifact: Artifact) -> dict[str, str]:
+    config = msgspec.json.decode((artifact.directory / "tokenizer_config.json").read_bytes())
+    return {name: config[name] for name in _NAMED_TOKENS if isinstance(config.get(name), str)}

@@ -1,0 +1,46 @@
+"""Errors of the engine, on the product's tree.
+
+FeedwheelError
+├── UsageError
+│   └── PromptTooLong       the messages do not fit into the context
+├── InfrastructureError
+│   ├── Overloaded          the queue is full; come back after `retry_after_s`
+│   ├── DeadlineExceeded    the answer took longer than a request may
+│   ├── EngineFault         the model or its runtime failed on this request
+│   └── ProviderMissing     a GPU is required and there is none
+└── ContractViolation
+    └── ArtifactInvalid     the files are not the model that was named, or not one this engine runs
+"""
+
+from schemas.errors import ContractViolation, InfrastructureError, UsageError
+
+
+class PromptTooLong(UsageError):
+    """The prompt leaves no room for an answer."""
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(f"the messages have {tokens} tokens and the context {limit}: send fewer or shorter messages")
+
+
+class Overloaded(InfrastructureError):
+    """As many requests wait as may."""
+
+    def __init__(self, waiting: int, retry_after_s: int) -> None:
+        super().__init__(f"{waiting} requests are waiting: try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(InfrastructureError):
+    """The answer was not finished in time; its place was freed."""
+
+
+class EngineFault(InfrastructureError):
+    """The runtime raised, or the model gave numbers that are none."""
+
+
+class ProviderMissing(InfrastructureError):
+    """The wanted execution provider does not work here."""
+
+
+class ArtifactInvalid(ContractViolation):
+    """A model directory is not what its reference or its configuration promises."""

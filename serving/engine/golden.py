@@ -1,0 +1,50 @@
+"""The check that a freshly loaded model passes before anyone is answered by it.
+
+In: a model. Out: nothing, or `EngineFault`. It is warm afterwards. The check asks golden prompts one by one and then
+together: logits must be finite, and on CPU the answers must be the same, which is what the batch promises.
+"""
+
+from concurrent.futures import Future
+from typing import Final
+
+from feedwheel_capture.events import Sampling
+
+from serving.engine.batch import Batch
+from serving.engine.chat import ChatFormat, ChatMessage
+from serving.engine.errors import EngineFault
+from serving.engine.job import Answer, Delivery, Job
+from serving.engine.session import CPU
+from serving.engine.thread import InferenceThread
+
+_PROMPTS: Final = (
+    "Name the capital of France.",
+    "My card has not arrived yet, and it has been two weeks. What can I do?",
+    "Count from one to five.",
+)
+_TOKENS: Final = 8
+_TIMEOUT_S: Final = 60.0
+"""Three short answers take half a second alone, and share the cores with live traffic here."""
+
+
+def check(thread: InferenceThread, batch: Batch, chat: ChatFormat) -> None:
+    """Warm and check a model whose batch `thread` runs. Raises EngineFault."""
+    alone = [_ask(thread, batch, chat, prompt).result(_TIMEOUT_S) for prompt in _PROMPTS]
+    together = [answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, prompt) for prompt in _PROMPTS]]
+    exact = batch.decoder.providers[0] == CPU  # a GPU's matrix products depend on their size
+    if exact and alone != together:
+        raise EngineFault("the model answers golden prompts otherwise in a batch than alone: its kernels are not fit")
+
+
+def _ask(thread: InferenceThread, batch: Batch, chat: ChatFormat, prompt: str) -> Future[str]:
+    answer: Future[str] = Future()
+
+    def deliver(delivery: Delivery) -> None:
+        match delivery:
+            case Answer():
+                answer.set_result(delivery.text)
+            case Exception():
+                answer.set_exception(delivery)
+
+    tokens = chat.encode([ChatMessage("user", prompt)])
+    thread.submit(batch, Job(tokens, Sampling(), _TOKENS, deliver))
+    return answer

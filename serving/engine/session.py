@@ -1,0 +1,118 @@
+"""One ONNX graph in one ONNX Runtime session, with its KV cache.
+
+In: token ids of rows. Out: logits of each row's next token. The graph's attention takes its own length per row, so rows
+of any lengths share a step without padding, and it writes keys and values into the cache in place.
+"""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import DTypeLike, NDArray
+
+from serving.engine.artifact import Artifact
+from serving.engine.cache import KvCache
+from serving.engine.errors import ArtifactInvalid, ProviderMissing
+
+ProviderWish = Literal["auto", "cpu", "cuda"]
+Tokens = NDArray[np.int64]
+
+CUDA: Final = "CUDAExecutionProvider"
+CPU: Final = "CPUExecutionProvider"
+
+ROW_TILE: Final = 2
+"""Rows that the int4 kernels compute together. A row left over takes another path whose rounding differs, so that an
+answer would depend on who else was asking: every step has whole tiles, and a prompt is only ever divided between two.
+Measured: then int4, int8 and fp32 give results that are equal to the last bit for any batch."""
+
+_DTYPES: Final[dict[str, DTypeLike]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+def providers_to_try(wish: ProviderWish) -> list[str]:
+    """Providers for a session, best first. Raises ProviderMissing where CUDA is asked for and cannot be there.
+
+    CUDA is tried only where a driver is: asking without one fills the log with loader errors.
+    """
+    has_driver = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()  # the latter under WSL
+    possible = has_driver and CUDA in ort.get_available_providers()
+    if wish == "cuda" and not possible:
+        raise ProviderMissing("CUDA is asked for, and there is no driver, or an ONNX Runtime without it: see `doctor`")
+    return [CUDA, CPU] if possible and wish != "cpu" else [CPU]
+
+
+def whole_tiles(rows: int) -> int:
+    """The number of rows of a step that computes at least `rows`."""
+    return -(-rows // ROW_TILE) * ROW_TILE
+
+
+class Decoder:
+    """A loaded model. `providers` are the ones that really run it, first the preferred."""
+
+    def __init__(self, artifact: Artifact, *, wish: ProviderWish, threads: int, rows: int, context_tokens: int) -> None:
+        """Load. `threads` 0 means one per physical core. Raises ArtifactInvalid, ProviderMissing."""
+        self.artifact = artifact
+        self._session = _open(artifact, providers_to_try(wish), threads)
+        self.providers = tuple(self._session.get_providers())
+        if wish == "cuda" and self.providers[0] != CUDA:
+            raise ProviderMissing(f"CUDA is asked for, but the model runs on {self.providers[0]}: check the driver")
+        self._device = "cuda" if self.providers[0] == CUDA else "cpu"
+        context_tokens = min(context_tokens, artifact.context_tokens)
+        self.cache = KvCache(artifact, whole_tiles(rows), context_tokens, self._device, self._cache_dtype())
+        self._bindings: dict[tuple[int, int], Any] = {}
+
+    def _cache_dtype(self) -> DTypeLike:
+        kinds = {put.name: put.type for put in self._session.get_inputs()}
+        unknown = kinds.keys() - {"input_ids", "attention_mask", *self.artifact.past_names}
+        if unknown:
+            raise ArtifactInvalid(f"{self.artifact.model_file} has inputs {sorted(unknown)}: export it with GQA")
+        return _DTYPES[kinds[self.artifact.past_names[0]]]
+
+    def prefill(self, row: int, tokens: Tokens, start: int) -> None:
+        """Extend one row, which holds `start` tokens, by int64 [n] tokens."""
+        length = start + len(tokens)
+        self._run(row, tokens[None, :], np.ones((1, length), np.int64))
+
+    def decode(self, tokens: Tokens, lengths: Tokens) -> NDArray[np.float32]:
+        """Append one token to each of the first rows; float32 [rows, vocab] logits of what follows.
+
+        tokens: int64 [rows]; lengths: int64 [rows], tokens that each row holds including this one.
+        """
+        mask = (np.arange(int(lengths.max())) < lengths[:, None]).astype(np.int64)
+        logits: NDArray[np.float32] = self._run(0, tokens[:, None], mask)[:, -1].astype(np.float32, copy=False)
+        return logits
+
+    def _run(self, first_row: int, ids: Tokens, mask: Tokens) -> NDArray[Any]:
+        binding = self._binding(first_row, len(ids))
+        binding.bind_cpu_input("input_ids", np.ascontiguousarray(ids))
+        binding.bind_cpu_input("attention_mask", mask)
+        binding.bind_output("logits", "cpu")
+        self._session.run_with_iobinding(binding)
+        logits: NDArray[Any] = binding.get_outputs()[-1].numpy()
+        return logits
+
+    def _binding(self, first_row: int, rows: int) -> Any:
+        """Adjacent cache rows bound as both past and present, which makes the graph extend them in place."""
+        key = (first_row, rows)
+        if key not in self._bindings:
+            binding = self._session.io_binding()
+            shape, addresses = self.cache.shape(rows), self.cache.addresses(first_row)
+            place = (self._device, 0, self.cache.dtype.type, shape)
+            names = zip(self.artifact.past_names, self.artifact.present_names, addresses, strict=True)
+            for past, present, address in names:
+                binding.bind_input(past, *place, address)
+                binding.bind_output(present, *place, address)
+            self._bindings[key] = binding
+        return self._bindings[key]
+
+
+def _open(artifact: Artifact, providers: list[str], threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Threads spin within a step, which takes a third off it, and sleep between steps: other processes share the cores.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return ort.InferenceSession(str(artifact.model_file), options, providers=providers)
+    except Exception as error:  # ORT's exception classes share no public base
+        raise ArtifactInvalid(f"{artifact.model_file} does not load on {providers[0]}: {error}") from error

@@ -1,0 +1,58 @@
+"""Token ids to text, as they come: whole characters only, and never a part of a stop string."""
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+
+class AnswerText:
+    """The text of one answer. `text` is what may be shown; `stopped` says that a stop string came."""
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+        self.text = ""
+        self.stopped = False
+        self._tokenizer = tokenizer
+        self._stops = stops
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._tokens: list[int] = []
+        self._decoded = ""
+        self._held = ""
+
+    def add(self, token: int) -> str:
+        """Take one token; the text that it sets free, often none."""
+        self._tokens.append(token)
+        piece = self._stream.step(self._tokenizer, token) or ""
+        self._decoded += piece
+        return self._release(piece)
+
+    def finish(self) -> str:
+        """No more tokens come: the text that was held back, with what is left of a broken character."""
+        whole = self._tokenizer.decode(self._tokens, skip_special_tokens=True)
+        rest = self._release(whole[len(self._decoded) :]) if not self.stopped else ""
+        self.text += self._held
+        rest, self._held = rest + self._held, ""
+        return rest
+
+    def _release(self, piece: str) -> str:
+        held = self._held + piece
+        found = [place for stop in self._stops if (place := held.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            free, self._held = held[: min(found)], ""
+        else:
+            keep = _possible_start(held, self._stops)
+            free, self._held = held[: len(held) - keep], held[len(held) - keep :]
+        self.text += free
+        return free
+
+
+def _possible_start(text: str, stops: Sequence[str]) -> int:
+    """Length of the longest end of `text` that could be the beginning of a stop string."""
+    longest = 0
+    for stop in stops:
+        for length in range(min(len(stop) - 1, len(text)), longest, -1):
+            if text.endswith(stop[:length]):
+                longest = length
+                break
+    return longest

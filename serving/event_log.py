@@ -1,0 +1,228 @@
+"""What serving remembers of an answer and of feedback: events, on disk before the caller hears of success (I7).
+
+In: what was asked, what was answered, what was offered beside it. Out: one generation and one exposure event per
+answer, one feedback event per feedback. A full spool never stops an answer: what could not be written is counted, and
+the gap is recorded once there is room again.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from feedwheel_capture.errors import SpoolFull
+from feedwheel_capture.events import Exposure, Feedback, Gap, Generation, Message, ModelRef, Sampling
+from feedwheel_capture.identity import Identity, Person
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.vocabulary import Arm, Consent, ExposurePolicy, FeedbackKind
+
+from feedback.split import is_gate_item, split_of
+from schemas.config import App, Config
+from serving.engine.chat import ChatMessage
+from serving.engine.job import Answer
+
+_LOG: Final = logging.getLogger(__name__)
+_WRITERS: Final = 8
+"""Threads that append at the same time share one fsync."""
+
+ASKED: Final[tuple[FeedbackKind, ...]] = ("solved", "edit")
+"""What everyone is asked at a gate item: confirm that it is right, or send back what is."""
+OFFERED: Final[tuple[FeedbackKind, ...]] = ("thumbs", "edit", "action", "regenerate", "complaint")
+"""The usual controls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an answer comes with. `propensity`: the chance that a conversation like this one gets this policy."""
+
+    policy: ExposurePolicy
+    propensity: float
+    offered: tuple[FeedbackKind, ...]
+
+
+def offer(config: Config, split_bucket: int, conversation_id: str) -> Offer:
+    """Draw whether everyone in this conversation is asked to confirm or correct, before there is an answer (I6)."""
+    if is_gate_item(split_bucket, config.split.eval_share, conversation_id, config.gate.item_share):
+        return Offer("gate", config.gate.item_share, ASKED)
+    evaluates = split_of(split_bucket, config.split.eval_share) == "eval"
+    return Offer("normal", 1 - config.gate.item_share if evaluates else 1.0, OFFERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and everything that was settled about it before it was answered."""
+
+    app: str
+    app_config: App
+    person: Person
+    consent: Consent
+    conversation_id: str
+    response_id: str
+    request_id: str
+    model: ModelRef
+    arm: Arm
+    release_id: str | None
+    prompt_version: str | None
+    messages: Sequence[ChatMessage]
+    sampling: Sampling
+    offer: Offer
+
+
+def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Generation:
+    """The generation event of an answer. What came before the last assistant message is named by its hash."""
+    thread = [(message.role, message.content) for message in exchange.messages]
+    assistants = [place for place, (role, _) in enumerate(thread) if role == "assistant"]
+    start = assistants[-1] + 1 if assistants else 0
+    prefix_hash = identity.thread_hash("", thread[:start])
+    request_hash = identity.thread_hash(prefix_hash, thread[start:])
+    return Generation(
+        **_about(exchange),
+        response_id=exchange.response_id,
+        request_id=exchange.request_id,
+        conversation_id=exchange.conversation_id,
+        turn=len(assistants),
+        app_type=exchange.app_config.type,
+        model=exchange.model.name,
+        model_version=exchange.model.version,
+        arm=exchange.arm,
+        release_id=exchange.release_id,
+        prompt_version=exchange.prompt_version,
+        input=[Message(role=role, content=content, length=len(content)) for role, content in thread[start:]],
+        prefix_hash=prefix_hash,
+        request_hash=request_hash,
+        thread_hash=identity.thread_hash(request_hash, [("assistant", answer.text)]),
+        output=answer.text,
+        output_length=len(answer.text),
+        finish_reason=answer.finish_reason,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        latency_ms=answer.latency_ms,
+        time_to_first_token_ms=answer.time_to_first_token_ms,
+        sampling=exchange.sampling,
+    )
+
+
+def exposure(exchange: Exchange, exposure_id: str) -> Exposure:
+    """The exposure event of an answer that was given."""
+    return Exposure(
+        **_about(exchange),
+        exposure_id=exposure_id,
+        response_id=exchange.response_id,
+        conversation_id=exchange.conversation_id,
+        arm=exchange.arm,
+        release_id=exchange.release_id,
+        policy=exchange.offer.policy,
+        propensity=exchange.offer.propensity,
+        offered=list(exchange.offer.offered),
+    )
+
+
+def _about(exchange: Exchange) -> dict[str, Any]:
+    """The fields of every event about a person."""
+    return {
+        "app": exchange.app,
+        "user_key": exchange.person.user_key,
+        "user_key_id": exchange.person.user_key_id,
+        "split_bucket": exchange.person.split_bucket,
+        "consent": exchange.consent,
+        "simulated": exchange.app_config.simulated,
+    }
+
+
+class EventLog:
+    """Writes events through the spool, off the event loop."""
+
+    def __init__(self, recorder: Recorder, identity: Identity, clock: Callable[[], datetime], replica: str) -> None:
+        self.identity = identity
+        self._recorder = recorder
+        self._clock = clock
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="feedwheel-events")
+        self._gaps = _Gaps(replica)
+
+    @property
+    def lost(self) -> int:
+        """Events of gaps that are not yet recorded; 0 when there is none."""
+        return self._gaps.lost
+
+    async def answered(self, exchange: Exchange, answer: Answer) -> None:
+        """Write the events of an answer; return once they are on disk, or counted as a gap."""
+        if exchange.consent == "none":
+            return
+        records: list[Generation | Exposure] = [generation(exchange, answer, self.identity)]
+        if answer.finish_reason in ("stop", "length"):
+            records.append(exposure(exchange, uuid7(self._clock())))
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._writers, self._write, record) for record in records))
+
+    async def feedback(self, record: Feedback, event_id: str) -> str | None:
+        """Write one feedback event; its id once it is on disk, None if consent allows nothing. Raises SpoolFull."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, self._recorder.record, record, event_id)
+
+    def close(self) -> None:
+        """Finish writing, and try once more to record a gap."""
+        self._writers.shutdown(wait=True)
+        self._record_gaps()
+
+    def _write(self, record: Generation | Exposure) -> None:
+        self._record_gaps()
+        try:
+            self._recorder.record(record)
+        except SpoolFull as error:
+            if self._gaps.extend(record.app, self._clock()):
+                _LOG.error("answers are not being recorded: %s", error)
+
+    def _record_gaps(self) -> None:
+        for gap in self._gaps.take():
+            try:
+                self._recorder.record(gap)
+            except SpoolFull:
+                self._gaps.put_back(gap)
+            else:
+                _LOG.warning("%d events of %s were not recorded", gap.lost, gap.app)
+
+
+class _Gaps:
+    """The gap of each application that is not yet recorded."""
+
+    def __init__(self, replica: str) -> None:
+        self._replica = replica
+        self._lock = threading.Lock()
+        self._open: dict[str, Gap] = {}
+
+    @property
+    def lost(self) -> int:
+        with self._lock:
+            return sum(gap.lost for gap in self._open.values())
+
+    def extend(self, app: str, now: datetime) -> bool:
+        """Count one more lost event; whether it began a gap."""
+        return self.put_back(Gap(app=app, lost=1, since=now, until=now, by=self._replica))
+
+    def take(self) -> list[Gap]:
+        """All gaps, which are then the caller's."""
+        with self._lock:
+            gaps, self._open = list(self._open.values()), {}
+            return gaps
+
+    def put_back(self, gap: Gap) -> bool:
+        """Merge a gap with what was lost since; whether nothing was."""
+        with self._lock:
+            other = self._open.get(gap.app)
+            self._open[gap.app] = gap if other is None else _merged(gap, other)
+            return other is None
+
+
+def _merged(one: Gap, other: Gap) -> Gap:
+    return Gap(
+        app=one.app,
+        lost=one.lost + other.lost,
+        since=min(one.since, other.since),
+        until=max(one.until, other.until),
+        by=one.by,
+    )

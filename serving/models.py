@@ -1,0 +1,83 @@
+"""Models in memory: loaded beside the ones that serve, checked, switched to by reference, dropped when idle.
+
+In: references to artefacts. Out: models that answer. A model that fails its digest, its load or its golden prompts
+never answers anyone; one that is no longer wanted answers what it has accepted first.
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from feedwheel_capture.events import ModelRef
+
+from serving.engine import golden
+from serving.engine.artifact import verified_artifact
+from serving.engine.batch import Batch
+from serving.engine.chat import ChatFormat
+from serving.engine.session import Decoder
+from serving.engine.thread import InferenceThread
+from serving.settings import ServingSettings
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model that answers."""
+
+    ref: ModelRef
+    chat: ChatFormat
+    batch: Batch
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers that really run it."""
+        return self.batch.decoder.providers
+
+
+class ModelPool:
+    """The loaded models by reference. Loading and dropping is one thread's business; reading is anyone's."""
+
+    def __init__(self, settings: ServingSettings, thread: InferenceThread) -> None:
+        self._settings = settings
+        self._thread = thread
+        self._models: dict[ModelRef, LoadedModel] = {}
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """What is loaded."""
+        return list(self._models.values())
+
+    def load(self, ref: ModelRef) -> LoadedModel:
+        """The model of a reference, loaded if it is not yet. Raises FeedwheelError, saying what is wrong with it."""
+        if ref not in self._models:
+            model = self._open(ref)
+            self._thread.add(model.batch)
+            try:
+                golden.check(self._thread, model.batch, model.chat)
+            except BaseException:
+                self._thread.remove(model.batch)
+                raise
+            self._models[ref] = model
+            _LOG.info("model loaded", extra={"model": ref.name, "version": ref.version, "providers": model.providers})
+        return self._models[ref]
+
+    def _open(self, ref: ModelRef) -> LoadedModel:
+        artifact = verified_artifact(ref)
+        settings = self._settings
+        decoder = Decoder(
+            artifact,
+            wish=settings.provider_wish,
+            threads=settings.serving_threads,
+            rows=settings.serving_rows,
+            context_tokens=settings.serving_context_tokens,
+        )
+        chat = ChatFormat(artifact)
+        return LoadedModel(ref, chat, Batch(decoder, chat.tokenizer, settings.serving_rows))
+
+    def keep(self, refs: Collection[ModelRef]) -> None:
+        """Drop every other model, once it has answered what it was asked."""
+        for ref in [ref for ref in self._models if ref not in refs]:
+            self._thread.remove(self._models.pop(ref).batch)
+            _LOG.info("model dropped", extra={"model": ref.name, "version": ref.version})

@@ -1,0 +1,128 @@
+"""One serving process put together: engine, models, events, rollout. The HTTP layer is given this and nothing else.
+
+Two forms. Online: models as the control log names them, events through the spool to Kafka. Offline: one model of a
+directory, no events, no rollout; whoever evaluates a model uses it, so that the engine that serves is measured.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from feedwheel_capture.events import ModelRef
+from feedwheel_capture.publisher import Publisher
+from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.spool import Spool
+
+from schemas.config import Config
+from serving.engine.artifact import directory_digest
+from serving.engine.thread import InferenceThread
+from serving.event_log import EventLog
+from serving.metrics import Metrics
+from serving.models import ModelPool
+from serving.rollout.arms import Lineup
+from serving.rollout.control_log import ControlLog
+from serving.rollout.supervisor import RolloutServices, RolloutSupervisor
+from serving.rollout.traffic import Traffic
+from serving.settings import ServingSettings
+
+_LOG: Final = logging.getLogger(__name__)
+_PUBLISH_ON_STOP_S: Final = 3.0
+"""How long a stopping process waits for Kafka to take what is in the spool; the next start publishes the rest."""
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What ties an online process to its deployment: decisions of the product, memory, rollout."""
+
+    config: Config
+    spool: Spool
+    publisher: Publisher
+    events: EventLog
+    control: ControlLog
+    supervisor: RolloutSupervisor
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What answers requests. Offline there is no `deployment`, and `fixed` answers everyone."""
+
+    settings: ServingSettings
+    clock: Clock
+    metrics: Metrics
+    thread: InferenceThread
+    pool: ModelPool
+    deployment: Deployment | None = None
+    fixed: Lineup | None = None
+
+    def lineup(self, app: str) -> Lineup | None:
+        """The models that answer for an application; None until its champion is loaded."""
+        return self.fixed if self.deployment is None else self.deployment.supervisor.lineups.get(app)
+
+    def close(self) -> None:
+        """Answer what was accepted, store what was answered, publish what can be published."""
+        if self.deployment is None:
+            self.thread.close(self.settings.serving_drain_s)
+            return
+        deployment = self.deployment
+        deployment.supervisor.close()
+        deployment.control.close()
+        self.thread.close(self.settings.serving_drain_s)
+        deployment.events.close()
+        _publish_rest(deployment)
+        deployment.publisher.close()
+        deployment.spool.close()
+
+
+def _publish_rest(deployment: Deployment) -> None:
+    deadline = time.monotonic() + _PUBLISH_ON_STOP_S
+    while deployment.publisher.connected and deployment.spool.depth and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if deployment.spool.depth:
+        _LOG.warning("%d events stay in the spool until the next start", deployment.spool.depth)
+
+
+def offline(settings: ServingSettings, model_dir: Path) -> Service:
+    """A process that answers with one model and remembers nothing. Raises FeedwheelError."""
+    metrics, thread, pool = _engine(settings)
+    ref = ModelRef(
+        name=model_dir.name, version="offline", uri=str(model_dir.absolute()), digest=directory_digest(model_dir)
+    )
+    return Service(settings, system_clock, metrics, thread, pool, fixed=Lineup(pool.load(ref)))
+
+
+def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
+    """A process of a deployment; its models load in the background. Raises ConfigError, SpoolInUse, SpoolCorrupt."""
+    config = settings.config()
+    identity, replica = settings.identity, settings.serving_replica
+    spool = Spool(settings.serving_home / "spool", settings.serving_spool_bytes)
+    recorder = Recorder(f"feedwheel/serving/{replica}", spool, clock)
+    publisher = Publisher(spool, settings.kafka)
+    control = ControlLog(settings.kafka, settings.serving_home / "control.json", recorder, replica, clock)
+    events, traffic = EventLog(recorder, identity, clock, replica), Traffic()
+    metrics, thread, pool = _engine(settings)
+    supervisor = RolloutSupervisor(
+        RolloutServices(config, settings.kafka, replica, pool, control, traffic, lambda: publisher.connected, clock)
+    )
+    for background in (publisher, control, supervisor):
+        background.start()
+    deployment = Deployment(config, spool, publisher, events, control, supervisor, traffic)
+    return Service(settings, clock, metrics, thread, pool, deployment)
+
+
+def _engine(settings: ServingSettings) -> tuple[Metrics, InferenceThread, ModelPool]:
+    metrics = Metrics()
+    thread = InferenceThread(settings.serving_max_waiting, metrics.rows.observe)
+    thread.start()
+    return metrics, thread, ModelPool(settings, thread)

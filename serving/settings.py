@@ -1,0 +1,49 @@
+"""Deployment facts of one serving process, read once from the environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from feedback.capture.settings import LOCAL_HOST, SharedSettings
+from serving.engine.session import ProviderWish
+
+
+class ServingSettings(SharedSettings):
+    """Shared settings and what only serving uses. The defaults suit a 135M model on a few cores."""
+
+    serving_host: str = LOCAL_HOST
+    serving_replica: str = "serving-1"
+    """Name of this process among its replicas: source of its events, and author of its decisions."""
+
+    serving_provider: ProviderWish = "auto"
+    """`auto` is CUDA where it works."""
+    require_gpu: bool = Field(False, validation_alias="require_gpu")
+    """Refuse to start on CPU instead of being slow."""
+    serving_threads: int = Field(0, ge=0)
+    """Of one decoding step; 0 is one per physical core."""
+
+    serving_rows: int = Field(32, ge=1)
+    """Answers decoded together. Measured on two cores: beyond 32 a step takes longer in proportion."""
+    serving_context_tokens: int = Field(1024, ge=64)
+    """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
+    serving_max_waiting: int = Field(256, ge=1)
+    """Requests that may wait for a row; more are answered 429."""
+    serving_answer_tokens: int = Field(256, ge=1)
+    """Longest answer where the request names no bound."""
+    serving_timeout_s: float = Field(60.0, gt=0)
+    """From the arrival of a request to its answer."""
+    serving_drain_s: float = Field(20.0, ge=0)
+    """How long a stopping process goes on answering what it has accepted."""
+
+    serving_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
+    """An hour without Kafka at 400 events/s of 700 bytes."""
+
+    @property
+    def serving_home(self) -> Path:
+        """Spool and control mirror of this replica."""
+        return self.home.absolute() / "serving" / self.serving_replica
+
+    @property
+    def provider_wish(self) -> ProviderWish:
+        """What the engine is asked for."""
+        return "cuda" if self.require_gpu else self.serving_provider
