@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from feedback.labels import Answer, Evidence, answers_of, evidence_of
 from pipelines.context import Context
-from pipelines.extract.marks import from_milliseconds, read_marks
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
 from schemas.errors import InfrastructureError, NothingToDo
 
@@ -56,6 +55,8 @@ class Admitted:
 
 def read_admitted(context: Context, app: str) -> Admitted:
     """Admitted conversations of `app`. Raises NothingToDo, and InfrastructureError if extract runs meanwhile."""
+    from pipelines.extract.marks import from_milliseconds, read_marks  # brings Beam, which workers need not load
+
     lake = context.lake
     before = read_marks(lake.open("silver/conversations"), app)
     current = current_revisions(lake, app)

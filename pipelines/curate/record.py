@@ -4,6 +4,7 @@ In: a curation that has written its candidates. Out: its row of gold/curations, 
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
+from schemas.config import Config
 
 
 class Curation(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +23,7 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
     app: str
     curated_at: datetime
     inputs: Inputs
+    config: dict[str, Any]
     config_hash: str
     code_hash: str
     answers: int
@@ -29,6 +32,10 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
     dropped: dict[str, dict[str, int]]
     gate_asked: int
     gate_answered: int
+
+    def read_config(self) -> Config:
+        """The configuration it was made with. Raises pydantic's ValidationError if this code knows another shape."""
+        return Config.model_validate(self.config)
 
     def is_like(self, inputs: Inputs, config_hash: str, code_hash: str) -> bool:
         """Whether a curation of these would give the same candidates."""

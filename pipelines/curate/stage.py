@@ -78,6 +78,7 @@ def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Cur
         app=app,
         curated_at=context.clock(),
         inputs=inputs,
+        config=context.config.model_dump(mode="json"),
         config_hash=context.config.digest,
         code_hash=code_hash(),
         answers=result.counts.taken["answers"],

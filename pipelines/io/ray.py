@@ -22,8 +22,6 @@ def ray_session(settings: Settings) -> Iterator[None]:
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     import ray
 
-    for name in ("ray", "ray.data"):  # each run would announce its plan and its paths
-        logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():
         yield
         return
@@ -38,6 +36,8 @@ def ray_session(settings: Settings) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
+    for name in ("ray", "ray.data"):  # each run would announce its plan and its paths
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         yield
     finally:

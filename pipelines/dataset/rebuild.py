@@ -1,0 +1,56 @@
+"""Silver again, from the bronze of today: what a replay derives its examples from (I3).
+
+In: an offset vector, `as_of`, and a configuration. Out: the rows of turns and signals that extract would write had it
+never run before, through the same pure functions, in memory and written nowhere.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow.compute as pc
+
+from feedback.conversation import Logged, assemble
+from feedback.detectors import all_detectors, detect
+from feedback.taxonomy import weights
+from pipelines.curate.evidence import Inputs
+from pipelines.extract.arrivals import CONVERSATION_TABLES, read_arrivals, rows_between
+from pipelines.extract.marks import Partition
+from pipelines.extract.recompute import read_events
+from pipelines.extract.routing import Known, route
+from pipelines.extract.rows import SilverRows
+from pipelines.io.lake import Lake
+from schemas.config import Config
+
+_NOTHING_KNOWN = Known({}, frozenset(), ())
+
+
+def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config) -> SilverRows:
+    """Turns, signals and conversations of `app` from the offsets below `vector`, as they were known at `as_of`."""
+    rows, detectors = SilverRows(), all_detectors(weights(config.signals))
+    silence = timedelta(seconds=config.extraction.abandoned_after_s)
+    arrivals = [
+        arrival
+        for arrival in read_arrivals(lake, app, {}).events
+        if arrival.position.offset < vector.get((arrival.position.topic_id, arrival.position.partition), 0)
+    ]
+    routes = route(arrivals, _NOTHING_KNOWN)
+    name_of = {position: name for name, positions in routes.arrived.items() for position in positions}
+    events = {name: list[Logged[Any]]() for name in routes.arrived}
+    for event in read_events(lake, name_of) if name_of else ():
+        events[name_of[event.position]].append(event)
+    for found in events.values():
+        conversation = assemble(found, as_of, silence)
+        rows.add(conversation, detect(conversation, detectors), revision="")
+    return rows
+
+
+def vector_of(inputs: Inputs) -> dict[Partition, int]:
+    """The offset vector of a curation's inputs."""
+    return {(part.topic_id, part.partition): part.next for part in inputs.vector}
+
+
+def count_inputs(lake: Lake, app: str, inputs: Inputs) -> int:
+    """Accepted events of `app` that bronze holds below the vector now."""
+    below = rows_between({}, vector_of(inputs)) & (pc.field("app") == app) & (pc.field("status") == "accepted")
+    return sum(lake.read(table, ["offset"], below).num_rows for table in CONVERSATION_TABLES)

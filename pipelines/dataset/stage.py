@@ -1,0 +1,175 @@
+"""One data set of one application.
+
+In: the candidates of the newest curation. Out: its evaluation, finetuning and preference sets with a manifest. The
+steps, numbered as in the code:
+
+1. take the candidates, all or a selection, and check that nobody is on both sides (I5);
+2. stop if too little is new since the data set that was trained on last;
+3. write the examples, and last the manifest: without it the set does not exist.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.redact import REDACTOR
+
+from feedback.detectors import all_detectors
+from feedback.detectors.base import label
+from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
+from feedback.taxonomy import weights
+from pipelines.context import Context
+from pipelines.curate.record import Curation, candidates_of, newest_curation
+from pipelines.dataset.manifest import (
+    Manifest,
+    content_hash,
+    examples_of,
+    members,
+    newest_manifest,
+    write_manifest,
+)
+from pipelines.dataset.rebuild import count_inputs
+from pipelines.dataset.selection import Selection
+from pipelines.runs import Run, stage_run
+from pipelines.trained import newest_model
+from schemas.config import Config
+from schemas.errors import ContractViolation, NothingToDo
+from schemas.tables import TABLES
+
+_WHOLE: Final = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """One data set: examples by set and by rule, and how many sft examples no training has seen."""
+
+    dataset_id: str
+    content_hash: str
+    as_of: datetime
+    seconds: float
+    sets: dict[str, int]
+    rules: dict[str, int]
+    new_examples: int
+    gate_asked: int
+    gate_answered: int
+
+
+def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetReport:
+    """Build a data set. Raises NothingToDo below `trigger.min_new_examples`; a selection is always built."""
+    context.config.app(app)
+    started = time.monotonic()
+    with stage_run(context, app, "dataset") as stage:
+        curation = newest_curation(context.lake, app)
+        if curation is None:
+            raise NothingToDo(f"{app} has no candidates yet: run `feedwheel curate`")
+        candidates = candidates_of(context.lake, curation)
+        chosen = take(candidates, selection)  # 1
+        check_split(chosen)
+        new = _new_examples(context, app, chosen)
+        if selection == _WHOLE and new < context.config.trigger.min_new_examples:  # 2
+            raise NothingToDo(
+                f"{new} new sft examples since the last trained data set, "
+                f"trigger.min_new_examples is {context.config.trigger.min_new_examples}"
+            )
+        stage.counts.taken.update(candidates.column("use").to_pylist())
+        stage.counts.given.update(chosen.column("set_name").to_pylist())
+        stage.counts.dropped["not_selected"] = candidates.num_rows - chosen.num_rows
+        manifest = _existing(context, app, chosen, curation, selection) or _write(
+            context, stage, curation, chosen, selection, new
+        )
+    return DatasetReport(
+        dataset_id=manifest.dataset_id,
+        content_hash=manifest.content_hash,
+        as_of=manifest.inputs.as_of,
+        seconds=time.monotonic() - started,
+        sets=manifest.sets,
+        rules=manifest.rules,
+        new_examples=manifest.new_examples,
+        gate_asked=manifest.gate_asked,
+        gate_answered=manifest.gate_answered,
+    )
+
+
+def take(candidates: pa.Table, selection: Selection) -> pa.Table:
+    """The selected candidates, each in the set of its use: columns of gold/datasets/examples less dataset_id."""
+    chosen = candidates.filter(selection.expression())
+    names = [name for name in TABLES["gold/datasets/examples"].schema.names if name != "dataset_id"]
+    return chosen.append_column("set_name", chosen.column("use")).select(names)
+
+
+def check_split(examples: pa.Table) -> None:
+    """Raise ContractViolation if a person (or an anonymous conversation) both evaluates and trains (I5)."""
+    owners = {"eval": set[str](), "train": set[str]()}
+    columns = (examples.column(name).to_pylist() for name in ("set_name", "split", "user_key", "conversation_id"))
+    for set_name, split, user_key, conversation_id in zip(*columns, strict=True):
+        if (set_name == "eval") != (split == "eval"):
+            raise ContractViolation(f"an example of the {split} split is in the set {set_name}")
+        owners[split].add(user_key or conversation_id)
+    if both := owners["eval"] & owners["train"]:
+        raise ContractViolation(f"{len(both)} people both evaluate and train: was split.eval_share or the key changed?")
+
+
+def _new_examples(context: Context, app: str, chosen: pa.Table) -> int:
+    """How many sft examples are not in the data set that was trained on last."""
+    trained = newest_model(context.lake, app)
+    known = set[str]()
+    if trained is not None:
+        known.update(examples_of(context.lake, trained.dataset_id, "sft").column("example_id").to_pylist())
+    wanted = chosen.filter(pc.field("set_name") == "sft").column("example_id").to_pylist()
+    return sum(example_id not in known for example_id in wanted)
+
+
+def _existing(
+    context: Context, app: str, chosen: pa.Table, curation: Curation, selection: Selection
+) -> Manifest | None:
+    """The newest data set, if it is of this curation: a stage that is run again builds nothing twice."""
+    newest = newest_manifest(context.lake, app)
+    if newest is None or selection != _WHOLE or newest.curation_run_id != curation.run_id:
+        return None
+    return newest if newest.content_hash == content_hash(members(chosen)) else None
+
+
+def _write(
+    context: Context, stage: Run, curation: Curation, chosen: pa.Table, selection: Selection, new: int
+) -> Manifest:
+    """Step 3."""
+    built_at = context.clock()
+    manifest = Manifest(
+        dataset_id=uuid7(built_at),
+        app=curation.app,
+        built_at=built_at,
+        curation_run_id=curation.run_id,
+        inputs=curation.inputs,
+        input_rows=count_inputs(context.lake, curation.app, curation.inputs),
+        selection=selection,
+        config=curation.config,
+        config_hash=curation.config_hash,
+        code_hash=curation.code_hash,
+        content_hash=content_hash(members(chosen)),
+        artefacts=artefacts(curation.read_config()),
+        sets=dict(stage.counts.given),
+        rules=dict(sorted(Counter(chosen.column("rule").to_pylist()).items())),
+        dropped=curation.dropped,
+        gate_asked=curation.gate_asked,
+        gate_answered=curation.gate_answered,
+        new_examples=new,
+    )
+    ids = pa.array([manifest.dataset_id] * chosen.num_rows, pa.string())
+    context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
+    write_manifest(context.lake, manifest)
+    return manifest
+
+
+def artefacts(config: Config) -> dict[str, str]:
+    """Versions of everything beside code and configuration that examples depend on."""
+    detectors = sorted(label(detector) for detector in all_detectors(weights(config.signals)))
+    return {
+        "redactor": REDACTOR,
+        "detectors": " ".join(detectors),
+        "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
+    }
