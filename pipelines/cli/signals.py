@@ -1,12 +1,22 @@
 """Commands of signals: extract, validate, score, lineage."""
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
 
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
 from schemas.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from pipelines.lineage import Branch
+
+SHOWN_BRANCHES: Final = 10
+"""Of one kind below one node; --json has all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -14,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command()(extract)
     app.command()(validate)
     app.command()(score)
+    app.command()(lineage)
 
 
 @command
@@ -55,3 +66,40 @@ def score(
         if json:
             raise typer.Exit(CheckFailed.exit_code)
         raise CheckFailed(f"{len(report.bad_lines)} lines of {input} are no conversations; {output} says why, by line")
+
+
+@command
+def lineage(
+    id: Annotated[str, typer.Argument(help="Of an answer, event, person (key), conversation, example, data set, ...")],
+    app: App = DEFAULT_APP,
+    json: Json = False,
+) -> None:
+    """Show what something was made from, and what it was used for."""
+    from pipelines import lineage as stage
+    from pipelines.context import Context
+
+    report = stage.run(Context.load(), app, id)
+    if json:
+        emit(report, json)
+        return
+    for title, branch in (("made from", report.made_from), ("used by", report.used_by)):
+        tree = Tree(f"{_line(branch)}  [bold]{title}[/bold]")
+        _grow(tree, branch)
+        Console().print(tree)
+
+
+def _grow(tree: Tree, branch: "Branch") -> None:
+    shown = Counter[str]()
+    for child in branch.branches:
+        shown[child.kind] += 1
+        if shown[child.kind] <= SHOWN_BRANCHES:
+            _grow(tree.add(_line(child)), child)
+    for kind, count in shown.items():
+        if count > SHOWN_BRANCHES:
+            tree.add(f"... {count - SHOWN_BRANCHES} more of kind {kind}")
+
+
+def _line(branch: "Branch") -> str:
+    facts = "  ".join(f"{name} {value}" for name, value in branch.facts.items())
+    again = "  (see above)" if branch.repeated else ""
+    return f"{branch.kind} [bold]{escape(branch.id)}[/bold]  {escape(facts)}{again}"

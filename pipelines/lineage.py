@@ -1,0 +1,184 @@
+"""Lineage: what anything was made from, and what it was used for (I8).
+
+In: the id of a person (their key), an event, a conversation, an answer, an example, a data set, a model or a release.
+Out: two trees over the tables of the lake. Every edge is two columns of one table, read one way or the other; what a
+model answered is not among what a model was used for, because that is everything.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.context import Context
+from pipelines.io.lake import Lake
+from schemas.errors import CheckFailed
+from schemas.tables import TABLES, TableName
+
+Kind = Literal["release", "model", "dataset", "example", "answer", "conversation", "event", "user"]
+Direction = Literal["made_from", "used_by"]
+Node = tuple[Kind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`made` was made from `source`: both are columns of one row of `table`; a list column names several."""
+
+    made: Kind
+    source: Kind
+    table: TableName
+    made_column: str
+    source_column: str
+    both_ways: bool = True
+
+
+EDGES: Final = (
+    Edge("release", "model", "ops/releases", "release_id", "model_version"),
+    Edge("model", "dataset", "ops/models", "model_version", "dataset_id"),
+    Edge("dataset", "example", "gold/datasets/examples", "dataset_id", "example_id"),
+    Edge("example", "answer", "gold/datasets/examples", "example_id", "response_id"),
+    Edge("example", "answer", "gold/candidates", "example_id", "response_id"),
+    Edge("example", "event", "gold/datasets/examples", "example_id", "event_ids"),
+    Edge("example", "event", "gold/candidates", "example_id", "event_ids"),
+    Edge("answer", "conversation", "silver/turns", "response_id", "conversation_id"),
+    Edge("answer", "event", "bronze/generations", "response_id", "event_id"),
+    Edge("answer", "event", "bronze/feedback", "response_id", "event_id"),
+    Edge("answer", "event", "silver/signals", "response_id", "event_ids"),
+    Edge("answer", "model", "silver/turns", "response_id", "model_version", both_ways=False),
+    Edge("event", "user", "bronze/generations", "event_id", "user_key"),
+    Edge("event", "user", "bronze/feedback", "event_id", "user_key"),
+)
+
+_FACTS: Final[Mapping[TableName, tuple[Kind, str, tuple[str, ...]]]] = {
+    "ops/releases": ("release", "release_id", ("released_at", "model_digest")),
+    "ops/models": ("model", "model_version", ("trained_at", "mlflow_run_id")),
+    "gold/datasets/manifests": ("dataset", "dataset_id", ("built_at", "content_hash")),
+    "gold/datasets/examples": ("example", "example_id", ("use", "rule", "split")),
+    "gold/candidates": ("example", "example_id", ("use", "rule", "split")),
+    "silver/turns": ("answer", "response_id", ("model_version", "arm", "release_id", "turn_time")),
+    "bronze/generations": ("event", "event_id", ("event_type", "topic", "partition", "offset", "event_time")),
+    "bronze/feedback": ("event", "event_id", ("event_type", "topic", "partition", "offset", "event_time")),
+}
+"""What is said of a node: table, its kind, its id, and the columns."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """A node of a tree. `repeated`: it has been shown with its branches before."""
+
+    kind: Kind
+    id: str
+    facts: dict[str, str] = field(default_factory=dict)
+    branches: list["Branch"] = field(default_factory=list)
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineageReport:
+    """Both trees of one node."""
+
+    made_from: Branch
+    used_by: Branch
+
+
+def run(context: Context, app: str, node_id: str) -> LineageReport:
+    """Both trees of the node with this id. Raises CheckFailed if no table of the application knows it."""
+    context.config.app(app)
+    start = _find(context.lake, app, node_id)
+    return LineageReport(
+        _tree(context.lake, app, start, "made_from"),
+        _tree(context.lake, app, start, "used_by"),
+    )
+
+
+def _find(lake: Lake, app: str, node_id: str) -> Node:
+    for edge in EDGES:
+        for kind, column in ((edge.made, edge.made_column), (edge.source, edge.source_column)):
+            if _rows(lake, app, edge.table, (column,), column, {node_id}).num_rows:
+                return kind, node_id
+    raise CheckFailed(
+        f"{app}: nothing is known of this id; it can be a user key, or the id of an event, a conversation, an answer "
+        "(response_id), an example, a data set, a model version or a release"
+    )
+
+
+def _tree(lake: Lake, app: str, start: Node, direction: Direction) -> Branch:
+    """The tree below `start`: edges are read level by level, each table at most once for a level."""
+    below = dict[Node, list[Node]]()
+    level = {start}
+    while level:
+        found = _step(lake, app, level, direction)
+        below |= {node: sorted(found.get(node, ())) for node in level}
+        level = {node for nodes in found.values() for node in nodes} - below.keys()
+    facts = _describe(lake, app, below.keys())
+    return _branch(start, below, facts, set())
+
+
+def _step(lake: Lake, app: str, level: Collection[Node], direction: Direction) -> dict[Node, set[Node]]:
+    found = defaultdict[Node, set[Node]](set)
+    ids = _by_kind(level)
+    for edge in EDGES:
+        near, far = (edge.made, edge.made_column), (edge.source, edge.source_column)
+        if direction == "used_by":
+            near, far = far, near
+        if near[0] in ids and (edge.both_ways or direction == "made_from"):
+            for one, other in _pairs(lake, app, edge.table, near[1], far[1], ids[near[0]]):
+                found[near[0], one].add((far[0], other))
+    return found
+
+
+def _by_kind(nodes: Collection[Node]) -> dict[Kind, set[str]]:
+    ids = defaultdict[Kind, set[str]](set)
+    for kind, node_id in nodes:
+        ids[kind].add(node_id)
+    return dict(ids)
+
+
+def _pairs(
+    lake: Lake, app: str, table: TableName, near: str, far: str, ids: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Values of two columns that stand in one row, where the near one is among `ids`."""
+    rows = _rows(lake, app, table, (near, far), near, ids)
+    for one, other in zip(rows.column(near).to_pylist(), rows.column(far).to_pylist(), strict=True):
+        for near_id in _several(one):
+            if near_id in ids:
+                yield from ((near_id, far_id) for far_id in _several(other))
+
+
+def _several(value: str | list[str] | None) -> list[str]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _rows(lake: Lake, app: str, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
+    """Rows whose `key` is, or whose list `key` holds, one of `ids`. Lists cannot be filtered on reading."""
+    wanted = pa.array(sorted(ids), pa.string())
+    if pa.types.is_list(TABLES[table].schema.field(key).type):
+        rows = lake.read(table, list(columns), pc.field("app") == app)
+        lists = rows.column(key).combine_chunks()
+        holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), wanted))
+        return rows.take(holding.unique())
+    return lake.read(table, list(columns), (pc.field("app") == app) & pc.field(key).isin(wanted))
+
+
+def _describe(lake: Lake, app: str, nodes: Collection[Node]) -> dict[Node, dict[str, str]]:
+    ids, facts = _by_kind(nodes), dict[Node, dict[str, str]]()
+    for table, (kind, key, columns) in _FACTS.items():
+        if kind in ids:
+            for row in _rows(lake, app, table, (key, *columns), key, ids[kind]).to_pylist():
+                facts[kind, row[key]] = {name: str(row[name]) for name in columns if row[name] is not None}
+    return facts
+
+
+def _branch(
+    node: Node, below: Mapping[Node, list[Node]], facts: Mapping[Node, dict[str, str]], shown: set[Node]
+) -> Branch:
+    """Depth first; what was shown before is named, not shown again."""
+    kind, node_id = node
+    branch = Branch(kind, node_id, facts.get(node, {}), repeated=node in shown and bool(below[node]))
+    if node not in shown:
+        shown.add(node)
+        branch.branches = [_branch(child, below, facts, shown) for child in below[node]]
+    return branch

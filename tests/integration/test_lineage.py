@@ -1,0 +1,101 @@
+"""From an answer to its sources, from a person to every model: over real tables, a whole turn long."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipelines import extract, lineage
+from pipelines.cli import signals
+from schemas.errors import CheckFailed
+from schemas.tables import TABLES
+from tests import bronze
+from tests.events import APP, START, exposure, feedback, generation, log
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def wheel(context):
+    """One answer and a thumb became an example, a data set, a model, a release; another answer did not."""
+    ctx = context()
+    answers = generation("a0"), generation("b0", conversation_id="conversation-2", user_key="person-2")
+    later = generation("c0", conversation_id="conversation-3", user_key="person-3", model_version="model-1")
+    bronze.ingest(ctx.lake, log(*answers, feedback(), exposure("a0"), later), START)
+    extract.run(ctx, APP)
+    add(ctx.lake, "gold/candidates", example_id="example-1", response_id="a0", event_ids=["event-0000", "event-0002"])
+    add(ctx.lake, "gold/datasets/examples", dataset_id="set-1", example_id="example-1", response_id="a0",
+        event_ids=["event-0000", "event-0002"])  # fmt: skip
+    add(ctx.lake, "ops/models", model_version="model-1", dataset_id="set-1")
+    add(ctx.lake, "ops/releases", release_id="release-1", model_version="model-1", dataset_id="set-1")
+    return ctx
+
+
+def add(lake, table, **fields):
+    """Append a row with these fields; the other required ones are filled."""
+    fillers = {"string": "x", "int64": 1, "double": 0.5, "bool": True, "timestamp[us, tz=UTC]": START}
+    row = {"app": APP}
+    for field in TABLES[table].schema:
+        if field.name in TABLES[table].required:
+            row.setdefault(field.name, fillers.get(str(field.type), []))
+    lake.append(table, [{**row, **fields}])
+
+
+def below(branch):
+    """Every node of a tree but its root."""
+    return {(child.kind, child.id) for child in branch.branches} | {
+        node for child in branch.branches for node in below(child)
+    }
+
+
+def test_from_a_release_to_the_people_behind_it(wheel):
+    report = lineage.run(wheel, APP, "release-1")
+    assert {node for node in below(report.made_from) if node[0] != "event"} == {
+        ("model", "model-1"),
+        ("dataset", "set-1"),
+        ("example", "example-1"),
+        ("answer", "a0"),
+        ("conversation", "conversation-1"),
+        ("model", "base-1"),
+        ("user", "person-1"),
+    }
+    assert below(report.used_by) == set()
+
+
+def test_from_an_answer_to_the_data_of_the_model_that_gave_it(wheel):
+    assert {("model", "model-1"), ("dataset", "set-1"), ("event", "event-0002")} <= below(
+        lineage.run(wheel, APP, "c0").made_from
+    )
+
+
+@pytest.mark.parametrize("start", ["person-1", "event-0000", "event-0002", "a0", "conversation-1", "example-1"])
+def test_from_a_person_or_an_event_to_every_set_and_model(wheel, start):
+    assert {("dataset", "set-1"), ("model", "model-1"), ("release", "release-1")} <= below(
+        lineage.run(wheel, APP, start).used_by
+    )
+
+
+def test_what_was_not_used_is_used_by_nothing_beyond_itself(wheel):
+    assert below(lineage.run(wheel, APP, "person-2").used_by) == {("event", "event-0001"), ("answer", "b0")}
+
+
+def test_an_event_says_where_it_lies(wheel):
+    event = lineage.run(wheel, APP, "event-0002").made_from
+    assert (event.facts["topic"], event.facts["partition"], event.facts["offset"]) == ("feedwheel.feedback", "0", "2")
+
+
+def test_an_unknown_id_is_said_to_be_unknown(wheel):
+    with pytest.raises(CheckFailed, match="nothing is known of this id"):
+        lineage.run(wheel, APP, "nowhere")
+
+
+def test_the_command_prints_trees_or_json(wheel, monkeypatch):
+    app = typer.Typer()
+    signals.register(app)
+    monkeypatch.setattr("pipelines.context.Context.load", lambda: wheel)
+    printed = CliRunner().invoke(app, ["lineage", "release-1"]).stdout
+    assert "release release-1" in printed
+    assert "user person-1" in printed
+    found = json.loads(CliRunner().invoke(app, ["lineage", "release-1", "--json"]).stdout)
+    assert found["made_from"]["branches"][0]["id"] == "model-1"
