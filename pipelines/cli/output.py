@@ -14,6 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from schemas.errors import FeedwheelError, NothingToDo
 
@@ -37,7 +38,8 @@ def emit(report: object, as_json: bool, title: str | None = None) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in plain.items():
-        table.add_row(name.replace("_", " "), _cell(value))
+        # Text: a value may come from outside and must not be read as markup.
+        table.add_row(name.replace("_", " "), Text(_cell(value)))
     Console().print(table)
 
 
