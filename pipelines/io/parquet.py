@@ -95,12 +95,14 @@ class TableFile:
         self._path = posixpath.join(root, name)
         self._writer = pq.ParquetWriter(self._path, schema, filesystem=self._filesystem, compression="zstd")
         self._waiting: list[pa.Table] = []
+        self._waiting_rows = self._waiting_bytes = 0
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they reach the file in row groups."""
         self._waiting.append(table)
-        rows = sum(waiting.num_rows for waiting in self._waiting)
-        if rows >= _ROW_GROUP_ROWS or sum(waiting.nbytes for waiting in self._waiting) >= _ROW_GROUP_BYTES:
+        self._waiting_rows += table.num_rows
+        self._waiting_bytes += table.nbytes
+        if self._waiting_rows >= _ROW_GROUP_ROWS or self._waiting_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -109,6 +111,7 @@ class TableFile:
             self.statistics.add(rows)
             self._writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
             self._waiting.clear()
+            self._waiting_rows = self._waiting_bytes = 0
 
     @property
     def size(self) -> int:
