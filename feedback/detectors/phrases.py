@@ -10,7 +10,7 @@ from typing import Final
 
 from feedwheel_capture.vocabulary import ComplaintCategory
 
-from feedback.conversation import Conversation
+from feedback.conversation import Conversation, Reply
 from feedback.detectors import base
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
@@ -22,11 +22,15 @@ MAX_CHARS_READ: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A pattern that names a signal; `certainty` 0..1 relative to the confidence of its kind."""
+    """A pattern that names a signal; `certainty` 0..1 relative to the confidence of its kind.
+
+    `also_replies`: it also replies to a question, as "no" does, and says nothing where the answer asked one.
+    """
 
     pattern: re.Pattern[str]
     certainty: float
     category: ComplaintCategory | None = None
+    also_replies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,12 @@ class Match:
     span: tuple[int, int]
 
 
-def phrase(pattern: str, certainty: float, category: ComplaintCategory | None = None) -> Phrase:
+def phrase(
+    pattern: str, certainty: float, category: ComplaintCategory | None = None, *, also_replies: bool = False
+) -> Phrase:
     """Compile a pattern; case does not matter, and an apostrophe matches its typographic forms."""
-    return Phrase(re.compile(pattern.replace("'", "['’]"), re.IGNORECASE), certainty, category)  # noqa: RUF001 (as people type it)
+    typed = pattern.replace("'", "['’]")  # noqa: RUF001 (as people type it)
+    return Phrase(re.compile(typed, re.IGNORECASE), certainty, category, also_replies)
 
 
 def surest(text: str, phrases: Iterable[Phrase]) -> Match | None:
@@ -65,7 +72,7 @@ class PhraseDetector:
 
     def detect(self, conversation: Conversation) -> list[Signal]:
         """At most one signal per reply."""
-        found = [(reply, surest(reply.text, self.phrases)) for reply in conversation.replies]
+        found = [(reply, surest(reply.text, self._meant(reply))) for reply in conversation.replies]
         return [
             base.in_words(
                 self,
@@ -79,3 +86,8 @@ class PhraseDetector:
             for reply, match in found
             if match and not surest(reply.text, self.unless)
         ]
+
+    def _meant(self, reply: Reply) -> Sequence[Phrase]:
+        """The phrases that mean something after the answer that was given."""
+        asked = (reply.about.output or "").rstrip().endswith("?")
+        return [candidate for candidate in self.phrases if not (asked and candidate.also_replies)]

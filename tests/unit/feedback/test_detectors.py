@@ -86,6 +86,12 @@ def test_a_complaint_says_what_it_is_about(text, category):
     assert after_an_answer(text)["complaint"].category == category
 
 
+def test_no_replies_to_a_question_and_corrects_a_statement():
+    asked = dialogue("hello", "Is it about your card?", "No, my account")
+    assert "correction" not in kinds(*asked)
+    assert "correction" in kinds(*dialogue("hello", "It is about your card.", "No, my account"))
+
+
 def test_span_is_the_words_in_code_points():
     signal = after_an_answer("🙂🙂 I meant the virtual card")["correction"]
     start, end = signal.span
