@@ -6,6 +6,7 @@ an import error.
 
 import ast
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ def airflow_service(settings: Settings) -> Service:
 
     def prepare() -> Launch:
         home.mkdir(parents=True, exist_ok=True)
-        return Launch(("airflow", "standalone"), environment(settings) | airflow_environment(home, port))
+        return Launch(
+            (sys.executable, "-m", "airflow", "standalone"), environment(settings) | airflow_environment(home, port)
+        )
 
     return Service(
         name="airflow",
@@ -42,7 +45,7 @@ def airflow_service(settings: Settings) -> Service:
         ports=(Port(port, setting), *(Port(port + above, f"{setting} (its logs', {above} above)") for above in (1, 2))),
         prepare=prepare,
         awaits=lambda: awaits_health(settings.airflow) or (None if given else _awaits_dags(settings)),
-        timeout_s=360,  # 26 s alone, of which migrating the new database 9 s; up to three times that on a busy machine
+        timeout_s=360,  # 26 s alone, of which migrating the new database 9 s
     )
 
 

@@ -37,7 +37,7 @@ def mlflow_service(settings: Settings) -> Service:
         ports=(Port(settings.mlflow_port, "FEEDWHEEL_MLFLOW_PORT"),),
         prepare=prepare,
         awaits=lambda: _awaits(settings.mlflow),
-        timeout_s=120,  # 7 s alone, 19 s while everything else starts
+        timeout_s=240,  # 7 s alone, 19 s while everything else starts
     )
 
 

@@ -144,6 +144,7 @@ def _spawn(launch: Launch, log: int) -> int:
                 (os.POSIX_SPAWN_DUP2, log, 2),
             ],
             setsid=True,
+            setsigdef=[signal.SIGPIPE],  # Python ignores it, and children would inherit that
         )
     except OSError as error:
         raise InfrastructureError(f"cannot start {launch.argv[0]}: {error.strerror}") from error

@@ -52,8 +52,8 @@ class Service:
     awaits: Callable[[], str | None]
     complete: Callable[[], object] = lambda: None
     needs: frozenset[ServiceName] = frozenset()
-    timeout_s: float = 60.0
-    """From start to ready on 2 busy cores, with a wide margin."""
+    timeout_s: float = 120.0
+    """From start to ready, with room for a machine ten times as busy: one that dies is noticed at once anyway."""
 
 
 class StartCancelled(InfrastructureError):

@@ -31,5 +31,5 @@ def serving_service(settings: Settings) -> Service:
         prepare=prepare,
         awaits=lambda: awaits_ok(f"{settings.serving.rstrip('/')}/readyz"),
         needs=frozenset({"kafka"}),  # the champion is read from the control log
-        timeout_s=120,
+        timeout_s=240,  # loading the model takes 3 s alone
     )
