@@ -1,6 +1,7 @@
 """Commands of bronze: ingest, reconcile, dlq list | show | replay."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,10 +128,12 @@ def dlq_list(
         msgspec.to_builtins(letter)
         for letter in dlq.list_letters(_checked_context(app), _selection(reason, stage, topic, since))
     ]
+    by_reason = Counter(letter["reason"] for letter in letters)
     if json:
-        emit({"letters": letters}, json)
+        emit({"by_reason": by_reason, "letters": letters}, json)
     else:
-        _print_rows(f"{len(letters)} dead letters", _LETTER_COLUMNS, letters)
+        reasons = ", ".join(f"{count} {name}" for name, count in by_reason.most_common()) or "none"
+        _print_rows(f"{len(letters)} dead letters: {reasons}", _LETTER_COLUMNS, letters)
 
 
 @command

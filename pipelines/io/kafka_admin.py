@@ -29,10 +29,14 @@ class TopicSpec:
     def options(self) -> Mapping[str, object]:
         """What kafka-python's `create_topics` takes."""
         keep_ms = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
-        return {
-            "num_partitions": self.partitions,
-            "configs": {"retention.ms": str(keep_ms), "retention.bytes": "-1", "cleanup.policy": "delete"},
+        configs = {
+            "retention.ms": str(keep_ms),
+            "retention.bytes": "-1",
+            "cleanup.policy": "delete",
+            # The broker's clock, which no producer can skew; an event carries its producer's own time inside.
+            "message.timestamp.type": "LogAppendTime",
         }
+        return {"num_partitions": self.partitions, "configs": configs}
 
 
 @contextmanager
