@@ -14,6 +14,8 @@ from schemas.errors import InfrastructureError
 _POLL_S: Final = 1.0
 """The scheduler's own loop takes about a second."""
 _REQUEST_TIMEOUT_S: Final = 30.0
+_QUEUED_S: Final = 600.0
+"""How long a run may stay queued: as long as one before it of the same DAG takes."""
 _FINISHED: Final = frozenset({"success", "failed"})
 
 
@@ -86,7 +88,12 @@ class AirflowClient:
 
     def _emitted(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         query = httpx.QueryParams(source_dag_id=dag_id, source_run_id=run_id)
-        events: list[dict[str, Any]] = self._request("GET", f"/api/v2/assets/events?{query}")["asset_events"]
+        path = f"/api/v2/assets/events?{query}"
+        deadline = time.monotonic() + _QUEUED_S
+        # Airflow 3.3 cannot show an asset event while a run it set off is queued: it answers 500 until the run starts.
+        while self._http.get(path).status_code == httpx.codes.INTERNAL_SERVER_ERROR and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        events: list[dict[str, Any]] = self._request("GET", path)["asset_events"]
         return events
 
     def _next_run(self, dag_id: str, run_id: str) -> tuple[str, str]:
