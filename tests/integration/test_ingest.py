@@ -181,6 +181,20 @@ def test_a_topic_made_again_begins_anew(kafka, over, topic):
     assert context.lake.read(TABLE, ["offset"], ingest.within(vector)).num_rows == 6
 
 
+def test_a_topic_made_again_under_a_drain_commits_nothing(kafka, over, topic):
+    """The consumer reads by name: offsets of the new topic must not pass for those of the old."""
+    context = over(topic)
+    produce(kafka.bootstrap, topic, generations(5))
+    ranges = list(remaining(survey(context), {TABLE: {}}, 10))
+    recreate_topic(kafka.bootstrap, topic)
+    produce(kafka.bootstrap, topic, generations(5, start=100))
+    with pytest.raises(InfrastructureError, match=rf"{topic} had id .* deleted or made again; run ingest again"):
+        rounds(context, ranges)
+    assert responses(context) == []
+    assert ingest.run(context).records[TABLE] == 5
+    assert account(context).next == 5
+
+
 def test_a_log_that_lost_its_end_is_named_and_the_others_go_on(kafka, over, topic, clock):
     other = create_topic(kafka.bootstrap)
     context = over(topic, other)
