@@ -83,7 +83,7 @@ def lineage(
         emit(report, json)
         return
     for title, branch in (("made from", report.made_from), ("used by", report.used_by)):
-        tree = Tree(f"{_line(branch)}  [bold]{title}[/bold]")
+        tree = Tree(f"{_line(branch)}  [bold]{title}{'' if branch.branches else ' nothing'}[/bold]")
         _grow(tree, branch)
         Console().print(tree)
 

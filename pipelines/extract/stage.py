@@ -137,6 +137,6 @@ def _compute(
 def _count(counts: Counts, plan: Plan, tally: Tally) -> None:
     """Events in, by record; used ones out; the others dropped by reason."""
     counts.taken.update(arrival.record.__name__.lower() for arrival in plan.arrivals.events)
-    counts.taken["orphan"] += plan.joined
+    counts.taken.update(Counter(orphan=plan.joined) + Counter())  # the sum leaves zeros out
     counts.given.update(tally.used)
     counts.dropped.update(tally.dropped + plan.routes.dropped + Counter(orphan=len(plan.routes.orphans)))

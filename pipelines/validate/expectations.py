@@ -1,5 +1,6 @@
 """Great Expectations, imported in the one way we use it: it reports nothing to anyone and warns of nothing unused."""
 
+import logging
 import os
 import warnings
 
@@ -13,5 +14,7 @@ with warnings.catch_warnings():
     from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation import Expectation
+
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 __all__ = ["Expectation", "ProgressBarsConfig", "gx", "gxe"]

@@ -63,7 +63,7 @@ def test_events_become_turns_signals_and_a_conversation(wheel):
     )
     assert (signal["kind"], signal["edited_output"], signal["response_id"]) == ("edit", "lost card", "a0")
     assert (conversation["turns"], conversation["signals"], len(conversation["events"])) == (1, 1, 3)
-    assert report.taken == {"generation": 1, "exposure": 1, "feedback": 1, "orphan": 0}
+    assert report.taken == {"generation": 1, "exposure": 1, "feedback": 1}
     assert report.used == {"generation": 1, "exposure": 1, "feedback": 1}
     assert sum(report.dropped.values()) == 0
 
@@ -124,7 +124,7 @@ def test_silence_is_a_signal_once_due_and_only_once(wheel):
     assert column(wheel, "silver/conversations", "due_at") == [START + timedelta(minutes=30)]
     bronze.ingest(wheel.lake, [], START + HOUR)
     report = run(wheel, APP)
-    assert (report.due, report.taken) == (1, {"orphan": 0})
+    assert (report.due, report.taken) == (1, {})
     assert kinds(wheel) == ["abandonment"]
     assert column(wheel, "silver/conversations", "due_at") == [None]
     with pytest.raises(NothingToDo):
@@ -179,11 +179,11 @@ def test_every_bad_event_has_its_count(wheel):
     ingest(wheel, *events, *copies)
     bronze.append(wheel.lake, "bronze/feedback", [bronze.rejected(logged(feedback(), 60))])
     report = run(wheel, APP)
-    assert report.taken == {"generation": 2, "feedback": 3, "orphan": 0}
+    assert report.taken == {"generation": 2, "feedback": 3}
     assert report.used == {"generation": 1, "feedback": 1}
     assert report.dropped == {"duplicate": 1, "superseded": 1, "no_consent": 1}
     (row,) = wheel.lake.read("ops/runs", where=pc.field("stage") == "extract").to_pylist()
-    assert row["counts_in"] == '{"feedback":3,"generation":2,"orphan":0}'
+    assert row["counts_in"] == '{"feedback":3,"generation":2}'
 
 
 def test_without_consent_for_text_signals_count_and_text_does_not_rest(wheel):
