@@ -1,6 +1,7 @@
 """The `feedwheel` command: mounts the groups. Stages are imported by the command that runs them, so help is quick."""
 
 import importlib
+import logging
 
 import typer
 
@@ -13,5 +14,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+# Beam says so on every import; nothing here reads from BigQuery.
+logging.getLogger().addFilter(lambda record: not record.getMessage().startswith("apitools not found"))
+
 for group in _GROUPS:
     importlib.import_module(f"pipelines.cli.{group}").register(app)
