@@ -67,6 +67,8 @@ class RangeReader:
                 "allow.auto.create.topics": False,
                 # At its default of 1000 the fetcher sleeps a second whenever its queue was full for a moment.
                 "fetch.queue.backoff.ms": 5,
+                # A fetch that waits at one partition's end holds up the next range: at the default of 500, each time.
+                "fetch.wait.max.ms": 10,
                 "queued.max.messages.kbytes": 65_536,
             }
         )
