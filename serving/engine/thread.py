@@ -42,7 +42,7 @@ class InferenceThread:
     def submit(self, batch: Batch, job: Job) -> None:
         """Queue a job for a model. Raises Overloaded, EngineFault."""
         with self._wake:
-            if self._stopping or not self._thread.is_alive():
+            if self._stopping:
                 raise EngineFault("the process is shutting down: ask another replica")
             waiting = len(batch.waiting)
             if waiting >= self._max_waiting:

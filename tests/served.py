@@ -1,0 +1,83 @@
+"""Serving processes inside a test: a real server on a real port, with a model of the test's choice."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from feedwheel_capture.events import Baseline, Control, encode
+from feedwheel_capture.recorder import make_event
+
+from pipelines.stack.paths import REPOSITORY
+from serving.api.app import create_app
+from serving.service import Service, online
+from serving.settings import ServingSettings
+from tests.conftest import TEST_SECRETS
+from tests.ports import free_port
+from tests.tiny_model import tiny_model
+
+APP = "routing"
+"""An application of feedwheel.toml."""
+
+
+def serving_settings(home: Path, **replaced: Any) -> ServingSettings:
+    """Settings of a replica at `home`; without others, of a deployment whose Kafka is down."""
+    defaults = {"kafka_port": free_port(), "serving_threads": 1, "serving_rows": 8, "serving_drain_s": 5.0}
+    given = {"home": home, "config_path": REPOSITORY / "feedwheel.toml", **TEST_SECRETS, **defaults, **replaced}
+    return ServingSettings(**given)
+
+
+def write_mirror(settings: ServingSettings, records: Sequence[Control]) -> None:
+    """What the process is to know of the control log before it starts."""
+    now = datetime.now(UTC)
+    log = [msgspec.Raw(encode(make_event(record, "test", now))) for record in records]
+    settings.serving_home.mkdir(parents=True, exist_ok=True)
+    (settings.serving_home / "control.json").write_bytes(msgspec.json.encode({"log": log, "pending": []}))
+
+
+@contextmanager
+def running(service: Service) -> Iterator[str]:
+    """Serve over HTTP; the base URL. The service is closed at the end as by SIGTERM."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(service), port=port, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        await_true(lambda: server.started)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def deployed(home: Path, records: Sequence[Control] | None = None, **replaced: Any) -> Iterator[tuple[str, Service]]:
+    """An online process whose mirror holds `records` (the tiny model as champion), ready to answer."""
+    settings = serving_settings(home, **replaced)
+    write_mirror(settings, [Baseline(app=APP, model=tiny_model())] if records is None else records)
+    service = online(settings)
+    with running(service) as url:
+        await_true(lambda: service.lineup(APP) is not None)
+        yield url, service
+
+
+def await_true(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so after {timeout_s} s")
+        time.sleep(0.02)
+
+
+def spooled(service: Service) -> list[Any]:
+    """Every event that waits in the spool, as plain values."""
+    assert service.deployment is not None
+    spool = service.deployment.spool
+    records, _ = spool.read(spool.acknowledged, 10_000)
+    return [msgspec.json.decode(record.value) for record in records]
