@@ -1,15 +1,22 @@
 """Who is champion and who is on trial: a fold of the control log, the same for every reader (design, section 5).
 
 In: the control records of one application, in the order of the log. Out: the state they add up to. A record that is
-not valid where it stands changes nothing, so every replica may append, and the first valid decision wins.
+not valid where it stands changes nothing, so every replica may append, and the first valid decision wins. One trial at
+a time: a proposal that comes during another's, or whose gate did not allow it, is void; propose again afterwards. After
+a promotion only an operator's rollback counts, or a slower replica's view would undo it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from feedwheel_capture.events import Baseline, Control, Decision, ModelRef, Proposal
-from feedwheel_capture.vocabulary import FinalState
+from feedwheel_capture.vocabulary import FinalState, GateVerdict
+
+OPERATOR: Final = "operator"
+"""Author of a decision that a person made."""
+ALLOWED: Final[frozenset[GateVerdict]] = frozenset({"PASS", "MARGINAL", "WAIVED"})
+"""Verdicts that a proposal can stand on (I6): evidence for it, approved evidence, or a recorded waiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Rollout:
         match record:
             case Baseline() if not self.reigns:
                 return replace(self, reigns=(Reign(record.model, None),))
-            case Proposal() if self.reigns and self.trial is None and not self._knows(record.release_id):
+            case Proposal() if self.reigns and self.trial is None and self._may_be_tried(record):
                 return replace(self, trial=record)
             case Decision():
                 return self._decided(record)
@@ -60,9 +67,11 @@ class Rollout:
         if self.trial is not None and self.trial.release_id == decision.release_id:
             promoted = (Reign(self.trial.model, self.trial.release_id),) if decision.state == "PROMOTE" else ()
             return replace(self, reigns=(*self.reigns, *promoted), trial=None, endings=ended)
-        if decision.state == "ROLLBACK" and self.reigns and self.reigns[-1].release_id == decision.release_id:
+        reigning = bool(self.reigns) and self.reigns[-1].release_id == decision.release_id
+        if reigning and decision.state == "ROLLBACK" and decision.by == OPERATOR:
             return replace(self, reigns=self.reigns[:-1], endings=ended)
         return self
 
-    def _knows(self, release_id: str) -> bool:
-        return release_id in (known for known, _ in self.endings)
+    def _may_be_tried(self, proposal: Proposal) -> bool:
+        known = proposal.release_id in (release_id for release_id, _ in self.endings)
+        return not known and proposal.verdict in ALLOWED

@@ -29,7 +29,8 @@ def test_promotion_and_rollback_return_to_the_champion_before():
     assert Rollout.of(records).champion == model("v-2")
     back = Rollout.of([*records, decision("2", "ROLLBACK", "operator")])
     assert back.champion == model("v-1")
-    assert Rollout.of([*records, decision("2", "ROLLBACK"), decision("1", "ROLLBACK")]).champion == model("base")
+    further = [decision(release_id, "ROLLBACK", "operator") for release_id in ("2", "1")]
+    assert Rollout.of([*records, *further]).champion == model("base")
 
 
 @pytest.mark.parametrize("states", list(permutations(["PROMOTE", "ROLLBACK"])))
