@@ -52,7 +52,7 @@ def _convert(target: Path) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     source = str(distribution(_PACKAGE).locate_file(_PACKAGE.replace("-", "_")))
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers ships half its types
+    disable_progress_bar()
     with redirect_stderr(StringIO()):  # this one's progress bar has no switch
         quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=_WEIGHTS, dtype=torch.float32)
     # A clean model: the loaded one carries the file's quantisation, which the exporter would refuse.

@@ -5,7 +5,8 @@ FeedwheelError
 │   └── ConfigError         a line of feedwheel.toml or a setting is wrong
 ├── CheckFailed             exit 1: a check gave its answer, and the answer is no
 │   ├── GateRefused         the evidence does not allow the next step
-│   │   └── Inconclusive    there is too little evidence for any verdict (I6); more comes with time
+│   │   ├── Inconclusive    there is too little evidence for any verdict (I6); more comes with time
+│   │   └── AwaitsApproval  the verdict is MARGINAL: a person decides
 │   └── InputGone           what a replay needs is no longer there
 ├── NothingToDo             no new data: not a failure, but nothing follows from it
 ├── InfrastructureError     a service is not there or broke; trying again may help
@@ -47,6 +48,12 @@ class GateRefused(CheckFailed):
 
 class Inconclusive(GateRefused):
     """A gate has too little evidence for any verdict. Commands exit 1; a scheduler skips what follows."""
+
+    skips = True
+
+
+class AwaitsApproval(GateRefused):
+    """The verdict is MARGINAL, and a person has to approve it. Commands exit 1; a scheduler skips what follows."""
 
     skips = True
 

@@ -5,7 +5,7 @@ got no label is a row too, so that every answer is counted (I10).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -134,10 +134,14 @@ def example_id(row: Mapping[str, Any]) -> str:
 
 def _sign(rows: list[dict[str, Any]]) -> None:
     """Add the MinHash of what the person wrote."""
-    if not rows:
-        return
+    for row, digest in zip(rows, sign([normalise(user_text(row["prompt"])) for row in rows]), strict=True):
+        row["signature"] = digest
+
+
+def sign(texts: Sequence[str]) -> list[list[int]]:
+    """MinHash of each normalised text: PERMUTATIONS numbers of 32 bits."""
     from rensa import RMinHash
 
-    texts = [sorted(shingles(normalise(user_text(row["prompt"])))) for row in rows]
-    for row, digest in zip(rows, RMinHash.digests_from_token_sets(texts, PERMUTATIONS, _MINHASH_SEED), strict=True):
-        row["signature"] = digest
+    pieces = [sorted(shingles(text)) for text in texts]
+    signatures: list[list[int]] = RMinHash.digests_from_token_sets(pieces, PERMUTATIONS, _MINHASH_SEED)
+    return signatures

@@ -45,10 +45,11 @@ def build_once(target: Path, build: Callable[[Path], None]) -> Path:
 def directory_digest(directory: Path) -> str:
     """Digest of a model artefact: of the path and content of every file below `directory`."""
     files = (path for path in directory.rglob("*") if path.is_file())
-    return artifact_digest({path.relative_to(directory).as_posix(): _file_digest(path) for path in files})
+    return artifact_digest({path.relative_to(directory).as_posix(): file_digest(path) for path in files})
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of one file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -60,9 +61,14 @@ def model_ref(name: str, version: str, directory: Path) -> ModelRef:
 
 def local_path(model: ModelRef) -> Path:
     """The directory of a model artefact. Raises InfrastructureError if it is not there."""
-    path = Path(unquote(urlsplit(model.uri).path)) if model.uri.startswith("file:") else Path(model.uri)
+    path = path_of(model.uri)
     if not path.is_dir():
         raise InfrastructureError(
             f"model {model.name} {model.version}: {path} is not there; bring it back or roll back to another version"
         )
     return path
+
+
+def path_of(uri: str) -> Path:
+    """The local path that a path or a file URL names."""
+    return Path(unquote(urlsplit(uri).path)) if uri.startswith("file:") else Path(uri)

@@ -1,7 +1,6 @@
-"""Release: a model with its gate record is proposed to serving, which decides.
+"""The first champion of an application.
 
-In: the newest gate record of a trained model. Out: the model in the registry, a row of ops/releases, and a proposal on
-the control log. Keeps I6: nothing is proposed without a verdict that allows it or a person's recorded approval.
+In: the control log. Out: the model that it names first; the base model, which it then names, if it names none.
 """
 
 from feedwheel_capture.events import Baseline, ModelRef
