@@ -20,6 +20,10 @@ ATTEMPT_HEADER: Final = "feedwheel-attempt"
 
 BATCH_RECORDS: Final = 2_000
 """Records decoded at a time: few enough that their objects stay in the processor's cache, which halves the cost."""
+_BATCH_BYTES: Final = 16 << 20
+"""Of the records decoded at a time: a batch of the largest allowed events must not fill the memory either."""
+_FIRST_BATCH_RECORDS: Final = 100
+"""Before the size of records is known."""
 _POLL_S: Final = 0.2
 """How long the end of a range that ends in a gap can go unnoticed."""
 _STALL_S: Final = 30.0
@@ -73,6 +77,7 @@ class RangeReader:
             }
         )
         self._stands_at: tuple[str, int, int] | None = None
+        self._batch_records = _FIRST_BATCH_RECORDS
 
     def read(self, topic: str, topic_id: str, partition: int, first: int, next_offset: int) -> Iterator[RecordBatch]:
         """Records with offsets in [first, next_offset). Raises InfrastructureError."""
@@ -81,7 +86,7 @@ class RangeReader:
         deadline = time.monotonic() + _STALL_S
         while position < next_offset:
             with broker_errors(self._bootstrap):
-                messages = self._consumer.consume(min(BATCH_RECORDS, next_offset - position), _POLL_S)
+                messages = self._consumer.consume(min(self._batch_records, next_offset - position), _POLL_S)
                 batch, reached = self._take(messages, position, next_offset)
             if reached > position:
                 deadline = time.monotonic() + _STALL_S
@@ -92,6 +97,7 @@ class RangeReader:
                 )
             position = reached
             if batch.offsets or batch.lost:
+                self._batch_records = _next_size(batch)
                 yield batch
         self._check_incarnation(topic, topic_id)
 
@@ -151,6 +157,14 @@ class RangeReader:
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
+
+
+def _next_size(batch: RecordBatch) -> int:
+    """Records of the next batch, if they are as large as these."""
+    if not batch.values:
+        return _FIRST_BATCH_RECORDS
+    size = sum(len(value) for value in batch.values if value)
+    return max(1, min(BATCH_RECORDS, _BATCH_BYTES * len(batch.values) // max(size, 1)))
 
 
 def _offset_at_end(message: Message, error: KafkaError) -> int:
