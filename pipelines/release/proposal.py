@@ -16,7 +16,7 @@ from pipelines.context import Context
 from pipelines.io.control import append_control, read_control
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import local_path
-from pipelines.release.mirror import mirror, register
+from pipelines.release.aliases import mirror, register
 from pipelines.trained import TrainedModel
 from schemas.errors import NothingToDo
 

@@ -21,7 +21,7 @@ from feedback.rollout import Rollout
 from pipelines.context import Context
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import append_control, read_control
-from pipelines.release.mirror import mirror
+from pipelines.release.aliases import mirror
 from pipelines.release.proposal import propose
 from pipelines.runs import stage_run
 from pipelines.trained import TrainedModel, newest_model
