@@ -121,8 +121,9 @@ def test_two_stacks_cannot_share_a_port(feedwheel, home, tmp_path):
     other = {**os.environ, "FEEDWHEEL_HOME": str(tmp_path / "other"), "FEEDWHEEL_KAFKA_PORT": port}
     done = subprocess.run([FEEDWHEEL, "up", "kafka"], env=other, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"kafka cannot have port {port}, which java (pid " in done.stderr
-    assert "set FEEDWHEEL_KAFKA_PORT to a free port" in done.stderr
+    message = " ".join(done.stderr.split())  # it is wrapped to the width of a terminal
+    assert f"kafka cannot have port {port}, which java (pid " in message
+    assert "set FEEDWHEEL_KAFKA_PORT to a free port" in message
 
 
 def test_given_kafka_is_used_and_left_alone(kafka, tmp_path):

@@ -67,7 +67,7 @@ def test_status_exits_1_when_what_should_run_does_not(feedwheel, home):
 def test_up_that_fails_exits_1_and_says_why(feedwheel):
     result = feedwheel("up", "kafka", kafka={"program": DIES})
     assert result.exit_code == 1
-    assert "cannot open the frobnicator" in result.output
+    assert "cannot open the frobnicator" in " ".join(result.output.split())
 
 
 def test_doctor_exits_1_if_something_will_not_work(feedwheel, monkeypatch, tmp_path):
@@ -84,4 +84,4 @@ def test_doctor_exits_1_if_something_will_not_work(feedwheel, monkeypatch, tmp_p
 def test_bad_usage_exits_2(feedwheel, arguments):
     result = feedwheel(*arguments)
     assert result.exit_code == 2
-    assert "zookeeper" in result.output or "nobody" in result.output
+    assert arguments[-1] in result.output
