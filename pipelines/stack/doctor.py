@@ -28,12 +28,12 @@ Level = Literal["ok", "warn", "fail"]
 _PYTHON_FROM, _PYTHON_BELOW = (3, 11), (3, 14)
 _GIB: Final = 1024**3
 _FRESH_DISK_GIB: Final = 12
-"""Environment 7, its downloads 3, jars and models 1, a turn's data under 1."""
+"""The environment takes 8 (its installer's cache shares the files on one disk), jars and models 1; the rest is room."""
 _RUNNING_DISK_GIB: Final = 2
 """An installed stack's next turns: a model of 0.2 to 0.6 GiB each, tables, logs."""
 _CORES: Final = 2
 _MEMORY_GIB: Final = 8
-"""Airflow 1.5, MLflow 0.6, Kafka 0.4, serving 1, and training 3 at its peak."""
+"""Measured at rest: Airflow 1.0, MLflow 0.4, Kafka 0.4, serving 0.4; the others are for training and curation."""
 
 _PROVIDERS: Final = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
