@@ -30,12 +30,7 @@ PARTITIONS = 4
 REJECTED_EVERY = 250
 ABORTED = 30
 TABLE = "bronze/generations"
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import typer; from pipelines.cli import ingest; app = typer.Typer(); ingest.register(app); app()",
-    "ingest",
-]
+COMMAND = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "ingest"]
 SHIPPED_TOPICS = re.compile(r"^\[topics\.[^\[]*", re.MULTILINE)
 CONFIG = """
 [topics."{topic}"]
@@ -180,7 +175,7 @@ def test_kills_at_random_times_lose_and_repeat_nothing(lake_of_topic, start):
 
 
 def test_two_drains_at_once_fence_each_other(lake_of_topic, start):
-    both = [start(2_500, 2), start(2_500, 2)]
+    both = [start(5_000, 2), start(5_000, 2)]
     assert [process.wait(200) for process in both] == [0, 0]
     assert_everything_once(lake_of_topic)
     table = lake_of_topic.lake.open(TABLE)
