@@ -170,12 +170,14 @@ class EventLog:
         self._record_gaps()
 
     def _write(self, record: Generation | Exposure) -> None:
-        self._record_gaps()
         try:
             self._recorder.record(record)
         except SpoolFull as error:
             if self._gaps.extend(record.app, self._clock()):
                 _LOG.error("answers are not being recorded: %s", error)
+        else:
+            # Not before: a gap is smaller than an answer, and would fill the last bytes over and over.
+            self._record_gaps()
 
     def _record_gaps(self) -> None:
         for gap in self._gaps.take():

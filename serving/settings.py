@@ -26,8 +26,8 @@ class ServingSettings(SharedSettings):
     """Answers decoded together. Measured on two cores: beyond 32 a step takes longer in proportion."""
     serving_context_tokens: int = Field(1024, ge=64)
     """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
-    serving_max_waiting: int = Field(256, ge=1)
-    """Requests that may wait for a row; more are answered 429."""
+    serving_max_waiting: int = Field(256, ge=4)
+    """Requests that may wait for a row; more are answered 429. A model is checked with three golden prompts at once."""
     serving_answer_tokens: int = Field(256, ge=1)
     """Longest answer where the request names no bound."""
     serving_timeout_s: float = Field(60.0, gt=0)

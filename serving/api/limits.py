@@ -1,8 +1,7 @@
 """A bound on what a request may send, enforced while it is being read."""
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from serving.api.openai_errors import ApiError, response
 
 MAX_BODY_BYTES = 1_000_000
 """A conversation of a thousand long messages; what does not fit into one event would not be kept anyway."""
@@ -16,9 +15,6 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on whose body is counted as it comes."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         taken = 0
 
         async def counted() -> Message:
@@ -26,15 +22,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > MAX_BODY_BYTES:
-                raise _TooLarge
+                raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except _TooLarge:
-            problem = ApiError(413, "invalid_request_error", f"the body has more than {MAX_BODY_BYTES} bytes")
-            await response(problem)(scope, receive, send)
-
-
-class _TooLarge(Exception):
-    """Not an HTTPException: nothing between the body and this middleware may answer for it."""
+        await self._app(scope, counted if scope["type"] == "http" else receive, send)

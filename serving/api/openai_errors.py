@@ -79,13 +79,12 @@ def api_error(error: Exception) -> ApiError:
 def install(app: FastAPI) -> None:
     """Let every error of `app` leave in this shape."""
     for kind in (ApiError, FeedwheelError, SpoolFull):
-        app.add_exception_handler(kind, lambda request, error: response(api_error(error)))
+        app.add_exception_handler(kind, lambda request, error: _response(api_error(error)))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
 
-def response(error: ApiError) -> JSONResponse:
-    """The HTTP response of an error."""
+def _response(error: ApiError) -> JSONResponse:
     return JSONResponse(error.body, error.status, error.headers)
 
 
@@ -93,7 +92,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # it was installed for these
     # OpenAI answers 400; feedback is ours, and 422 tells its senders apart from an unreadable body.
     status = 422 if request.url.path == "/v1/feedback" else 400
-    return response(validation_error(error.errors()[0], status))
+    return _response(validation_error(error.errors()[0], status))
 
 
 def validation_error(problem: Mapping[str, Any], status: int) -> ApiError:
@@ -117,4 +116,4 @@ def _is_union_member(part: int | str) -> bool:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # it was installed for these
     kind: ErrorType = "not_found_error" if error.status_code == 404 else "invalid_request_error"
-    return response(ApiError(error.status_code, kind, error.detail))
+    return _response(ApiError(error.status_code, kind, error.detail))

@@ -25,6 +25,10 @@ closed (kafka-python cannot close one that still waits)."""
 _ANSWER_TIMEOUT_MS: Final = 5000
 """A broker says where its topics end in milliseconds; after this it counts as gone."""
 
+_CONNECTING: Final = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 1000}
+"""How long connecting may take before the caller is told, and how late, at most, the end of an outage is noticed; the
+client's defaults are 30 s for both."""
+
 
 class EventProducer:
     """Publishes records with acks=all, in order per partition, without repeats within one connection."""
@@ -39,6 +43,7 @@ class EventProducer:
                 max_block_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
                 delivery_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
                 request_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 500),
+                **_CONNECTING,
             )
         except KafkaError as error:
             raise PublishFailed(f"{bootstrap_servers}: {type(error).__name__}") from error
@@ -88,6 +93,7 @@ class EventConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            **_CONNECTING,
         )
         self._partitions = [
             TopicPartition(topic, partition)

@@ -1,0 +1,339 @@
+"""The HTTP surface on a real server, Kafka down: OpenAI's client, events on disk first, errors that echo nothing."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+from typing import get_args
+from unittest.mock import patch
+
+import httpx
+import openai
+import pytest
+from feedwheel_capture.vocabulary import FeedbackKind
+
+from feedback.split import is_gate_item
+from serving.settings import ServingSettings
+from tests.served import APP, await_true, deployed, spooled
+
+SECRET = "xyzzy-4711"
+ASK = {"model": APP, "messages": [{"role": "user", "content": "Where is my card?"}], "max_tokens": 8}
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    with deployed(tmp_path_factory.mktemp("home")) as (url, service):
+        yield url, service
+
+
+@pytest.fixture
+def http(process):
+    with httpx.Client(base_url=process[0], timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def service(process):
+    return process[1]
+
+
+@pytest.fixture
+def client(process):
+    with openai.OpenAI(base_url=f"{process[0]}/v1", api_key="unused", max_retries=0) as client:
+        yield client
+
+
+def events_of(service, response_id):
+    found = [event for event in spooled(service) if event["data"].get("response_id") == response_id]
+    return {event["type"].split(".")[1]: event for event in found}
+
+
+def test_openai_client_plain(client, service):
+    answer = client.chat.completions.create(
+        **ASK, user="person 1", store=True, metadata={"conversation_id": "c-1"}, seed=3, stop=["\n\n"], n=1
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length")
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert answer.model_extra["feedwheel"]["conversation_id"] == "c-1"
+    events = events_of(service, answer.id)
+    assert events["generation"]["data"]["output"] == answer.choices[0].message.content
+    assert events["generation"]["subject"] == "c-1"
+    assert events["generation"]["data"]["prompt_version"] == "route-1"
+    assert [message["role"] for message in events["generation"]["data"]["input"]] == ["system", "user"]
+    assert events["exposure"]["data"]["policy"] == answer.model_extra["feedwheel"]["exposure"]["policy"]
+    assert "person 1" not in json.dumps(events)
+
+
+def test_openai_client_stream(client, service):
+    chunks = list(client.chat.completions.create(**ASK, stream=True, stream_options={"include_usage": True}))
+    plain = client.chat.completions.create(**ASK)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == plain.choices[0].message.content
+    assert len(chunks) > 4  # it came in pieces
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage == plain.usage
+    assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    assert chunks[-2].choices[0].finish_reason == plain.choices[0].finish_reason
+    assert events_of(service, chunks[0].id)["generation"]["data"]["output"] == text
+
+
+def test_events_are_on_disk_before_the_stream_is_done(http, service, monkeypatch):
+    """The recorder is held up: the text comes, the end does not."""
+    held, released = threading.Event(), threading.Event()
+    record = service.deployment.events._recorder.record
+
+    def slowly(*given):
+        held.set()
+        assert released.wait(10)
+        return record(*given)
+
+    monkeypatch.setattr(service.deployment.events._recorder, "record", slowly)
+    with http.stream("POST", "/v1/chat/completions", json={**ASK, "stream": True}) as response:
+        lines = response.iter_lines()
+        assert next(lines).startswith("data: ")
+        assert held.wait(10)
+        threading.Timer(0.3, released.set).start()
+        rest = []
+        for line in lines:
+            rest.append((line, released.is_set()))
+    assert ("data: [DONE]", True) in rest
+    assert not any(early for line, early in rest if '"content"' in line and '"content":""' not in line)
+
+
+def test_conversation_by_header_or_minted(http):
+    named = http.post("/v1/chat/completions", json=ASK, headers={"X-Feedwheel-Conversation": "c-9"}).json()
+    assert named["feedwheel"]["conversation_id"] == "c-9"
+    minted = http.post("/v1/chat/completions", json=ASK).json()["feedwheel"]["conversation_id"]
+    assert len(minted) == 36
+
+
+def test_a_thread_is_named_by_its_hashes(http, service):
+    first = http.post("/v1/chat/completions", json=ASK).json()
+    said = {"role": "assistant", "content": first["choices"][0]["message"]["content"]}
+    system = {"role": "system", "content": service.deployment.config.apps[APP].prompt}
+    thread = [system, *ASK["messages"], said, {"role": "user", "content": "And now?"}]
+    second = http.post("/v1/chat/completions", json={**ASK, "messages": thread}).json()
+    before, after = (events_of(service, answer["id"])["generation"]["data"] for answer in (first, second))
+    assert after["prefix_hash"] == before["thread_hash"]
+    assert (before["turn"], after["turn"]) == (0, 1)
+    assert [message["content"] for message in after["input"]] == ["And now?"]
+
+
+def test_consent(http, service):
+    nothing = http.post("/v1/chat/completions", json={**ASK, "store": False}).json()
+    default = http.post("/v1/chat/completions", json=ASK).json()
+    assert events_of(service, nothing["id"]) == {}
+    assert events_of(service, default["id"])["generation"]["data"]["consent"] == "content"
+    body = {"app": APP, "user": "p", "kind": "stop", "value": {}, "response_id": nothing["id"], "store": False}
+    receipt = http.post("/v1/feedback", json=body)
+    assert (receipt.status_code, receipt.json()["event_id"]) == (202, None)
+
+
+def test_gate_items_are_drawn_before_there_is_an_answer(http, service):
+    config = service.deployment.config
+    policies = set()
+    for number in range(25):
+        body = {**ASK, "user": f"u{number}", "metadata": {"conversation_id": f"g{number}"}, "max_tokens": 1}
+        answer = http.post("/v1/chat/completions", json=body).json()
+        data = events_of(service, answer["id"])["exposure"]["data"]
+        drawn = is_gate_item(data["split_bucket"], config.split.eval_share, f"g{number}", config.gate.item_share)
+        assert (data["policy"] == "gate") == drawn
+        assert answer["feedwheel"]["exposure"]["offered"] == data["offered"]
+        policies.add(data["policy"])
+    assert policies == {"gate", "normal"}
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"tools": []}, "tools"),
+        ({"n": 2}, "n"),
+        ({"logprobs": True}, "logprobs"),
+        ({"frequency_penalty": 0.5}, "frequency_penalty"),
+        ({"temperature": 3}, "temperature"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": SECRET}]}]}, None),
+        ({"messages": [{"role": SECRET, "content": "a"}]}, "messages.0.role"),
+        ({"stream_options": {"include_usage": True}}, None),
+        ({"metadata": {"conversation_id": f"{SECRET} {SECRET}"}}, "metadata.conversation_id"),
+        ({"metadata": {"prompt_version": SECRET}}, "metadata.prompt_version"),
+        ({f"{SECRET}?": 1}, None),
+        ({"messages": [{"role": "user", "content": "x" * 3000}]}, "messages"),
+    ],
+)
+def test_a_bad_chat_request_is_a_400_that_echoes_nothing(http, change, param):
+    response = http.post("/v1/chat/completions", json={**ASK, **change})
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["type"] == "invalid_request_error"
+    assert param is None or error["param"] == param
+    assert SECRET not in response.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{" + SECRET.encode(), 400),
+        (b'{"model": "' + b"\xff" + b'"}', 400),
+        (b"[" * 50_000, 400),
+        (b'{"model": "a", "messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+        (b'"' + b"x" * 1_100_000 + b'"', 413),
+    ],
+)
+def test_a_hostile_body_is_refused(http, body, status):
+    response = http.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, "error" in response.json()) == (status, True)
+    assert SECRET not in response.text
+    assert http.get("/readyz").status_code == 200
+
+
+def test_unknown_names_are_404(http):
+    assert http.post("/v1/chat/completions", json={**ASK, "model": SECRET}).json()["error"]["code"] == "model_not_found"
+    assert http.get(f"/v1/rollout?app={SECRET}").status_code == 404
+    assert http.get("/v1/nothing").json()["error"]["type"] == "not_found_error"
+
+
+FEEDBACK = {"app": APP, "user": "person 2", "response_id": "r-1"}
+VALUES = {
+    "thumbs": {"rating": 1, "scale": [-1, 1]},
+    "rating": {"rating": 4, "scale": [1, 5]},
+    "solved": {"rating": 1, "scale": [0, 1]},
+    "nps": {"rating": 9, "scale": [0, 10]},
+    "sentiment": {"rating": 0.5, "scale": [-1, 1]},
+    "comparison": {"candidates": [{"response_id": "a", "position": 0}], "chosen": "a"},
+    "graded_choice": {"grade": "upscale"},
+    "action": {"action": "accept"},
+    "conversation_length": {"number": 4},
+    "diversity": {"number": 0.4},
+    "session": {"measure": "duration_s", "number": 60},
+    "edit": {"edited_output": "mail me at a.person@example.org"},
+    "complaint": {"text": "no", "category": "wrong"},
+}
+
+
+@pytest.mark.parametrize("kind", get_args(FeedbackKind))
+def test_feedback_of_every_kind(http, service, kind):
+    response = http.post("/v1/feedback", json={**FEEDBACK, "kind": kind, "value": VALUES.get(kind, {})})
+    assert response.status_code == 202, response.text
+    (event,) = [event for event in spooled(service) if event["id"] == response.json()["event_id"]]
+    assert event["data"]["feedback_id"] == response.json()["feedback_id"]
+    assert event["data"]["kind"] == kind
+    assert "person 2" not in json.dumps(event)
+    assert "example.org" not in json.dumps(event)
+
+
+def test_feedback_sent_again_is_the_same_event(http):
+    body = {**FEEDBACK, "kind": "stop", "value": {}, "feedback_id": "f-1"}
+    ids = [http.post("/v1/feedback", json={**body, **change}).json()["event_id"] for change in ({}, {}, {"user": "q"})]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"kind": SECRET}, "kind"),
+        ({"value": {"rating": 1}}, "value.scale"),
+        ({"value": {"rating": 7, "scale": [1, 5]}}, "value.rating"),
+        ({"value": {"rating": 1, "scale": [5, 1]}}, "value.scale"),
+        ({"value": {"rating": SECRET, "scale": [1, 5]}}, "value.rating"),
+        ({"value": {"colour": SECRET}}, "value.colour"),
+        ({"response_id": None}, "response_id"),
+        ({"response_id": f"a {SECRET}"}, "response_id"),
+        ({"user": None}, "conversation_id"),
+        ({"client_time": "2026-01-01T00:00:00"}, "client_time"),
+        ({"dwell_ms": -1}, "dwell_ms"),
+    ],
+)
+def test_wrong_feedback_is_a_422_that_names_the_field(http, change, param):
+    response = http.post("/v1/feedback", json={**FEEDBACK, "kind": "thumbs", "value": VALUES["thumbs"], **change})
+    assert (response.status_code, response.json()["error"]["param"]) == (422, param)
+    assert SECRET not in response.text
+
+
+@contextmanager
+def slow_steps(service, seconds):
+    """Every decoding step of the champion takes so long at least."""
+    decoder = service.lineup(APP).champion.batch.decoder
+    with patch.object(decoder, "decode", lambda *given: time.sleep(seconds) or type(decoder).decode(decoder, *given)):
+        yield
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_frees_its_place(process, service, stream):
+    body = {**ASK, "max_tokens": 80, "metadata": {"conversation_id": f"leaver-{stream}"}, "stream": stream}
+    with slow_steps(service, 0.02), httpx.Client(base_url=process[0]) as leaver:
+        if stream:
+            with leaver.stream("POST", "/v1/chat/completions", json=body) as response:
+                next(response.iter_lines())
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                leaver.post("/v1/chat/completions", json=body, timeout=0.2)
+        # All 80 tokens would take longer.
+        await_true(lambda: about(service, f"leaver-{stream}"), timeout_s=1.5)
+    (left,) = about(service, f"leaver-{stream}")
+    assert left["finish_reason"] == "cancelled"
+    assert left["output_tokens"] < 80
+
+
+def about(service, conversation_id):
+    return [event["data"] for event in spooled(service) if event.get("subject") == conversation_id]
+
+
+def test_state_of_the_process(http, service):
+    ready = http.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["status"] == "degraded"  # this deployment's Kafka is down
+    assert ready.json()["models"][0]["providers"] == ["CPUExecutionProvider"]
+    assert ready.json()["apps"][APP] == {"champion": "1", "challenger": None}
+    assert ready.json()["kafka"] == {"publisher": False, "control_log": False}
+    assert ready.json()["spool"]["records"] == service.deployment.spool.depth > 0
+    assert http.get("/healthz").json() == {"status": "ok"}
+    assert [model["id"] for model in http.get("/v1/models").json()["data"]] == [APP]
+    metrics = http.get("/metrics").text
+    assert 'feedwheel_requests_total{app="routing",arm="champion",outcome="length"}' in metrics
+    assert 'feedwheel_kafka_up{use="publisher"} 0.0' in metrics
+    rollout = http.get(f"/v1/rollout?app={APP}").json()
+    assert (rollout["champion"]["version"], rollout["state"], rollout["release_id"]) == ("1", None, None)
+
+
+def test_full_spool_answers_on_and_refuses_feedback(tmp_path):
+    with deployed(tmp_path, serving_spool_bytes=3000) as (url, service), httpx.Client(base_url=url) as http:
+        while not service.deployment.events.lost:
+            assert http.post("/v1/chat/completions", json=ASK, timeout=30).status_code == 200
+        refused = http.post("/v1/feedback", json={**FEEDBACK, "kind": "edit", "value": {"text": "x" * 3000}})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "spool_full")
+        assert refused.headers["Retry-After"]
+        assert http.post("/v1/chat/completions", json=ASK).status_code == 200
+        lost = service.deployment.events.lost
+        state = http.get("/readyz").json()
+        assert (state["status"], state["spool"]["lost_events"]) == ("degraded", lost)
+        # Room again: the gap goes first.
+        spool = service.deployment.spool
+        spool._max_bytes = 1_000_000
+        assert http.post("/v1/chat/completions", json=ASK).status_code == 200
+        assert service.deployment.events.lost == 0
+        (gap,) = [event["data"] for event in spooled(service) if event["data"].get("action") == "gap"]
+        assert (gap["lost"], gap["app"], gap["by"]) == (lost, APP, "serving-1")
+        assert gap["since"] <= gap["until"]
+
+
+def test_overload_is_a_429_with_a_time_to_come_back(tmp_path):
+    with deployed(tmp_path, serving_rows=1, serving_max_waiting=4) as (url, service), slow_steps(service, 0.02):
+        statuses = []
+
+        def ask():
+            response = httpx.post(f"{url}/v1/chat/completions", json=ASK, timeout=30)
+            statuses.append((response.status_code, "Retry-After" in response.headers))
+
+        askers = [threading.Thread(target=ask) for _ in range(9)]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join()
+    assert set(statuses) == {(200, False), (429, True)}
+
+
+def test_a_gpu_that_is_required_is_required(monkeypatch):
+    monkeypatch.setenv("REQUIRE_GPU", "1")
+    assert ServingSettings.load().provider_wish == "cuda"
