@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
@@ -55,7 +56,7 @@ def _expression(condition: str) -> ds.Expression:
         )
     kind = TABLES["gold/candidates"].schema.field(parts["column"]).type
     try:
-        value = pc.scalar(parts["value"].strip("'\"")).cast(kind)
+        value = pa.scalar(parts["value"].strip("'\"")).cast(kind)
         return _OPERATORS[parts["operator"]](pc.field(parts["column"]), value)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--where {condition!r}: {parts['column']} holds {kind}: {error}") from None

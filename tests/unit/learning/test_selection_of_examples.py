@@ -1,0 +1,142 @@
+"""Selection over all examples: conflicts, duplicates, contamination, caps; evaluation is never touched."""
+
+import random
+
+import numpy as np
+import pytest
+
+from feedback.near_duplicates import clusters, containing, normalise
+from feedback.select import Candidate, Limits, select
+from pipelines.curate.examples import sign
+
+LIMITS = Limits(near_duplicate_jaccard=0.85, max_examples_per_user=40)
+LONG = "my new card was sent two weeks ago to the old address and i still have not seen it anywhere"
+
+
+def candidate(example_id, text="where is my card", completion="card arrival", use="sft", **fields):
+    defaults = {
+        "split": "eval" if use == "eval" else "train",
+        "owner": f"person-{example_id}",
+        "prompt": f"user {normalise(text)}",
+        "text": normalise(text),
+        "liked": None if use != "kto" else True,
+        "weight": 0.8,
+    }
+    return Candidate(example_id=example_id, use=use, completion=completion, **{**defaults, **fields})
+
+
+def selected(*candidates, limits=LIMITS):
+    signatures = np.array(sign([candidate.text for candidate in candidates]), dtype=np.uint32)
+    return select(candidates, signatures, limits)
+
+
+def reasons(*candidates, limits=LIMITS):
+    return {example_id: reason for example_id, (_, reason) in selected(*candidates, limits=limits).dropped.items()}
+
+
+def test_equal_examples_are_one():
+    assert reasons(candidate("a", weight=0.7), candidate("b", weight=0.9)) == {"a": "duplicate"}
+
+
+def test_of_contradicting_answers_the_one_with_more_weight_behind_it_stays():
+    wrong = candidate("w", completion="lost card", weight=0.9)
+    right = [candidate(name, weight=0.6) for name in "ab"]
+    assert reasons(wrong, *right) == {"w": "conflict", "b": "duplicate"}
+
+
+def test_contradicting_judgements_of_one_answer():
+    like = candidate("a", use="kto", weight=0.6)
+    dislike = candidate("b", use="kto", liked=False, weight=0.9)
+    other = candidate("c", use="kto", completion="lost card", liked=False)
+    assert reasons(like, dislike, other) == {"a": "conflict"}
+
+
+def test_judgements_and_wanted_answers_do_not_compete():
+    assert reasons(candidate("a"), candidate("b", use="kto", liked=False)) == {}
+
+
+def test_near_equal_texts_with_the_same_answer_are_one():
+    near = (candidate("a", LONG, weight=0.9), candidate("b", LONG + "!"), candidate("c", LONG.replace("seen", "sen")))
+    assert reasons(*near) == {"b": "duplicate", "c": "near_duplicate"}
+
+
+def test_near_equal_texts_with_different_answers_both_stay():
+    assert reasons(candidate("a", LONG), candidate("b", LONG + " now", "card delivery estimate")) == {}
+
+
+def test_evaluation_items_stay_however_alike():
+    same = [candidate(name, LONG, use="eval") for name in "abc"]
+    assert reasons(*same) == {}
+
+
+@pytest.mark.parametrize(
+    ("trained", "evaluated"),
+    [
+        ("where is my card", "Where is my card?"),
+        (LONG.replace("seen", "sen"), LONG),
+        (f"hello there {LONG} thanks", LONG),
+        ("please help me: the card machine kept my card today", "the card machine kept my card"),
+        ("the card machine kept my card", "please help me: the card machine kept my card today"),
+        (LONG, f"so {LONG[:70]} and what now"),
+    ],
+    ids=["equal", "near", "13-gram", "eval inside train", "train inside eval", "13-gram backwards"],
+)
+def test_what_touches_evaluation_is_withheld(trained, evaluated):
+    assert reasons(candidate("t", trained), candidate("e", evaluated, use="eval")) == {"t": "eval_neighbour"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "evaluated"),
+    [
+        ("is my card here", "is my card here or at the bank around the corner"),
+        ("my new card was sent two weeks ago to nobody", LONG),
+        ("how do i close my account", LONG),
+    ],
+    ids=["four words say nothing", "eight shared words", "another matter"],
+)
+def test_what_only_sounds_alike_stays(trained, evaluated):
+    assert reasons(candidate("t", trained), candidate("e", evaluated, use="eval")) == {}
+
+
+def test_one_person_has_a_share_of_each_use_and_the_surest_stay():
+    texts = ["close the account", "the limit of transfers", "apple pay on a watch", "exchange rates at night"]
+    many = [candidate(str(n), text, owner="p", weight=0.5 + n / 10) for n, text in enumerate(texts)]
+    judged = candidate("k", "fees in spain", use="kto", owner="p")
+    assert reasons(*many, judged, limits=Limits(0.85, 2)) == {"0": "user_cap", "1": "user_cap"}
+
+
+def test_the_order_of_candidates_changes_nothing():
+    words = ["card", "bank", "fee", "top", "up", "transfer", "limit", "atm", "cash", "cheque", "account", "rate"]
+    draw = random.Random(3)
+    pool = [
+        candidate(
+            f"{n:03d}",
+            " ".join(draw.choices(words, k=6)),
+            draw.choice(["one", "two"]),
+            draw.choice(["sft", "sft", "kto", "eval"]),
+            owner=f"p{n % 5}",
+            weight=draw.random(),
+        )
+        for n in range(200)
+    ]
+    expected = selected(*pool, limits=Limits(0.6, 10))
+    assert expected.dropped
+    for _ in range(3):
+        draw.shuffle(pool)
+        assert selected(*pool, limits=Limits(0.6, 10)) == expected
+
+
+def test_clusters_are_named_after_their_texts_not_their_places():
+    texts = [normalise(text) for text in (LONG, LONG + " ok", "close my account", "where is it")]
+    named = dict(zip(texts, clusters(texts, np.array(sign(texts), dtype=np.uint32), 0.85), strict=True))
+    again = list(reversed(texts))
+    assert clusters(again, np.array(sign(again), dtype=np.uint32), 0.85) == [named[text] for text in again]
+    assert len(set(named.values())) == 3
+
+
+def test_normalising_ignores_case_marks_and_width():
+    assert normalise("  Where's my CARD?!\n") == normalise("where s my \uff43\uff41\uff52\uff44") == "where s my card"
+
+
+def test_containing_of_nothing_is_nothing():
+    assert containing([], ["a b c d e"]) == containing(["a b c d e"], []) == set()
