@@ -13,8 +13,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from feedwheel_capture.events import ModelRef
 
 from feedback.statistics import Interval, mean_interval
+from pipelines.io.models import local_path
 from pipelines.io.served import served
 from pipelines.io.serving import ServingClient
 from pipelines.simulate.behaviour import is_right
@@ -46,13 +48,13 @@ def draw_examination(
     return Examination(app_name, app, tests[:size])
 
 
-def true_accuracy(examination: Examination, model_dir: Path, digest: str, cache: Path) -> Interval:
+def true_accuracy(examination: Examination, model: ModelRef, cache: Path) -> Interval:
     """Share of exact answers of a model; measured once per model and examination, then read from `cache`."""
-    key = f"{digest[:32]}-{len(examination.messages)}-{examination.app.prompt_version}"
+    key = f"{model.digest[:32]}-{len(examination.messages)}-{examination.app.prompt_version}"
     stored = cache / f"{key}.json"
     if stored.exists():
         return msgspec.json.decode(stored.read_bytes(), type=Interval)
-    with served(model_dir) as base_url:
+    with served(local_path(model)) as base_url:
         right = asyncio.run(_ask_all(examination, base_url))
     interval = mean_interval(np.array(right, dtype=np.float64), _ALPHA)
     cache.mkdir(parents=True, exist_ok=True)

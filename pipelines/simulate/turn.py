@@ -16,11 +16,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 import pyarrow.compute as pc
+from feedwheel_capture.events import ModelRef
 
 from feedback.statistics import Interval
 from pipelines.context import Context
 from pipelines.io.airflow import AirflowClient, FinishedRun
-from pipelines.io.models import local_path
 from pipelines.io.serving import ServingClient
 from pipelines.simulate.accuracy import draw_examination, true_accuracy
 from pipelines.simulate.behaviour import Person, population
@@ -152,12 +152,12 @@ def _step(record: TurnRecord, name: StepName, say: Say) -> Iterator[None]:
 
 
 def _examine_champion(context: Context, plan: Plan) -> tuple[str, Interval]:
-    champion = asyncio.run(_rollout(context, plan.app_name))["champion"]
+    rollout = asyncio.run(_rollout(context, plan.app_name))
+    champion = msgspec.convert(rollout["champion"], ModelRef)
     app = context.config.app(plan.app_name)
     examination = draw_examination(plan.app_name, app, plan.messages, plan.topics, EXAMINATION_SIZE, plan.seed)
     cache = context.settings.home / "simulate" / plan.app_name / "accuracy"
-    accuracy = true_accuracy(examination, local_path(champion["uri"]), champion["digest"], cache)
-    return champion["version"], accuracy
+    return champion.version, true_accuracy(examination, champion, cache)
 
 
 async def _rollout(context: Context, app: str) -> dict[str, Any]:
