@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check fmt bench clean lock
+.PHONY: help setup run stop test check fmt bench clean lock schemas
 
 UV_VERSION := 0.13.9
 # 3.11 first: every figure of the documentation was measured on it. `make PYTHON=python3.13 setup` chooses another.
@@ -82,3 +82,7 @@ clean:
 lock:
 	uv pip compile pyproject.toml feedback/capture/client/pyproject.toml --all-extras --universal --generate-hashes \
 	  --no-emit-package feedwheel-capture --no-header -o requirements.lock
+
+# The JSON Schemas of the event records, for a person to review what changed.
+schemas: setup
+	@$(RUN)/python infra/publish_schemas.py
