@@ -42,6 +42,7 @@ class Town:
     people: int = 120
     seed: int = 1
     app: str = APP
+    tick: Callable[[], object] = lambda: None
     said: int = field(default=0, init=False)
     offset: int = field(default=0, init=False)
 
@@ -102,7 +103,8 @@ class Town:
         )
 
     def curate(self) -> curate.CurateReport:
-        """Extract, validate and curate what was said."""
+        """Extract, validate and curate what was said, a minute after the last time: ids follow the clock."""
+        self.tick()
         extract.run(self.context, self.app)
         validate.run(self.context, self.app)
         return curate.run(self.context, self.app)

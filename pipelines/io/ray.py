@@ -21,6 +21,7 @@ def ray_session(settings: Settings) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     import ray
+    import ray.data
 
     if ray.is_initialized():
         yield
