@@ -1,6 +1,7 @@
 """`python -m serving`: a process of the deployment, or with `--offline --model-dir` one model and nothing else."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         access_log=False,
         timeout_graceful_shutdown=_FINISH_REQUESTS_S,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn stops in an orderly way and then raises the signal again; the stop was the answer to it.
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run()
     return 0
 

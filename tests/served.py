@@ -1,5 +1,6 @@
 """Serving processes inside a test: a real server on a real port, with a model of the test's choice."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,17 @@ def serving_settings(home: Path, **replaced: Any) -> ServingSettings:
     return ServingSettings(**given)
 
 
+def config_of(app: str, directory: Path, **canary: Any) -> Path:
+    """A product configuration like the shipped one for an application of its own, with other canary rules."""
+    text = (REPOSITORY / "feedwheel.toml").read_text(encoding="utf-8").replace(f"[apps.{APP}", f"[apps.{app}")
+    for name, value in canary.items():
+        head, tail = text.split("[canary]")
+        text = head + "[canary]" + re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", tail, count=1)
+    path = directory / f"{app}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def write_mirror(settings: ServingSettings, records: Sequence[Control]) -> None:
     """What the process is to know of the control log before it starts."""
     now = datetime.now(UTC)
@@ -56,13 +68,16 @@ def running(service: Service) -> Iterator[str]:
 
 
 @contextmanager
-def deployed(home: Path, records: Sequence[Control] | None = None, **replaced: Any) -> Iterator[tuple[str, Service]]:
-    """An online process whose mirror holds `records` (the tiny model as champion), ready to answer."""
+def deployed(
+    home: Path, app: str = APP, records: Sequence[Control] | None = None, **replaced: Any
+) -> Iterator[tuple[str, Service]]:
+    """An online process, ready to answer. Its mirror holds `records` (the tiny model as champion), or is as it was."""
     settings = serving_settings(home, **replaced)
-    write_mirror(settings, [Baseline(app=APP, model=tiny_model())] if records is None else records)
+    if records != []:
+        write_mirror(settings, records or [Baseline(app=app, model=tiny_model())])
     service = online(settings)
     with running(service) as url:
-        await_true(lambda: service.lineup(APP) is not None)
+        await_true(lambda: service.lineup(app) is not None)
         yield url, service
 
 

@@ -28,21 +28,21 @@ _BLOCKS_OF_64 = ("prune_lm_head=true", "shared_embeddings=false", "block_size=64
 
 
 @cache
-def tiny_model_dir(seed: int = 0) -> Path:
+def tiny_model_dir() -> Path:
     """The exported artefact, int4; built once per test session."""
     folder = Path(tempfile.mkdtemp(prefix="tiny-model-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _save_torch(folder / "torch", seed)
+    _save_torch(folder / "torch")
     with patch.dict(export._OPTIONS, int4=_BLOCKS_OF_64):
         return export.export(folder / "torch", folder / "int4", "int4")
 
 
-def tiny_model(version: str = "1", seed: int = 0) -> ModelRef:
+def tiny_model(version: str = "1") -> ModelRef:
     """A reference to it, as a control event carries one."""
-    return model_ref("tiny", version, tiny_model_dir(seed))
+    return model_ref("tiny", version, tiny_model_dir())
 
 
-def _save_torch(directory: Path, seed: int) -> None:
+def _save_torch(directory: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -60,7 +60,7 @@ def _save_torch(directory: Path, seed: int) -> None:
         eos_token_id=0,
         pad_token_id=0,
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = LlamaForCausalLM(config)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
