@@ -22,13 +22,13 @@ from schemas.tables import BronzeTable
 class PartitionAccount:
     """Where the offsets of one partition went.
 
-    `difference`: offsets without a place; negative if there are more rows than offsets. `repeated` rows have an offset
-    that another row has, `outside` rows one that was never committed. `lag`: offsets that the broker has and we have
-    not, None if not known, negative if the broker lost some.
+    `topic` is None while no row names it. `difference`: offsets without a place; negative if there are more rows than
+    offsets. `repeated` rows have an offset that another row has, `outside` rows one that was never committed. `lag`:
+    offsets that the broker has and we have not, None if not known, negative if the broker lost some.
     """
 
     table: BronzeTable
-    topic: str
+    topic: str | None
     topic_id: str
     partition: int
     first: int
@@ -99,7 +99,7 @@ def _account(
     placed = inside.num_rows + progress.gaps + progress.lost + progress.erased
     return PartitionAccount(
         table=name,
-        topic=rows.column("topic")[0].as_py() if rows.num_rows else "(no rows)",
+        topic=rows.column("topic")[0].as_py() if rows.num_rows else None,
         topic_id=source.topic_id,
         partition=source.partition,
         first=progress.first,

@@ -19,23 +19,12 @@ if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.dlq import Selection
     from pipelines.ingest import Pace
+    from pipelines.reconcile import PartitionAccount
 
 FOLLOW_PAUSE_S = 1.0
 """Between two drains of `--follow`, so that an idle topic costs a metadata request a second."""
 _LETTER_COLUMNS = ("key", "stage", "reason", "detail", "attempt", "payload", "ingested_at")
-_ACCOUNT_COLUMNS = (
-    "topic",
-    "partition",
-    "first",
-    "next",
-    "accepted",
-    "rejected",
-    "gaps",
-    "lost",
-    "erased",
-    "difference",
-    "lag",
-)
+_ACCOUNT_COLUMNS = ("offsets", "accepted", "rejected", "gaps", "lost", "erased", "difference", "lag")
 
 Reason = Annotated[str | None, typer.Option(help="Only letters rejected for this reason, for example contract.")]
 Stage = Annotated[str | None, typer.Option(help="Only letters of this stage: decode or redact.")]
@@ -104,8 +93,11 @@ def reconcile(app: App = DEFAULT_APP, json: Json = False) -> None:
     if json:
         emit(report, json)
     else:
-        _print_rows("Reconcile", _ACCOUNT_COLUMNS, map(msgspec.to_builtins, report.partitions))
+        _print_rows("Reconcile", ("partition", *_ACCOUNT_COLUMNS), map(_account_row, report.partitions))
         Console().print(f"Broker: {report.broker}", markup=False)
+        if report.exact:
+            offsets = sum(partition.next - partition.first for partition in report.partitions)
+            Console().print(f"Exact: {offsets:,} offsets, each with one place.", markup=False)
     if not report.exact:
         if json:
             raise typer.Exit(CheckFailed.exit_code)
@@ -181,10 +173,17 @@ def _selection(reason: str | None, stage: str | None, topic: str | None, since: 
     return Selection(reason, stage, topic, since.replace(tzinfo=UTC) if since else None)
 
 
+def _account_row(account: "PartitionAccount") -> dict[str, Any]:
+    named = account.topic or f"{account.table}, no row yet"
+    plain: dict[str, Any] = msgspec.to_builtins(account)
+    return plain | {"partition": f"{named}/{account.partition}", "offsets": f"{account.first}..{account.next}"}
+
+
 def _print_rows(title: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        # The first column names the row, and is what other commands take.
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == columns[0])
     for row in rows:
         # Text: what came from outside must not be read as markup.
         table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in columns))

@@ -81,7 +81,8 @@ def list_sets(app: App = DEFAULT_APP, json: Json = False) -> None:
         emit({"datasets": [_summary(manifest) for manifest in found]}, as_json=True)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("id", "built at (UTC)", "content", "examples", "selection"):
+    table.add_column("id", no_wrap=True)  # it is an argument of other commands
+    for column in ("built at (UTC)", "content", "examples", "selection"):
         table.add_column(column)
     for manifest in found:
         sets = ", ".join(f"{name} {count}" for name, count in sorted(manifest.sets.items()))
