@@ -48,7 +48,7 @@ class Answering:
         self._open: set[asyncio.Task[Answer]] = set()
 
     def ask(self, accepted: Accepted, request: ChatRequest) -> Pending:
-        """Hand a request to the engine. Raises UsageError, Overloaded, EngineFault."""
+        """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         job = self._job(accepted, request, _deliver_to(pieces, answered))

@@ -16,6 +16,7 @@ from serving.api.answering import Answering, Pending
 from serving.api.exchange import Accepted, accept
 from serving.api.openai_errors import api_error
 from serving.api.schemas import ChatRequest, Id
+from serving.engine.errors import Withdrawn
 from serving.engine.job import Answer
 
 router = APIRouter()
@@ -30,7 +31,11 @@ async def chat(
     """Answer one conversation."""
     service, answering = request.app.state.service, request.app.state.answering
     assert isinstance(answering, Answering)  # the application's factory put it there
-    pending = answering.ask(accept(service, body, x_feedwheel_conversation), body)
+    try:
+        pending = answering.ask(accept(service, body, x_feedwheel_conversation), body)
+    except Withdrawn:
+        # Dropped in the instant after it was chosen: the lineup has its successor by now.
+        pending = answering.ask(accept(service, body, x_feedwheel_conversation), body)
     created = int(service.clock().timestamp())
     if body.stream:
         return StreamingResponse(_events(pending, body, created), media_type="text/event-stream")

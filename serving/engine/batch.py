@@ -5,6 +5,7 @@ not wait for a long one. An answer is the same to the last bit whoever shares th
 decoding step treats rows apart, and only what was computed as a prompt is ever reused for another prompt.
 """
 
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from serving.engine.job import Answer, Job
 from serving.engine.sampling import Sampler
 from serving.engine.session import ROW_TILE, Decoder, Tokens, whole_tiles
 from serving.engine.text import AnswerText
+
+_LOG: Final = logging.getLogger(__name__)
+"""What the runtime complains of is shapes and numbers; no text passes through here."""
 
 _PREFILL_TOKENS_PER_STEP: Final = 256
 """Prompts computed between two decoding steps: about 0.2 s on two cores, which running streams wait."""
@@ -104,6 +108,7 @@ class Batch:
             try:
                 budget -= self._start(job)
             except Exception as error:  # ORT's exception classes share no public base
+                _LOG.error("a prompt failed: %s", error)
                 job.deliver(EngineFault(f"the prompt failed: {type(error).__name__}"))
 
     def _start(self, job: Job) -> int:
@@ -159,6 +164,7 @@ class Batch:
         try:
             logits = self.decoder.decode(tokens, lengths)
         except Exception as error:  # ORT's exception classes share no public base
+            _LOG.error("a decoding step failed: %s", error)
             for place in range(len(self._rows)):
                 self._fail(place, EngineFault(f"a decoding step failed: {type(error).__name__}"))
             return

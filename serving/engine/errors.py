@@ -6,6 +6,7 @@ FeedwheelError
 ├── InfrastructureError
 │   ├── Overloaded          the queue is full; come back after `retry_after_s`
 │   ├── DeadlineExceeded    the answer took longer than a request may
+│   ├── Withdrawn           the model was replaced; ask again and its successor answers
 │   ├── EngineFault         the model or its runtime failed on this request
 │   └── ProviderMissing     a GPU is required and there is none
 └── ContractViolation
@@ -32,6 +33,10 @@ class Overloaded(InfrastructureError):
 
 class DeadlineExceeded(InfrastructureError):
     """The answer was not finished in time; its place was freed."""
+
+
+class Withdrawn(InfrastructureError):
+    """The model was dropped between the choice of it and the request to it."""
 
 
 class EngineFault(InfrastructureError):

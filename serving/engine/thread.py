@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from serving.engine.batch import Batch
-from serving.engine.errors import EngineFault, Overloaded
+from serving.engine.errors import EngineFault, Overloaded, Withdrawn
 from serving.engine.job import Job
 
 _LOG: Final = logging.getLogger(__name__)
@@ -40,10 +40,12 @@ class InferenceThread:
             self._batches = tuple(other for other in self._batches if other is not batch)
 
     def submit(self, batch: Batch, job: Job) -> None:
-        """Queue a job for a model. Raises Overloaded, EngineFault."""
+        """Queue a job for a model. Raises Overloaded, Withdrawn, EngineFault."""
         with self._wake:
             if self._stopping:
                 raise EngineFault("the process is shutting down: ask another replica")
+            if not any(batch is running for running in self._batches):
+                raise Withdrawn("the model was replaced: ask again")
             waiting = len(batch.waiting)
             if waiting >= self._max_waiting:
                 # A full queue empties in about as many rounds as it is longer than the batch.

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 from feedwheel_capture.catalogue import TopicName
+from feedwheel_capture.errors import SpoolFull
 from feedwheel_capture.events import Control, Decision, Event, encode
 from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import Recorder, make_event
@@ -58,6 +59,7 @@ class ControlLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._log, self._pending = _read(mirror)
+        self._unsent = [event.data for event in self._pending]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-control", daemon=True)
         self.connected = False
@@ -77,11 +79,21 @@ class ControlLog:
             return standings([*self._log, *self._pending])
 
     def decide(self, decision: Decision) -> None:
-        """Append a decision. Raises SpoolFull, and then it has no effect."""
-        self._recorder.record(decision)
+        """Decide here and now; the log learns of it through the spool."""
         with self._lock:
             self._pending.append(make_event(decision, self._replica, self._clock()))
+            self._unsent.append(decision)
             _write(self._mirror, self._log, self._pending)
+
+    def send(self) -> None:
+        """Put decisions on their way to the log; while the spool is full they wait. A repeat is void there."""
+        with self._lock:
+            while self._unsent:
+                try:
+                    self._recorder.record(self._unsent[0])
+                except SpoolFull:
+                    return
+                del self._unsent[0]
 
     def _run(self) -> None:
         while not self._stopping.is_set():

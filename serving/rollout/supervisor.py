@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from feedwheel_capture.errors import SpoolFull
 from feedwheel_capture.events import Decision, ModelRef, Proposal
 from feedwheel_capture.vocabulary import Arm, FinalState
 
@@ -129,6 +128,7 @@ class RolloutSupervisor:
         known = {app: standing for app, standing in standings.items() if app in self._services.config.apps}
         for app, standing in known.items():
             self._follow(app, standing)
+        self._services.control.send()
         self._services.pool.keep(self._wanted(known))
 
     def _follow(self, app: str, standing: Standing) -> None:
@@ -245,11 +245,7 @@ class RolloutSupervisor:
             rationale=ruling.rationale,
             evidence=evidence,
         )
-        try:
-            self._services.control.decide(decision)
-        except SpoolFull as error:
-            _LOG.error("a decision waits for room in the spool: %s", error)
-            return
+        self._services.control.decide(decision)
         _LOG.info("decided", extra={"app": app, "release": proposal.release_id, "state": state})
 
 

@@ -2,7 +2,9 @@
 
 import itertools
 import shutil
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -145,3 +147,35 @@ def test_one_that_fails_is_rolled_back_within_seconds(kafka, process):
         assert rollout(url, app)["rationale"].startswith("errors")
         assert http.post("/v1/chat/completions", json=ask).status_code == 200
     assert set(statuses) == {200, 500}
+
+
+def test_switching_champions_drops_no_request(kafka, process):
+    """Six switches under continuous traffic, streams included; who began with the old one ends with the old one."""
+    app, url, service, _ = process
+    stop, problems, answered = threading.Event(), [], Counter()
+
+    def person(number: int) -> None:
+        body = {"model": app, "messages": [{"role": "user", "content": "My card?"}], "stream": number % 2 == 0}
+        with httpx.Client(base_url=url, timeout=30) as http:
+            while not stop.is_set():
+                answer = http.post("/v1/chat/completions", json={**body, "max_tokens": (4, 60)[number % 3 == 0]})
+                whole = answer.text.endswith("data: [DONE]\n\n") if body["stream"] else answer.is_success
+                answered[answer.status_code] += 1
+                problems.extend([] if whole else [answer.text])
+
+    people = [threading.Thread(target=person, args=(number,)) for number in range(4)]
+    for thread in people:
+        thread.start()
+    for number in range(6):
+        version, release = str(number + 2), f"r{number}"
+        propose(kafka, app, release, model=tiny_model(version))
+        promote = Decision(app=app, release_id=release, state="PROMOTE", by="operator", rationale="a test")
+        append_control(kafka.bootstrap, promote, system_clock)
+        await_true(lambda wanted=version: service.lineup(app).champion.ref.version == wanted)
+    await_true(lambda: len(service.pool.models) == 2)
+    stop.set()
+    for thread in people:
+        thread.join()
+    assert problems == []
+    assert answered.keys() == {200}
+    assert answered[200] > 50

@@ -9,7 +9,7 @@ import pytest
 from feedwheel_capture.events import Sampling
 
 from serving.engine import batch
-from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded
+from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Withdrawn
 from serving.engine.sampling import Sampler
 from tests.served import await_true
 from tests.unit.serving.conftest import Engine
@@ -181,3 +181,11 @@ def test_closing_answers_what_was_accepted(engine):
     assert all(one.answer.output_tokens for one in asked)
     with pytest.raises(EngineFault, match="shutting down"):
         busy.ask("too late")
+
+
+def test_a_model_that_was_dropped_takes_no_more(engine):
+    one = engine()
+    assert one.ask("first").answer
+    one.thread.remove(one.batch)
+    with pytest.raises(Withdrawn):
+        one.ask("second")
