@@ -1,9 +1,10 @@
 """The KV cache of one model: buffers that the graph reads and extends in place, one row per sequence.
 
 Every buffer is [rows, kv_heads, context_tokens, head_size], so that any run of adjacent rows is one tensor and can be
-bound by its address, without a copy. Memory that was never written costs nothing on CPU (pages come on first use).
+bound by its address, without a copy. On CPU a row costs memory only as far as it was ever written.
 """
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class KvCache:
         shape, count = (rows, *self._row_shape), len(artifact.past_names)
         self._arrays: list[NDArray[Any]] = []
         if self.can_copy_rows:
-            self._arrays = [np.zeros(shape, self.dtype) for _ in range(count)]
+            self._arrays = [_lazy_zeros(shape, self.dtype) for _ in range(count)]
             self._addresses = [array.ctypes.data for array in self._arrays]
         else:
             self._device_values = [
@@ -46,3 +47,14 @@ class KvCache:
         """Copy the first `tokens` of one row to another."""
         for array in self._arrays:
             array[target, :, :tokens] = array[source, :, :tokens]
+
+
+def _lazy_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Zeros whose pages come one by one, when they are first written.
+
+    Huge pages, which numpy asks for, would make the unused end of every row resident: measured 1.8 GiB instead of 0.5.
+    """
+    memory = mmap.mmap(-1, int(np.prod(shape)) * dtype.itemsize)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype).reshape(shape)
