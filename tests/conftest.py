@@ -140,7 +140,8 @@ def context(tmp_path: Path, clock: SettableClock) -> Callable[..., Context]:
     """Make contexts: `context()`, or with settings replaced: `context(kafka_bootstrap_servers=kafka.bootstrap)`."""
 
     def make(home: Path = tmp_path / "home", **replaced: Any) -> Context:
-        settings = Settings(home=home, config_path=REPOSITORY / "feedwheel.toml", **{**TEST_SECRETS, **replaced})
+        given = {"config_path": REPOSITORY / "feedwheel.toml", **TEST_SECRETS, **replaced}
+        settings = Settings(home=home, **given)
         return Context(settings, settings.config(), Lake(settings.lake_url), clock)
 
     return make

@@ -6,7 +6,7 @@ never run before, through the same pure functions, in memory and written nowhere
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -14,19 +14,23 @@ from feedback.conversation import Logged, assemble
 from feedback.detectors import all_detectors, detect
 from feedback.taxonomy import weights
 from pipelines.curate.evidence import Inputs
-from pipelines.extract.arrivals import CONVERSATION_TABLES, read_arrivals, rows_between
-from pipelines.extract.marks import Partition
-from pipelines.extract.recompute import read_events
-from pipelines.extract.routing import Known, route
-from pipelines.extract.rows import SilverRows
 from pipelines.io.lake import Lake
 from schemas.config import Config
 
-_NOTHING_KNOWN = Known({}, frozenset(), ())
+if TYPE_CHECKING:
+    from pipelines.extract.marks import Partition
+    from pipelines.extract.rows import SilverRows
+
+# Extract brings Beam, which the workers that train need not load: it is imported where it is used.
 
 
-def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config) -> SilverRows:
+def rebuild(lake: Lake, app: str, vector: Mapping["Partition", int], as_of: datetime, config: Config) -> "SilverRows":
     """Turns, signals and conversations of `app` from the offsets below `vector`, as they were known at `as_of`."""
+    from pipelines.extract.arrivals import read_arrivals
+    from pipelines.extract.recompute import read_events
+    from pipelines.extract.routing import Known, route
+    from pipelines.extract.rows import SilverRows
+
     rows, detectors = SilverRows(), all_detectors(weights(config.signals))
     silence = timedelta(seconds=config.extraction.abandoned_after_s)
     arrivals = [
@@ -34,7 +38,7 @@ def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: dateti
         for arrival in read_arrivals(lake, app, {}).events
         if arrival.position.offset < vector.get((arrival.position.topic_id, arrival.position.partition), 0)
     ]
-    routes = route(arrivals, _NOTHING_KNOWN)
+    routes = route(arrivals, Known({}, frozenset(), ()))
     name_of = {position: name for name, positions in routes.arrived.items() for position in positions}
     events = {name: list[Logged[Any]]() for name in routes.arrived}
     for event in read_events(lake, name_of) if name_of else ():
@@ -45,12 +49,14 @@ def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: dateti
     return rows
 
 
-def vector_of(inputs: Inputs) -> dict[Partition, int]:
+def vector_of(inputs: Inputs) -> "dict[Partition, int]":
     """The offset vector of a curation's inputs."""
     return {(part.topic_id, part.partition): part.next for part in inputs.vector}
 
 
 def count_inputs(lake: Lake, app: str, inputs: Inputs) -> int:
     """Accepted events of `app` that bronze holds below the vector now."""
+    from pipelines.extract.arrivals import CONVERSATION_TABLES, rows_between
+
     below = rows_between({}, vector_of(inputs)) & (pc.field("app") == app) & (pc.field("status") == "accepted")
     return sum(lake.read(table, ["offset"], below).num_rows for table in CONVERSATION_TABLES)

@@ -46,7 +46,7 @@ def _export_and_measure(
     shutil.rmtree(merged, ignore_errors=True)
     torch = Torch.merged(base_model.torch_dir(context), directory / "adapter", merged)
     export(merged, artefact, precision)
-    parity = compare(torch, artefact, golden)
+    parity = compare(torch, artefact, precision, golden)
     new = measured.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(parity))
     new.replace(measured)

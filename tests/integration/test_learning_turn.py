@@ -1,0 +1,244 @@
+"""From what people said to a proposal, with a small model: real Ray, TRL, export, serving, MLflow and Kafka."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow.compute as pc
+import pytest
+from feedwheel_capture.events import Decision, Proposal
+
+from pipelines import dataset, evaluate, release, train
+from pipelines.base_model import BASE_NAME
+from pipelines.gates import model_gates
+from pipelines.io import ray as ray_io
+from pipelines.io.control import append_control, read_control
+from pipelines.release.baseline import ensure_baseline
+from pipelines.trained import find_model, newest_model, write_model
+from schemas.errors import GateRefused, NothingToDo
+from tests.conftest import TEST_SECRETS
+from tests.events import APP
+from tests.people import Town
+from tests.router_model import routed_messages, save_router
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # MLflow, SQLAlchemy, transformers and PEFT warn of each other's coming versions.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROMPT = (
+    "You route messages of a bank's customers. Answer with the topic of the message in a few words and nothing else."
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home with a small base model, and a configuration whose training fits it."""
+
+    home: Path
+    config: Path
+
+    @classmethod
+    def prepare(cls, folder: Path, steps: int, **training: object) -> "Place":
+        base = folder / "home" / "models" / "base" / BASE_NAME / "torch"
+        base.parent.mkdir(parents=True)
+        save_router(base, PROMPT, steps)
+        text = (REPOSITORY / "feedwheel.toml").read_text()
+        for name, value in training.items():
+            lines = [line for line in text.splitlines() if line.startswith(f"{name} = ")]
+            text = text.replace(lines[0], f"{name} = {value}")
+        config = folder / "feedwheel.toml"
+        config.write_text(text)
+        return cls(folder / "home", config)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        tracking = f"sqlite:///{self.home / 'mlflow.db'}"
+        return {
+            "home": self.home,
+            "config_path": self.config,
+            "precision": "fp32",
+            "mlflow_tracking_uri": tracking,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        secrets = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in TEST_SECRETS.items()}
+        place = {
+            "FEEDWHEEL_HOME": str(self.home),
+            "FEEDWHEEL_CONFIG_PATH": str(self.config),
+            "FEEDWHEEL_PRECISION": "fp32",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.home / 'mlflow.db'}",
+        }
+        return {**os.environ, **secrets, **place}
+
+
+def built(place, make_context, clock, count=400):
+    context = make_context(**place.settings)
+    town = Town(context, people=150, tick=lambda: clock.advance(minutes=1))
+    town.talk(routed_messages(count))
+    town.curate()
+    return context, dataset.run(context, APP)
+
+
+class TestKilledTraining:
+    def test_goes_on_and_ends_with_the_same_adapter(self, tmp_path, context, clock):
+        place, twin = Place.prepare(tmp_path, steps=0, epochs=6), tmp_path / "twin"
+        with ray_io.ray_session(context().settings):
+            ctx, report = built(place, context, clock, 180)
+            shutil.copytree(place.home, twin)
+            self.train_and_kill(place, after_step=25)
+            assert newest_model(ctx.lake, APP) is None
+            continued = train.run(ctx, APP)
+            whole = train.run(context(**{**place.settings, "home": twin}), APP)
+        assert 20 <= continued.resumed_at < continued.steps
+        assert (whole.resumed_at, whole.steps) == (0, continued.steps)
+        assert whole.adapter_digest == continued.adapter_digest
+        assert whole.dataset_id == continued.dataset_id == report.dataset_id
+        assert whole.examples == report.sets["sft"]
+        with pytest.raises(NothingToDo, match="trained on already"):
+            train.run(ctx, APP)
+        assert not list((place.home / "models" / APP).glob(".training/*"))
+
+    def train_and_kill(self, place, after_step):
+        """SIGKILL a training process once it has told of a step."""
+        command = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "train"]
+        process = subprocess.Popen(command, env=place.environment, start_new_session=True, stderr=subprocess.DEVNULL)
+        deadline, told = time.monotonic() + 240, 0
+        while told < after_step:
+            assert process.poll() is None, "training ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            told = self.last_step(place)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def last_step(self, place):
+        steps = [0]
+        for path in place.home.glob(f"models/{APP}/.training/*/progress.jsonl"):
+            lines = path.read_bytes().splitlines(keepends=True)
+            steps += [json.loads(line).get("step", 0) for line in lines if line.endswith(b"\n")]
+        return max(steps)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return Place.prepare(tmp_path_factory.mktemp("turn"), steps=45, epochs=6, learning_rate=3e-3)
+
+
+def test_a_turn_of_the_wheel(place, context, clock, kafka):
+    """One test, because each step needs all before it; each step says what it shows."""
+    ctx = context(**place.settings, kafka_bootstrap_servers=kafka.bootstrap)
+    control = lambda: read_control(kafka.bootstrap, APP)  # noqa: E731 - read anew at each use
+    tracking = _registry(ctx)
+    with ray_io.ray_session(ctx.settings):
+        base = ensure_baseline(ctx, APP)
+        _, report = built(place, lambda **settings: ctx, clock)
+        trained = train.run(ctx, APP)
+    assert trained.loss < 1.0
+
+    # A model that learnt what people corrected is better on other people's messages, and passes.
+    with pytest.raises(NothingToDo, match="feedwheel evaluate"):
+        release.run(ctx, APP)
+    judged = evaluate.run(ctx, APP)
+    assert (judged.verdict, judged.champion) == ("PASS", base.version)
+    assert judged.difference.low > 0
+    assert judged.token_agreement > 0.99
+    (gate,) = model_gates(ctx.lake, APP)
+    assert gate.evidence["dataset_id"] == report.dataset_id
+    assert gate.evidence["difference"]["n"] == judged.users >= 15
+    with pytest.raises(NothingToDo, match="judged on these items already"):
+        evaluate.run(ctx, APP)
+
+    # Release: registry, ops/releases, proposal, once.
+    released = release.run(ctx, APP)
+    proposal = control()[-1]
+    assert isinstance(proposal, Proposal)
+    assert (proposal.release_id, proposal.verdict) == (released.release_id, "PASS")
+    assert ctx.lake.read("ops/releases").column("release_id").to_pylist() == [released.release_id]
+    assert tracking() == {"champion": base.version, "challenger": trained.model_version}
+    with pytest.raises(NothingToDo, match="was proposed already"):
+        release.run(ctx, APP)
+    _decide(ctx, released.release_id, "PROMOTE")
+    assert release.mirror(ctx, APP).champion == trained.model_version
+    assert tracking() == {"champion": trained.model_version}
+
+    # A broken challenger fails, is refused, and passes on a person's word alone.
+    broken = _broken_twin(ctx, clock, trained.model_version)
+    failed = evaluate.run(ctx, APP)
+    assert (failed.verdict, failed.model_version, failed.champion) == ("FAIL", broken, trained.model_version)
+    assert failed.difference.high < 0
+    for refused in (release.run, release.promote):
+        with pytest.raises(GateRefused, match="FAIL"):
+            refused(ctx, APP)
+    clock.advance(seconds=1)
+    forced = release.promote(ctx, APP, waive="to see the canary act")
+    waiver = model_gates(ctx.lake, APP)[-1]
+    assert (waiver.verdict, waiver.waiver_reason, waiver.subject) == ("WAIVED", "to see the canary act", broken)
+    assert control()[-1].verdict == "WAIVED"
+    assert tracking() == {"champion": trained.model_version, "challenger": broken}
+
+    # Rollback ends the trial, then the reign of the release before it, then there is nothing left.
+    assert release.rollback(ctx, APP) == release.RollbackReport(forced.release_id, trained.model_version)
+    assert release.rollback(ctx, APP) == release.RollbackReport(released.release_id, base.version)
+    with pytest.raises(NothingToDo, match="first champion"):
+        release.rollback(ctx, APP)
+    assert tracking() == {"champion": base.version}
+
+
+def _registry(ctx):
+    """Reads the aliases of the registered model as versions that control events name."""
+
+    def aliases():
+        from mlflow import MlflowClient
+
+        client = MlflowClient(ctx.settings.mlflow, ctx.settings.mlflow)
+        model = client.get_registered_model(f"feedwheel-{APP}")
+        versions = {alias: client.get_model_version(model.name, number) for alias, number in model.aliases.items()}
+        return {alias: version.tags["feedwheel.version"] for alias, version in versions.items()}
+
+    return aliases
+
+
+def _decide(ctx, release_id, state):
+    """As serving would."""
+    decision = Decision(app=APP, release_id=release_id, state=state, by="replica-1", rationale="people liked it")
+    append_control(ctx.settings.kafka, decision, ctx.clock)
+
+
+def _broken_twin(ctx, clock, version):
+    """A trained model like the one given, with noise for weights; its version."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    model = find_model(ctx.lake, APP, version)
+    source = ctx.settings.home / "models" / APP / version / "adapter"
+    target = ctx.settings.home / "models" / APP / "broken" / "adapter"
+    shutil.copytree(source, target)
+    torch.manual_seed(1)
+    weights = load_file(target / "adapter_model.safetensors")
+    save_file({name: torch.randn_like(value) for name, value in weights.items()}, target / "adapter_model.safetensors")
+    clock.advance(minutes=1)
+    changes = {"model_version": "broken", "adapter_uri": target.as_uri(), "trained_at": ctx.clock()}
+    write_model(ctx.lake, msgspec.structs.replace(model, **changes))
+    return "broken"
+
+
+def test_counts_of_every_stage_reconcile(place, context, kafka):
+    ctx = context(**place.settings, kafka_bootstrap_servers=kafka.bootstrap)
+    runs = ctx.lake.read("ops/runs", where=pc.field("app") == APP).to_pylist()
+    assert {run["stage"] for run in runs} >= {"extract", "curate", "dataset", "train", "evaluate", "release"}
+    for run in runs:
+        counts_in, counts_out, dropped = (json.loads(run[name]) for name in ("counts_in", "counts_out", "dropped"))
+        assert sum(counts_in.values()) == sum(counts_out.values()) + sum(dropped.values())
