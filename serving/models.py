@@ -11,10 +11,12 @@ from typing import Final
 
 from feedwheel_capture.events import ModelRef
 
+from schemas.errors import FeedwheelError
 from serving.engine import golden
 from serving.engine.artifact import verified_artifact
 from serving.engine.batch import Batch
 from serving.engine.chat import ChatFormat
+from serving.engine.errors import ArtifactInvalid
 from serving.engine.session import Decoder
 from serving.engine.thread import InferenceThread
 from serving.settings import ServingSettings
@@ -43,6 +45,7 @@ class ModelPool:
         self._settings = settings
         self._thread = thread
         self._models: dict[ModelRef, LoadedModel] = {}
+        self._leaving: list[Batch] = []
 
     @property
     def models(self) -> list[LoadedModel]:
@@ -56,8 +59,8 @@ class ModelPool:
             self._thread.add(model.batch)
             try:
                 golden.check(self._thread, model.batch, model.chat)
-            except BaseException:
-                self._thread.remove(model.batch)
+            except FeedwheelError:
+                self._leaving.append(model.batch)
                 raise
             self._models[ref] = model
             _LOG.info("model loaded", extra={"model": ref.name, "version": ref.version, "providers": model.providers})
@@ -66,6 +69,12 @@ class ModelPool:
     def _open(self, ref: ModelRef) -> LoadedModel:
         artifact = verified_artifact(ref)
         settings = self._settings
+        try:
+            chat = ChatFormat(artifact)
+        except Exception as error:  # tokenizers raises nothing more special, templates raise their own
+            raise ArtifactInvalid(
+                f"{artifact.directory}: tokenizer or chat template: {type(error).__name__}"
+            ) from error
         decoder = Decoder(
             artifact,
             wish=settings.provider_wish,
@@ -73,11 +82,11 @@ class ModelPool:
             rows=settings.serving_rows,
             context_tokens=settings.serving_context_tokens,
         )
-        chat = ChatFormat(artifact)
         return LoadedModel(ref, chat, Batch(decoder, chat.tokenizer, settings.serving_rows))
 
     def keep(self, refs: Collection[ModelRef]) -> None:
-        """Drop every other model, once it has answered what it was asked."""
+        """Let every other model go; its memory comes back once it has answered what it was asked."""
         for ref in [ref for ref in self._models if ref not in refs]:
-            self._thread.remove(self._models.pop(ref).batch)
-            _LOG.info("model dropped", extra={"model": ref.name, "version": ref.version})
+            self._leaving.append(self._models.pop(ref).batch)
+            _LOG.info("model let go", extra={"model": ref.name, "version": ref.version})
+        self._leaving = [batch for batch in self._leaving if not self._thread.drop(batch)]

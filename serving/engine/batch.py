@@ -47,15 +47,27 @@ class _Row:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of one model, and the jobs that wait for one. Used by the inference thread alone, except `waiting`."""
+    """Rows of one model, and the jobs that wait for one. All but `accept` and `idle` is the inference thread's."""
 
     decoder: Decoder
     tokenizer: Tokenizer
     max_rows: int
-    waiting: deque[Job] = field(default_factory=deque)
+    _waiting: deque[Job] = field(default_factory=deque)
+    _accepted: int = 0
+    _ended: int = 0
     _rows: list[_Row | None] = field(default_factory=list)
     _prompts: dict[int, Tokens] = field(default_factory=dict)
     """By cache row, the tokens whose keys and values were computed as a prompt and still lie there."""
+
+    def accept(self, job: Job) -> None:
+        """Let a job wait for a row. Only one thread at a time may call this."""
+        self._accepted += 1
+        self._waiting.append(job)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have no row yet."""
+        return len(self._waiting)
 
     @property
     def size(self) -> int:
@@ -64,8 +76,8 @@ class Batch:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.waiting and not self.size
+        """Whether every accepted job has its end; true in every thread, also while a job is between queue and row."""
+        return self._accepted == self._ended
 
     def work(self) -> int:
         """Let waiting jobs in, then decode one step; the number of rows that took part."""
@@ -81,8 +93,13 @@ class Batch:
         """End every job with an error."""
         for place in range(len(self._rows)):
             self._fail(place, error)
-        while self.waiting:
-            self.waiting.popleft().deliver(error)
+        while self._waiting:
+            self._end(self._waiting.popleft(), error)
+
+    def _end(self, job: Job, end: Answer | FeedwheelError) -> None:
+        """Every job's last delivery."""
+        job.deliver(end)
+        self._ended += 1
 
     def _leave_unwanted(self) -> None:
         """End jobs that nobody waits for any more, in the batch and before it."""
@@ -92,24 +109,24 @@ class Batch:
                 self._finish(place, "cancelled")
             elif row is not None and row.job.deadline < now:
                 self._fail(place, DeadlineExceeded("the answer was not finished in time"))
-        for _ in range(len(self.waiting)):
-            job = self.waiting.popleft()
+        for _ in range(len(self._waiting)):
+            job = self._waiting.popleft()
             if job.cancelled:
-                job.deliver(_unstarted(job))
+                self._end(job, _unstarted(job))
             elif job.deadline < now:
-                job.deliver(DeadlineExceeded("no place came free in time"))
+                self._end(job, DeadlineExceeded("no place came free in time"))
             else:
-                self.waiting.append(job)
+                self._waiting.append(job)
 
     def _admit(self) -> None:
         budget = _PREFILL_TOKENS_PER_STEP
-        while budget > 0 and self.waiting and self.size < self.max_rows:
-            job = self.waiting.popleft()
+        while budget > 0 and self._waiting and self.size < self.max_rows:
+            job = self._waiting.popleft()
             try:
                 budget -= self._start(job)
             except Exception as error:  # ORT's exception classes share no public base
                 _LOG.error("a prompt failed: %s", error)
-                job.deliver(EngineFault(f"the prompt failed: {type(error).__name__}"))
+                self._end(job, EngineFault(f"the prompt failed: {type(error).__name__}"))
 
     def _start(self, job: Job) -> int:
         """Compute a job's prompt, except its last token, in a free row; the number of tokens computed."""
@@ -198,22 +215,21 @@ class Batch:
         rest = row.text.finish()
         if rest and row.job.streams:
             row.job.deliver(rest)
-        row.job.deliver(
-            Answer(
-                text=row.text.text,
-                finish_reason="stop" if row.text.stopped else reason,
-                input_tokens=len(row.job.prompt),
-                output_tokens=row.output_tokens,
-                submitted_at=row.job.submitted_at,
-                first_token_at=row.first_token_at,
-                finished_at=time.monotonic(),
-            )
+        answer = Answer(
+            text=row.text.text,
+            finish_reason="stop" if row.text.stopped else reason,
+            input_tokens=len(row.job.prompt),
+            output_tokens=row.output_tokens,
+            submitted_at=row.job.submitted_at,
+            first_token_at=row.first_token_at,
+            finished_at=time.monotonic(),
         )
+        self._end(row.job, answer)
 
     def _fail(self, place: int, error: FeedwheelError) -> None:
         row, self._rows[place] = self._rows[place], None
         if row is not None:
-            row.job.deliver(error)
+            self._end(row.job, error)
 
 
 def _reusable_length(known: Tokens, prompt: Tokens) -> int:

@@ -28,8 +28,11 @@ _TIMEOUT_S: Final = 60.0
 
 def check(thread: InferenceThread, batch: Batch, chat: ChatFormat) -> None:
     """Warm and check a model whose batch `thread` runs. Raises EngineFault."""
-    alone = [_ask(thread, batch, chat, prompt).result(_TIMEOUT_S) for prompt in _PROMPTS]
-    together = [answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, prompt) for prompt in _PROMPTS]]
+    try:
+        alone = [_ask(thread, batch, chat, prompt).result(_TIMEOUT_S) for prompt in _PROMPTS]
+        together = [answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, prompt) for prompt in _PROMPTS]]
+    except TimeoutError:
+        raise EngineFault(f"the model did not answer a golden prompt within {_TIMEOUT_S:.0f} s") from None
     exact = batch.decoder.providers[0] == CPU  # a GPU's matrix products depend on their size
     if exact and alone != together:
         raise EngineFault("the model answers golden prompts otherwise in a batch than alone: its kernels are not fit")

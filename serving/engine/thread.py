@@ -33,11 +33,12 @@ class InferenceThread:
         with self._wake:
             self._batches = (*self._batches, batch)
 
-    def remove(self, batch: Batch) -> None:
-        """Stop running a model once it has answered everything it was asked."""
+    def drop(self, batch: Batch) -> bool:
+        """Stop running a model if it has answered everything that it was asked; whether it has."""
         with self._wake:
-            self._wake.wait_for(lambda: batch.idle or self._stopping)
-            self._batches = tuple(other for other in self._batches if other is not batch)
+            if batch.idle:
+                self._batches = tuple(other for other in self._batches if other is not batch)
+            return batch.idle
 
     def submit(self, batch: Batch, job: Job) -> None:
         """Queue a job for a model. Raises Overloaded, Withdrawn, EngineFault."""
@@ -46,17 +47,16 @@ class InferenceThread:
                 raise EngineFault("the process is shutting down: ask another replica")
             if not any(batch is running for running in self._batches):
                 raise Withdrawn("the model was replaced: ask again")
-            waiting = len(batch.waiting)
-            if waiting >= self._max_waiting:
+            if batch.waiting >= self._max_waiting:
                 # A full queue empties in about as many rounds as it is longer than the batch.
-                raise Overloaded(waiting, retry_after_s=max(1, round(waiting / batch.max_rows)))
-            batch.waiting.append(job)
+                raise Overloaded(batch.waiting, retry_after_s=max(1, round(batch.waiting / batch.max_rows)))
+            batch.accept(job)
             self._wake.notify_all()
 
     @property
     def waiting(self) -> int:
         """Jobs that have no row yet, over all models."""
-        return sum(len(batch.waiting) for batch in self._batches)
+        return sum(batch.waiting for batch in self._batches)
 
     @property
     def running(self) -> int:

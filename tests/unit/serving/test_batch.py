@@ -183,9 +183,11 @@ def test_closing_answers_what_was_accepted(engine):
         busy.ask("too late")
 
 
-def test_a_model_that_was_dropped_takes_no_more(engine):
-    one = engine()
-    assert one.ask("first").answer
-    one.thread.remove(one.batch)
+def test_a_model_is_dropped_when_it_has_answered_and_then_takes_no_more(slow):
+    one = slow(rows=1)
+    busy = one.ask("first")
+    assert not one.thread.drop(one.batch)
+    assert busy.answer
+    await_true(lambda: one.thread.drop(one.batch))
     with pytest.raises(Withdrawn):
         one.ask("second")

@@ -1,0 +1,123 @@
+"""What is loaded is what was named, and it passed its check; whatever is wrong has a name."""
+
+import shutil
+
+import numpy as np
+import pytest
+from feedwheel_capture.events import Sampling
+
+from pipelines.io.models import directory_digest as digest_of_pipelines
+from pipelines.io.models import model_ref
+from serving.engine import golden
+from serving.engine.artifact import directory_digest, read_artifact, verified_artifact
+from serving.engine.errors import ArtifactInvalid, EngineFault, ProviderMissing
+from serving.engine.sampling import Sampler
+from serving.engine.session import Decoder, providers_to_try
+from serving.engine.thread import InferenceThread
+from serving.models import ModelPool
+from tests.served import serving_settings
+from tests.tiny_model import tiny_model, tiny_model_dir
+
+
+@pytest.fixture
+def pool(tmp_path):
+    thread = InferenceThread(max_waiting=16)
+    thread.start()
+    yield ModelPool(serving_settings(tmp_path), thread)
+    thread.close(timeout_s=1)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A model directory to break, and a reference to it once it is broken."""
+    directory = tmp_path / "copied"
+    shutil.copytree(tiny_model_dir(), directory)
+    return directory
+
+
+def test_both_sides_mean_the_same_digest():
+    assert directory_digest(tiny_model_dir()) == digest_of_pipelines(tiny_model_dir())
+
+
+def test_a_model_is_loaded_once_and_let_go(pool):
+    first = pool.load(tiny_model("1"))
+    assert pool.load(tiny_model("1")) is first
+    pool.load(tiny_model("2"))
+    pool.keep([tiny_model("2")])
+    assert [model.ref.version for model in pool.models] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("genai_config.json", "{}"),
+        ("genai_config.json", "no json"),
+        ("tokenizer.json", "{}"),
+        ("chat_template.jinja", "{% for %}"),
+        ("model.onnx", "no graph"),
+    ],
+)
+def test_a_broken_artefact_is_invalid(pool, copied, file, content):
+    (copied / file).write_text(content)
+    with pytest.raises(ArtifactInvalid):
+        pool.load(model_ref("broken", "1", copied))
+    assert pool.models == []
+
+
+def test_files_that_are_not_there_or_not_the_named_ones(copied):
+    named = model_ref("tiny", "1", copied)
+    (copied / "more.txt").write_text("one file more")
+    with pytest.raises(ArtifactInvalid, match="digest"):
+        verified_artifact(named)
+    shutil.rmtree(copied)
+    with pytest.raises(ArtifactInvalid, match="not there"):
+        verified_artifact(named)
+
+
+def test_a_model_whose_numbers_are_none_never_answers(pool, monkeypatch):
+    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, lengths: np.full((len(tokens), 8), np.nan, np.float32))
+    with pytest.raises(EngineFault, match="not finite"):
+        pool.load(tiny_model("1"))
+    assert pool.models == []
+
+
+def test_a_model_that_answers_otherwise_in_a_batch_never_answers(pool, monkeypatch):
+    decode = Decoder.decode
+
+    def sensitive(self, tokens, lengths):
+        logits = decode(self, tokens, lengths)
+        return logits if len(tokens) < 4 else -logits
+
+    monkeypatch.setattr(Decoder, "decode", sensitive)
+    with pytest.raises(EngineFault, match="golden"):
+        pool.load(tiny_model("1"))
+
+
+def test_a_model_that_hangs_is_given_up(pool, monkeypatch):
+    monkeypatch.setattr(golden, "_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, lengths: np.zeros((len(tokens), 8), np.float32))
+    monkeypatch.setattr(InferenceThread, "submit", lambda *_: None)
+    with pytest.raises(EngineFault, match="did not answer"):
+        pool.load(tiny_model("1"))
+
+
+def test_cuda_is_not_claimed_where_it_is_not(monkeypatch):
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert providers_to_try("auto") == ["CPUExecutionProvider"]
+    with pytest.raises(ProviderMissing):
+        providers_to_try("cuda")
+    artifact = read_artifact(tiny_model_dir())
+    with pytest.raises(ProviderMissing):
+        Decoder(artifact, wish="cuda", threads=1, rows=2, context_tokens=64)
+
+
+def test_sampling_follows_its_distribution():
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+    draws = Sampler(Sampling(temperature=1.0, seed=1))
+    shares = np.bincount([draws.pick(logits) for _ in range(4000)], minlength=4) / 4000
+    assert np.allclose(shares, [0.5, 0.3, 0.15, 0.05], atol=0.03)
+    nucleus = Sampler(Sampling(temperature=1.0, top_p=0.75, seed=1))
+    assert {nucleus.pick(logits) for _ in range(500)} == {0, 1}
+    coldest = Sampler(Sampling(temperature=1e-3, seed=1))
+    assert {coldest.pick(logits) for _ in range(100)} == {0}
+    assert Sampler(Sampling()).pick(logits) == 0
