@@ -23,6 +23,7 @@ from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import Recorder, make_event
 from kafka.errors import KafkaError
 
+from schemas.errors import ContractViolation
 from schemas.events import EventRejected, decode
 from serving.rollout.state import Standing, standings
 
@@ -51,7 +52,7 @@ class ControlLog:
         replica: str,
         clock: Callable[[], datetime],
     ) -> None:
-        """Take up what the mirror knows."""
+        """Take up what the mirror knows. Raises ContractViolation if it was altered."""
         self._bootstrap_servers = bootstrap_servers
         self._mirror = mirror
         self._recorder = recorder
@@ -142,8 +143,11 @@ def _control(value: bytes | None) -> Event[Control] | None:
 def _read(mirror: Path) -> tuple[list[Event[Any]], list[Event[Any]]]:
     if not mirror.exists():
         return [], []
-    stored = msgspec.json.decode(mirror.read_bytes(), type=_Mirror)
-    log, pending = ([decode(bytes(raw), _TOPIC) for raw in raws] for raws in (stored.log, stored.pending))
+    try:
+        stored = msgspec.json.decode(mirror.read_bytes(), type=_Mirror)
+        log, pending = ([decode(bytes(raw), _TOPIC) for raw in raws] for raws in (stored.log, stored.pending))
+    except (msgspec.DecodeError, EventRejected) as error:
+        raise ContractViolation(f"{mirror}: {error}: move it away while Kafka is up, which has the log") from error
     return log, pending
 
 

@@ -10,55 +10,27 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from feedwheel_capture.events import Decision, ModelRef, Proposal
-from feedwheel_capture.vocabulary import Arm, FinalState
+from feedwheel_capture.vocabulary import FinalState
 
 from schemas.config import Config
 from schemas.errors import FeedwheelError
 from serving.models import LoadedModel, ModelPool
 from serving.rollout.arms import Challenger, Lineup
 from serving.rollout.control_log import ControlLog
-from serving.rollout.decide import ArmView, Ruling, arm_view, local_ruling, quality_difference, quality_ruling
-from serving.rollout.evidence import ArmOutcomes, Evidence
-from serving.rollout.reader import EvidenceReader
+from serving.rollout.decide import Ruling
 from serving.rollout.state import Standing
-from serving.rollout.traffic import ArmTraffic, Traffic
+from serving.rollout.traffic import Traffic
+from serving.rollout.trial import Trial, open_trial, rollout_report
 
 _LOG: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 """A decision takes effect within about a second."""
 _RELOAD_S: Final = 10.0
 """Between attempts to load a champion that failed: reading its files again costs seconds of a core."""
-
-_ARMS: Final[tuple[Arm, Arm]] = ("champion", "challenger")
-_NO_VIEW: Final = arm_view(ArmOutcomes(), alpha=1.0)
-_UNREAD: Final = Ruling("NODATA", "no evidence has been read yet")
-
-
-@dataclass(slots=True)
-class _Trial:
-    """The test under way of one application. `views` are of the champion and the challenger, as of `answers`."""
-
-    proposal: Proposal
-    since: datetime
-    model: LoadedModel
-    reader: EvidenceReader
-    answers: int = 0
-    views: tuple[ArmView, ArmView] = (_NO_VIEW, _NO_VIEW)
-    ruling: Ruling = _UNREAD
-
-    def look(self, alpha: float) -> tuple[ArmView, ArmView]:
-        """Both arms; the intervals are computed anew only where answers have matured since."""
-        outcomes = self.reader.outcomes()
-        answers = sum(arm.answers for arm in outcomes.values())
-        if answers != self.answers:
-            self.answers = answers
-            self.views = (arm_view(outcomes["champion"], alpha), arm_view(outcomes["challenger"], alpha))
-        return self.views
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +55,7 @@ class RolloutSupervisor:
         self._services = services
         self.switches = 0
         self._lineups: dict[str, Lineup] = {}
-        self._trials: dict[str, _Trial] = {}
+        self._trials: dict[str, Trial] = {}
         self._faults: dict[str, tuple[ModelRef, float, str]] = {}
         self._reports: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
@@ -101,7 +73,7 @@ class RolloutSupervisor:
 
     def report(self, app: str) -> dict[str, Any]:
         """State, arms, intervals, last decision: for people and for the pipelines."""
-        return self._reports.get(app) or rollout_report(app, Standing(), None, {})
+        return self._reports.get(app) or rollout_report(app, Standing(), None)
 
     def start(self) -> None:
         """Load what the mirror names, then begin to act."""
@@ -112,7 +84,7 @@ class RolloutSupervisor:
         self._stopping.set()
         self._thread.join()
         for trial in self._trials.values():
-            trial.reader.close()
+            trial.end()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -137,10 +109,7 @@ class RolloutSupervisor:
             return
         if standing.rollout.trial is not None and standing.since is not None:
             self._pursue(app, standing.rollout.trial, standing.since)
-        trial = self._trials.get(app)
-        evidence = self._evidence(trial) if trial else {}
-        report = rollout_report(app, standing, trial.ruling if trial else None, evidence)
-        self._reports = {**self._reports, app: report}
+        self._reports = {**self._reports, app: rollout_report(app, standing, self._trials.get(app))}
 
     def _wanted(self, standings: Mapping[str, Standing]) -> set[ModelRef]:
         """Champions, the ones a rollback returns to, challengers, and whatever answers now."""
@@ -180,65 +149,43 @@ class RolloutSupervisor:
         trial = self._trials.get(app)
         if trial is None or trial.proposal == proposal:
             return
-        trial.reader.close()
+        trial.end()
         del self._trials[app]
-        self._services.traffic.forget(trial.proposal.release_id)
         self._line_up(app, self._lineups[app].champion)
 
     def _pursue(self, app: str, proposal: Proposal, since: datetime) -> None:
         """Begin a test, or look whether its rules end it."""
         if app not in self._trials and not self._begin(app, proposal, since):
             return
-        trial = self._trials[app]
-        trial.ruling = self._rule(trial)
-        if trial.ruling.state in ("PROMOTE", "ROLLBACK"):
-            self._decide(app, proposal, trial.ruling, self._evidence(trial))
+        services, trial = self._services, self._trials[app]
+        ruling = trial.judge(services.config.canary, services.clock(), publishing=services.publishing())
+        if ruling.state in ("PROMOTE", "ROLLBACK"):
+            self._decide(proposal, ruling, trial.evidence())
 
     def _begin(self, app: str, proposal: Proposal, since: datetime) -> bool:
+        services = self._services
         try:
-            model = self._services.pool.load(proposal.model)
+            model = services.pool.load(proposal.model)
         except FeedwheelError as error:
-            self._decide(app, proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
+            self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
             return False
-        maturity = timedelta(seconds=self._services.config.canary.maturity_s)
-        evidence = Evidence(app, proposal.release_id, maturity)
-        reader = EvidenceReader(self._services.bootstrap_servers, evidence, since, self._services.clock)
-        reader.start()
-        self._trials[app] = _Trial(proposal, since, model, reader)
+        self._trials[app] = open_trial(
+            proposal,
+            since,
+            model,
+            services.traffic,
+            maturity_s=services.config.canary.maturity_s,
+            bootstrap_servers=services.bootstrap_servers,
+            clock=services.clock,
+        )
         self._line_up(app, self._lineups[app].champion)
         _LOG.info("test begins", extra={"app": app, "release": proposal.release_id, "share": proposal.share})
         return True
 
-    def _rule(self, trial: _Trial) -> Ruling:
-        rules = self._services.config.canary
-        if (ruling := local_ruling(*self._traffic(trial), rules)) is not None:
-            return ruling
-        if not (trial.reader.current and self._services.publishing()):
-            return Ruling("NODATA", "Kafka is out of reach: quality is not judged until it is back")
-        age = (self._services.clock() - trial.since).total_seconds()
-        verdict = trial.proposal.verdict
-        return quality_ruling(*trial.look(rules.alpha), verdict, rules, time_is_up=age > rules.max_duration_s)
-
-    def _traffic(self, trial: _Trial) -> tuple[ArmTraffic, ArmTraffic]:
-        release, traffic = trial.proposal.release_id, self._services.traffic
-        return traffic.snapshot(release, "champion"), traffic.snapshot(release, "challenger")
-
-    def _evidence(self, trial: _Trial) -> dict[str, Any]:
-        """What both arms have shown so far, as plain values."""
-        arms = {}
-        for name, view, seen in zip(_ARMS, trial.views, self._traffic(trial), strict=True):
-            arms[name] = {
-                **msgspec.to_builtins(view),
-                "requests": seen.requests,
-                "errors": seen.errors,
-                "median_latency_ms": seen.median_latency_ms,
-            }
-        return {"arms": arms, "difference": msgspec.to_builtins(quality_difference(*trial.views))}
-
-    def _decide(self, app: str, proposal: Proposal, ruling: Ruling, evidence: dict[str, Any]) -> None:
+    def _decide(self, proposal: Proposal, ruling: Ruling, evidence: dict[str, Any]) -> None:
         state: FinalState = "PROMOTE" if ruling.state == "PROMOTE" else "ROLLBACK"
         decision = Decision(
-            app=app,
+            app=proposal.app,
             release_id=proposal.release_id,
             state=state,
             by=self._services.replica,
@@ -246,25 +193,4 @@ class RolloutSupervisor:
             evidence=evidence,
         )
         self._services.control.decide(decision)
-        _LOG.info("decided", extra={"app": app, "release": proposal.release_id, "state": state})
-
-
-def rollout_report(app: str, standing: Standing, ruling: Ruling | None, evidence: dict[str, Any]) -> dict[str, Any]:
-    """A rollout for people and for the pipelines: of the test under way, else of the last one decided."""
-    rollout, last = standing.rollout, standing.last
-    trial = rollout.trial
-    return {
-        "app": app,
-        "champion": msgspec.to_builtins(rollout.champion),
-        "release_id": trial.release_id if trial else last.release_id if last else None,
-        "state": ruling.state if ruling else last.state if last else None,
-        "rationale": ruling.rationale if ruling else last.rationale if last else None,
-        "by": last.by if last and trial is None else None,
-        "challenger": msgspec.to_builtins(trial.model) if trial else None,
-        "verdict": trial.verdict if trial else None,
-        "since": standing.since.isoformat() if standing.since else None,
-        "arms": {},
-        "difference": None,
-        **(evidence if trial else last.evidence if last else {}),
-        "decisions": dict(rollout.endings),
-    }
+        _LOG.info("decided", extra={"app": proposal.app, "release": proposal.release_id, "state": state})

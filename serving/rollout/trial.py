@@ -1,0 +1,129 @@
+"""One test under way: a challenger, the evidence on both arms, and what the rules make of it now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from feedwheel_capture.events import Proposal
+from feedwheel_capture.vocabulary import Arm
+
+from schemas.config import Canary
+from serving.models import LoadedModel
+from serving.rollout.decide import ArmView, Ruling, arm_view, local_ruling, quality_difference, quality_ruling
+from serving.rollout.evidence import ArmOutcomes, Evidence
+from serving.rollout.reader import EvidenceReader
+from serving.rollout.state import Standing
+from serving.rollout.traffic import ArmTraffic, Traffic
+
+_ARMS: Final[tuple[Arm, Arm]] = ("champion", "challenger")
+_NO_VIEW: Final = arm_view(ArmOutcomes(), alpha=1.0)
+_UNREAD: Final = Ruling("NODATA", "no evidence has been read yet")
+_PAUSED: Final = Ruling("NODATA", "Kafka is out of reach: quality is not judged until it is back")
+
+
+@dataclass(slots=True)
+class Trial:
+    """A test of one application. `views` are of the champion and the challenger, when `answers` had matured."""
+
+    proposal: Proposal
+    since: datetime
+    model: LoadedModel
+    reader: EvidenceReader
+    traffic: Traffic
+    answers: int = 0
+    views: tuple[ArmView, ArmView] = (_NO_VIEW, _NO_VIEW)
+    ruling: Ruling = _UNREAD
+
+    def judge(self, rules: Canary, now: datetime, *, publishing: bool) -> Ruling:
+        """Apply the rules to what is known now. `publishing`: this process's own events reach Kafka."""
+        self.ruling = self._judge(rules, now, publishing=publishing)
+        return self.ruling
+
+    def _judge(self, rules: Canary, now: datetime, *, publishing: bool) -> Ruling:
+        if (ruling := local_ruling(*self._seen(), rules)) is not None:
+            return ruling
+        if not (self.reader.current and publishing):
+            return _PAUSED
+        time_is_up = now - self.since > timedelta(seconds=rules.max_duration_s)
+        return quality_ruling(*self._look(rules.alpha), self.proposal.verdict, rules, time_is_up=time_is_up)
+
+    def _look(self, alpha: float) -> tuple[ArmView, ArmView]:
+        """Both arms; the intervals are computed anew only where answers have matured since."""
+        outcomes = self.reader.outcomes()
+        answers = sum(arm.answers for arm in outcomes.values())
+        if answers != self.answers:
+            self.answers = answers
+            self.views = (arm_view(outcomes["champion"], alpha), arm_view(outcomes["challenger"], alpha))
+        return self.views
+
+    def _seen(self) -> tuple[ArmTraffic, ArmTraffic]:
+        release = self.proposal.release_id
+        return self.traffic.snapshot(release, "champion"), self.traffic.snapshot(release, "challenger")
+
+    def evidence(self) -> dict[str, Any]:
+        """What both arms have shown so far, as plain values."""
+        arms = {}
+        for name, view, seen in zip(_ARMS, self.views, self._seen(), strict=True):
+            requests = {"requests": seen.requests, "errors": seen.errors, "median_latency_ms": seen.median_latency_ms}
+            arms[name] = {**msgspec.to_builtins(view), **requests}
+        return {"arms": arms, "difference": msgspec.to_builtins(quality_difference(*self.views))}
+
+    def end(self) -> None:
+        """Stop reading, and forget what was counted."""
+        self.reader.close()
+        self.traffic.forget(self.proposal.release_id)
+
+
+def open_trial(
+    proposal: Proposal,
+    since: datetime,
+    model: LoadedModel,
+    traffic: Traffic,
+    *,
+    maturity_s: float,
+    bootstrap_servers: str,
+    clock: Callable[[], datetime],
+) -> Trial:
+    """Begin to read the evidence on a proposal that was made at `since`."""
+    evidence = Evidence(proposal.app, proposal.release_id, timedelta(seconds=maturity_s))
+    reader = EvidenceReader(bootstrap_servers, evidence, since, clock)
+    reader.start()
+    return Trial(proposal, since, model, reader, traffic)
+
+
+def rollout_report(app: str, standing: Standing, trial: Trial | None) -> dict[str, Any]:
+    """A rollout for people and for the pipelines: of the test under way, else of the last one decided."""
+    report: dict[str, Any] = {
+        "app": app,
+        "champion": msgspec.to_builtins(standing.rollout.champion),
+        "release_id": None,
+        "state": None,
+        "rationale": None,
+        "by": None,
+        "challenger": None,
+        "verdict": None,
+        "since": None,
+        "arms": {},
+        "difference": None,
+        "decisions": dict(standing.rollout.endings),
+    }
+    if trial is not None:
+        return report | _of_trial(trial)
+    if (last := standing.last) is not None:
+        decided = {name: getattr(last, name) for name in ("release_id", "state", "rationale", "by")}
+        return report | decided | last.evidence
+    return report
+
+
+def _of_trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "release_id": trial.proposal.release_id,
+        "state": trial.ruling.state,
+        "rationale": trial.ruling.rationale,
+        "challenger": msgspec.to_builtins(trial.proposal.model),
+        "verdict": trial.proposal.verdict,
+        "since": trial.since.isoformat(),
+        **trial.evidence(),
+    }
