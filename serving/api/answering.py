@@ -55,12 +55,17 @@ class Answering:
         self._service.thread.submit(accepted.assignment.model.batch, job)
         settled = asyncio.create_task(self._settle(request.model, accepted, answered, job))
         self._open.add(settled)
-        settled.add_done_callback(self._open.discard)
+        settled.add_done_callback(self._forget)
         return Pending(accepted, job, pieces, settled)
 
     async def close(self) -> None:
         """Wait until every request under way has its end."""
         await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _forget(self, settled: "asyncio.Task[Answer]") -> None:
+        self._open.discard(settled)
+        if not settled.cancelled():
+            settled.exception()  # looked at: where the client has left, nobody else will
 
     def _job(self, accepted: Accepted, request: ChatRequest, deliver: Callable[[Delivery], None]) -> Job:
         model = accepted.assignment.model
