@@ -18,8 +18,11 @@ Floats = NDArray[np.float64]
 _GRID_POINTS: Final = 2001
 """Candidate means on [0, 1]: the ends of an interval are exact to 0.0005 of the range, rounded outward."""
 
-_TRUNCATION: Final = 0.5
-"""Largest share of the gambler's wealth at risk in one round, as in the paper's experiments."""
+_TRUNCATION: Final = 0.75
+"""Largest share of the gambler's wealth at risk in one round; any below 1 is valid, and the paper names 1/2 and 3/4.
+
+At 3/4 a gate over 38 people is narrower by a quarter (0.14 instead of 0.19 below the estimate), over 120 by a sixth.
+"""
 
 
 @dataclass(frozen=True, slots=True)
