@@ -75,6 +75,10 @@ class _Case:
             "champion_digest": self.champion.digest,
         }
 
+    def is_judged_by(self, gate: GateRecord) -> bool:
+        """Whether a gate record compared the same on the same items; one that refused an export compared nothing."""
+        return "challenger" in gate.evidence and self.identity.items() <= gate.evidence.items()
+
 
 def run(context: Context, app: str) -> EvaluateReport:
     """Evaluate the newest model. Raises NothingToDo if that was done, GateRefused if its export is broken."""
@@ -116,8 +120,7 @@ def _case(context: Context, app: str) -> _Case:
         raise UsageError(f"{app} has no champion to compare with: run `feedwheel up serving`")
     case = _Case(app, model, champion, manifest)
     for gate in model_gates(context.lake, app):
-        known = {name: gate.evidence.get(name) for name in case.identity}
-        if gate.stage == "evaluate" and (gate.subject, known) == (model.model_version, case.identity):
+        if gate.subject == model.model_version and case.is_judged_by(gate):
             raise NothingToDo(f"model {model.model_version} is judged on these items already: {gate.verdict}")
     if champion.version == model.model_version:
         raise NothingToDo(f"model {model.model_version} is the champion")

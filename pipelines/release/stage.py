@@ -11,7 +11,6 @@ In: the newest gate record of the newest model, or a person's word. Out: a propo
 import getpass
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from feedwheel_capture.events import Decision, ModelRef
@@ -77,14 +76,14 @@ def promote(context: Context, app: str, waive: str | None = None) -> ReleaseRepo
     context.config.app(app)
     judged = _newest(context, app)
     verdict = judged.gate.verdict
+    by, artefact = getpass.getuser(), judged.artefact
     if waive is not None:
-        by = getpass.getuser()
-        facts: dict[str, Any] = {"waived_gate": judged.gate.gate_id, "waived_verdict": verdict}
-        record_gate(context, app, "release", judged.gate.subject, "WAIVED", facts, (by, waive))
+        facts = {"waived_gate": judged.gate.gate_id, "waived_verdict": verdict}
+        record_gate(context, app, "release", artefact.version, "WAIVED", facts, (by, waive))
         return _propose(context, app, judged, "WAIVED", f"{by} waived {verdict}: {waive}")
     if verdict not in ("PASS", "MARGINAL"):
         raise GateRefused(f"{words(judged.gate)}: only MARGINAL can be approved; `promote --waive REASON` overrides")
-    return _propose(context, app, judged, verdict, f"approved by {getpass.getuser()}: {words(judged.gate)}")
+    return _propose(context, app, judged, verdict, f"approved by {by}: {words(judged.gate)}")
 
 
 def rollback(context: Context, app: str, reason: str = "by hand") -> RollbackReport:

@@ -17,6 +17,7 @@ from feedwheel_capture.events import Decision, Proposal
 
 from pipelines import dataset, evaluate, release, train
 from pipelines.base_model import BASE_NAME
+from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT
 from pipelines.gates import model_gates
 from pipelines.io import ray as ray_io
 from pipelines.io.control import append_control, read_control
@@ -137,7 +138,7 @@ def place(tmp_path_factory):
     return Place.prepare(tmp_path_factory.mktemp("turn"), steps=45, epochs=6, learning_rate=3e-3)
 
 
-def test_a_turn_of_the_wheel(place, context, clock, kafka):
+def test_a_turn_of_the_wheel(place, context, clock, kafka, monkeypatch):
     """One test, because each step needs all before it; each step says what it shows."""
     ctx = context(**place.settings, kafka_bootstrap_servers=kafka.bootstrap)
     control = lambda: read_control(kafka.bootstrap, APP)  # noqa: E731 - read anew at each use
@@ -148,14 +149,24 @@ def test_a_turn_of_the_wheel(place, context, clock, kafka):
         trained = train.run(ctx, APP)
     assert trained.loss < 1.0
 
-    # A model that learnt what people corrected is better on other people's messages, and passes.
     with pytest.raises(NothingToDo, match="feedwheel evaluate"):
         release.run(ctx, APP)
+
+    # An export that does not say what the weights say is refused, whatever people would think of it.
+    with monkeypatch.context() as patch:
+        patch.setitem(MIN_TOKEN_AGREEMENT, "fp32", 1.01)
+        with pytest.raises(GateRefused, match="agrees with the weights in"):
+            evaluate.run(ctx, APP)
+    with pytest.raises(GateRefused, match="no export that answers as its weights do"):
+        release.promote(ctx, APP, waive="never mind")
+    clock.advance(seconds=1)
+
+    # A model that learnt what people corrected is better on other people's messages, and passes.
     judged = evaluate.run(ctx, APP)
     assert (judged.verdict, judged.champion) == ("PASS", base.version)
     assert judged.difference.low > 0
     assert judged.token_agreement > 0.99
-    (gate,) = model_gates(ctx.lake, APP)
+    gate = model_gates(ctx.lake, APP)[-1]
     assert gate.evidence["dataset_id"] == report.dataset_id
     assert gate.evidence["difference"]["n"] == judged.users >= 15
     with pytest.raises(NothingToDo, match="judged on these items already"):
