@@ -66,7 +66,8 @@ def _trainer(plan: FitPlan, output: Path, progress: ProgressFile) -> Any:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig
 
-    from pipelines.train.weighted import WeightedSFTTrainer, WeightsBesideTokens
+    from pipelines.train.packing import pack
+    from pipelines.train.weighted import WeightedSFTTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(plan.base)
     cuda = torch.cuda.is_available()
@@ -92,7 +93,7 @@ def _trainer(plan: FitPlan, output: Path, progress: ProgressFile) -> Any:
         args=arguments,
         train_dataset=_dataset(plan, tokenizer, progress),
         processing_class=tokenizer,
-        data_collator=WeightsBesideTokens(pad_token_id=tokenizer.pad_token_id),
+        data_collator=pack,
         peft_config=LoraConfig(
             r=plan.lora_rank, lora_alpha=plan.lora_alpha, target_modules="all-linear", task_type="CAUSAL_LM"
         ),
