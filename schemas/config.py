@@ -78,7 +78,10 @@ class Validation(_Section):
 
 
 class Curation(_Section):
-    """What may become an example, and how many of one person's."""
+    """What may become an example, and how many of one person's.
+
+    `min_label_confidence` is of training labels: how sure their evidence makes them at least.
+    """
 
     max_examples_per_user: Positive
     near_duplicate_jaccard: Share

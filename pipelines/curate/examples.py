@@ -17,6 +17,7 @@ from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
 from feedback.split import split_of
 from pipelines.curate.evidence import Payload
 from pipelines.runs import canonical_json
+from schemas.config import Curation
 from schemas.tables import TABLES
 
 _FIELDS: Final = [
@@ -37,20 +38,23 @@ EXAMPLE: Final = pa.schema(
 
 UNLABELLED: Final = "label"
 OUTWEIGHED: Final = "weaker_evidence"
+DOUBTFUL: Final = "low_confidence"
 _MINHASH_SEED: Final = 1
 NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "split", "cluster")
 """Columns outside an example's id: keys that rotate, what configuration may move, and what other examples decide."""
 
 
-def examples_of(conversations: pa.Table, eval_share: float, max_chars: int) -> pa.Table:
-    """The rows of a batch of conversations, schema EXAMPLE: label, check the format, redact, sign."""
+def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) -> pa.Table:
+    """The rows of a batch of conversations, schema EXAMPLE: label, check label and format, redact, sign."""
     rows = list[dict[str, Any]]()
     for payload in conversations.column("payload").to_pylist():
         conversation = msgspec.msgpack.decode(payload, type=Payload)
         rows += _labelled(conversation, eval_share)
     for row in rows:
         if row["step"] is None:
-            _check_format(row, max_chars)
+            _check_label(row, limits.min_label_confidence)
+        if row["step"] is None:
+            _check_format(row, limits.max_chars)
     kept = [row for row in rows if row["step"] is None]
     for row in kept:
         _redact(row)
@@ -98,6 +102,12 @@ def _row(label: Label, eval_share: float) -> dict[str, Any]:
         "event_ids": sorted(events),
         "step": None,
     }
+
+
+def _check_label(row: dict[str, Any], least: float) -> None:
+    """Drop what too little speaks for. An evaluation item stays: whom it asks was drawn, not chosen by what is sure."""
+    if row["use"] != "eval" and row["weight"] < least:
+        row.update(step="labels", reason=DOUBTFUL)
 
 
 def _check_format(row: dict[str, Any], max_chars: int) -> None:

@@ -87,9 +87,9 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
-    eval_share, max_chars = config.split.eval_share, config.curation.max_chars
+    eval_share, limits = config.split.eval_share, config.curation
     examples = ray.data.from_arrow(conversations).map_batches(
-        lambda batch: examples_of(batch, eval_share, max_chars),
+        lambda batch: examples_of(batch, eval_share, limits),
         batch_format="pyarrow",
         batch_size=_CONVERSATIONS_PER_BATCH,
     )

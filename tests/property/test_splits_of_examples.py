@@ -12,9 +12,11 @@ from feedback.split import split_of
 from feedback.taxonomy import TAXONOMY
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.examples import EXAMPLE, NOT_CONTENT, UNLABELLED, example_id, examples_of
+from schemas.config import Curation
 from tests.events import START
 
 EVAL_SHARE = 0.3
+LIMITS = Curation(max_examples_per_user=40, near_duplicate_jaccard=0.85, min_label_confidence=0.6, max_chars=50)
 
 texts = st.sampled_from(["where is my card", "it never came", "", "ok", "a" * 30])
 outputs = st.one_of(st.none(), texts)
@@ -101,7 +103,7 @@ def rows(found, signals):
     said = [
         {**msgspec.to_builtins(signal, builtin_types=(type(START),)), "conversation_id": "c0"} for signal in signals
     ]
-    return examples_of(conversation_table(turns, said), EVAL_SHARE, max_chars=50)
+    return examples_of(conversation_table(turns, said), EVAL_SHARE, LIMITS)
 
 
 @given(conversations())
@@ -113,6 +115,7 @@ def test_rows_keep_their_schema_and_count_every_answer(conversation):
     labelled = {row["response_id"] for row in table.to_pylist() if row["step"] != UNLABELLED}
     assert len(unlabelled) + len(labelled) == len(conversation[0])
     assert all(row["signature"] and row["completion"].strip() for row in kept)
+    assert all(row["use"] == "eval" or row["weight"] >= LIMITS.min_label_confidence for row in kept)
 
 
 @given(conversations(), st.text(max_size=8), st.integers(0, 9_999))
