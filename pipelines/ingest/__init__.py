@@ -5,7 +5,7 @@ transactions say how far each partition has come. `drain` is the stage; `pipelin
 """
 
 from pipelines.ingest.drain import LogTruncated, Pace, run
-from pipelines.ingest.offsets import OffsetVector, as_of, bronze_vector, within
+from pipelines.ingest.offsets import as_of
 from pipelines.ingest.report import IngestReport
 
-__all__ = ["IngestReport", "LogTruncated", "OffsetVector", "Pace", "as_of", "bronze_vector", "run", "within"]
+__all__ = ["IngestReport", "LogTruncated", "Pace", "as_of", "run"]

@@ -15,12 +15,10 @@ There is no job in the names, so two drains fence each other; a topic made again
 metadata would be lost when the log is cleaned; transactions are kept by every checkpoint.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, get_args
 
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from pipelines.context import Context
@@ -29,9 +27,6 @@ from pipelines.io.lake import Lake, StaleCommit, commit_files
 from schemas.tables import TABLE_OF_TOPIC, BronzeTable
 
 Counter = Literal["first", "gaps", "lost", "erased", "published"]
-OffsetVector = dict[str, int]
-"""Next offset by transaction id: which part of a table an extract or a data set has seen."""
-
 BRONZE_TABLES: Final[tuple[BronzeTable, ...]] = tuple(TABLE_OF_TOPIC.values())
 _ROOT: Final = "feedwheel"
 _AS_OF: Final = f"{_ROOT}/as_of"
@@ -79,26 +74,6 @@ def progress_of(table: DeltaTable) -> dict[Source, Progress]:
                 counters = {name: versions.get(source.counter(name), 0) for name in get_args(Counter)}
                 found[source] = Progress(next=next_offset, **counters)
     return found
-
-
-def offset_vector(table: DeltaTable) -> OffsetVector:
-    """Next offset by transaction id, as the handle `table` has read it."""
-    return {source.app_id: progress.next for source, progress in sorted(progress_of(table).items())}
-
-
-def bronze_vector(context: Context) -> dict[str, OffsetVector]:
-    """The offset vector of every table that ingest writes. Read `as_of` first: then all before it is inside."""
-    return {name: offset_vector(context.lake.open(name)) for name in BRONZE_TABLES}
-
-
-def within(vector: Mapping[str, int]) -> pc.Expression:
-    """The rows of a table that an offset vector covers, as a filter that also prunes files."""
-    covered = pc.scalar(False)
-    for app_id, next_offset in sorted(vector.items()):
-        _, _, topic_id, partition = app_id.split("/")
-        here = (pc.field("topic_id") == topic_id) & (pc.field("partition") == int(partition))
-        covered = covered | (here & (pc.field("offset") < next_offset))
-    return covered
 
 
 def as_of(context: Context) -> datetime | None:

@@ -45,11 +45,6 @@ def expire_daily(context: Context) -> int:
     return count
 
 
-def expire_payloads(context: Context) -> int:
-    """Set `raw` to null in rejected rows older than the retention, in every table. Returns how many."""
-    return sum(_expire(context.lake.open(name), context.clock()) for name in BRONZE_TABLES)
-
-
 def _expire(table: DeltaTable, now: datetime) -> int:
     cutoff = (now - PAYLOAD_RETENTION).astimezone(UTC)
     old = (pc.field("status") == "rejected") & (pc.field("ingested_at") < pa.scalar(cutoff))

@@ -81,13 +81,6 @@ def answers(bootstrap: str, timeout_s: float = 3.0) -> bool:
         return False
 
 
-def missing_topics(bootstrap: str, names: Sequence[str]) -> list[str]:
-    """Those of `names` that the cluster does not have."""
-    with admin_client(bootstrap) as client:
-        there = set(client.list_topics())
-    return [name for name in names if name not in there]
-
-
 def create_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
     """Create what is missing and wait until each has leaders. Returns the names created.
 

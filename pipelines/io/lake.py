@@ -87,12 +87,6 @@ def check_required(name: TableName, data: pa.Table) -> None:
         raise ContractViolation(f"{name}: {', '.join(empty)} must not be null")
 
 
-def transaction_versions(table: DeltaTable, app_ids: Sequence[str]) -> dict[str, int]:
-    """Last committed version by app id, as the handle `table` sees it; ids without one are left out."""
-    versions = {app_id: table.transaction_version(app_id) for app_id in app_ids}
-    return {app_id: version for app_id, version in versions.items() if version is not None}
-
-
 def commit_files(
     table: DeltaTable,
     files: Sequence[AddAction],
