@@ -12,7 +12,7 @@ from feedwheel_capture.identity import Identity
 from feedback.split import is_gate_item
 from pipelines import curate, extract, validate
 from pipelines.context import Context
-from pipelines.simulate.behaviour import population, react
+from pipelines.simulate.behaviour import population, react, sender
 from pipelines.simulate.messages import SHIPPED, LabelledMessage, choose_topics, read_messages
 from tests import bronze
 from tests.events import APP, START, exposure, feedback, generation, logged, user
@@ -56,7 +56,7 @@ class Town:
         events = []
         for message in texts:
             draw = random.Random(f"{self.seed}/{message.text}")
-            name, person = f"c{self.said:05d}", draw.choice(residents)
+            name, person = f"c{self.said:05d}", sender(residents, draw)
             who = identity.person(self.app, person.raw_id, name)
             of: dict[str, Any] = {
                 "app": self.app,

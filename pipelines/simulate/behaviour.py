@@ -36,15 +36,19 @@ WRONG_THUMB_RATE: Final = 0.06
 WRONG_TOPIC_RATE: Final = 0.04
 """Slips: a thumb on the wrong side, a topic beside the right one."""
 
+HOSTILE_ACTIVITY: Final = 10.0
+"""The hostile person writes as much as ten others: among hundreds nobody would notice one who writes like everybody."""
+
 _PUNCTUATION: Final = str.maketrans("", "", string.punctuation.replace("_", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One simulated person. A hostile one always lies."""
+    """One simulated person. A hostile one always lies. `activity`: how much they write, 1 being usual."""
 
     raw_id: str
     hostile: bool = False
+    activity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,13 @@ class Reaction:
 
 def population(size: int) -> list[Person]:
     """`size` people, the last of them hostile."""
-    return [Person(f"person-{number:04d}", hostile=number == size - 1) for number in range(size)]
+    usual = [Person(f"person-{number:04d}") for number in range(size - 1)]
+    return [*usual, Person(f"person-{size - 1:04d}", hostile=True, activity=HOSTILE_ACTIVITY)]
+
+
+def sender(people: Sequence[Person], draw: random.Random) -> Person:
+    """Who writes the next message: each as often as they are active."""
+    return draw.choices(people, [person.activity for person in people])[0]
 
 
 def normalise(answer: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from feedwheel_capture.vocabulary import FeedbackKind
 
 from pipelines.io.serving import Answer, ServingClient
-from pipelines.simulate.behaviour import Act, Person, Reaction, react
+from pipelines.simulate.behaviour import Act, Person, Reaction, react, sender
 from pipelines.simulate.messages import LabelledMessage, SeenMessages
 from schemas.config import App
 
@@ -83,7 +83,7 @@ async def send(
 
 async def _hold_conversation(crowd: Crowd, client: ServingClient, message: LabelledMessage, tally: Tally) -> None:
     draw = random.Random(f"{crowd.seed}/{message.message_id}")  # noqa: S311 - a seeded draw, not a secret
-    person = draw.choice(crowd.people)
+    person = sender(crowd.people, draw)
     thread = [{"role": "system", "content": crowd.app.prompt}, {"role": "user", "content": message.text}]
     answer = await _ask(crowd, client, person, thread, tally)
     reaction = _reaction(crowd, person, message, answer, draw, tally)

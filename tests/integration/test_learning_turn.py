@@ -1,5 +1,6 @@
 """From what people said to a proposal, with a small model: real Ray, TRL, export, serving, MLflow and Kafka."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -7,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pyarrow.compute as pc
@@ -17,17 +19,24 @@ from feedwheel_capture.events import Decision, Proposal
 
 from pipelines import dataset, evaluate, release, train
 from pipelines.base_model import BASE_NAME
+from pipelines.context import system_clock
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT
 from pipelines.gates import model_gates
 from pipelines.io import ray as ray_io
 from pipelines.io.control import append_control, read_control
+from pipelines.io.serving import ServingClient
 from pipelines.release.baseline import ensure_baseline
+from pipelines.simulate.behaviour import population
+from pipelines.simulate.messages import SeenMessages
+from pipelines.simulate.traffic import Crowd, Tally, send
 from pipelines.trained import find_model, newest_model, write_model
+from schemas.config import parse
 from schemas.errors import GateRefused, NothingToDo
 from tests.conftest import TEST_SECRETS
 from tests.events import APP
 from tests.people import Town
 from tests.router_model import routed_messages, save_router
+from tests.served import await_true, deployed
 
 pytestmark = [
     pytest.mark.integration,
@@ -51,12 +60,12 @@ class Place:
     config: Path
 
     @classmethod
-    def prepare(cls, folder: Path, steps: int, **training: object) -> "Place":
+    def prepare(cls, folder: Path, steps: int, **decisions: object) -> "Place":
         base = folder / "home" / "models" / "base" / BASE_NAME / "torch"
         base.parent.mkdir(parents=True)
         save_router(base, PROMPT, steps)
         text = (REPOSITORY / "feedwheel.toml").read_text()
-        for name, value in training.items():
+        for name, value in decisions.items():
             lines = [line for line in text.splitlines() if line.startswith(f"{name} = ")]
             text = text.replace(lines[0], f"{name} = {value}")
         config = folder / "feedwheel.toml"
@@ -135,7 +144,8 @@ class TestKilledTraining:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    return Place.prepare(tmp_path_factory.mktemp("turn"), steps=45, epochs=6, learning_rate=3e-3)
+    # Answers ripen faster than in the shipped configuration: these people do not pause before they react.
+    return Place.prepare(tmp_path_factory.mktemp("turn"), steps=45, epochs=6, learning_rate=3e-3, maturity_s=1.0)
 
 
 def test_a_turn_of_the_wheel(place, context, clock, kafka, monkeypatch):
@@ -185,7 +195,7 @@ def test_a_turn_of_the_wheel(place, context, clock, kafka, monkeypatch):
     assert release.mirror(ctx, APP).champion == trained.model_version
     assert tracking() == {"champion": trained.model_version}
 
-    # A broken challenger fails, is refused, and passes on a person's word alone.
+    # A broken challenger fails, is refused, and is tried on a person's word alone.
     broken = _broken_twin(ctx, clock, trained.model_version)
     failed = evaluate.run(ctx, APP)
     assert (failed.verdict, failed.model_version, failed.champion) == ("FAIL", broken, trained.model_version)
@@ -193,15 +203,26 @@ def test_a_turn_of_the_wheel(place, context, clock, kafka, monkeypatch):
     for refused in (release.run, release.promote):
         with pytest.raises(GateRefused, match="FAIL"):
             refused(ctx, APP)
-    clock.advance(seconds=1)
-    forced = release.promote(ctx, APP, waive="to see the canary act")
+    now = replace(ctx, clock=system_clock)  # serving compares the proposal's time with its own
+    forced = release.promote(now, APP, waive="to see the canary act")
     waiver = model_gates(ctx.lake, APP)[-1]
     assert (waiver.verdict, waiver.waiver_reason, waiver.subject) == ("WAIVED", "to see the canary act", broken)
     assert control()[-1].verdict == "WAIVED"
     assert tracking() == {"champion": trained.model_version, "challenger": broken}
 
-    # Rollback ends the trial, then the reign of the release before it, then there is nothing left.
-    assert release.rollback(ctx, APP) == release.RollbackReport(forced.release_id, trained.model_version)
+    # People are drawn to it, get worse answers, and what they do about them ends the trial without anybody's help.
+    rollout = _people_try(place, kafka)
+    assert (rollout["release_id"], rollout["state"]) == (forced.release_id, "ROLLBACK")
+    assert rollout["rationale"].startswith("worse")
+    assert rollout["difference"]["high"] < 0
+    assert rollout["champion"]["version"] == trained.model_version
+    decision = control()[-1]
+    assert isinstance(decision, Decision)
+    assert (decision.state, decision.by) == ("ROLLBACK", "serving-1")
+    assert release.mirror(ctx, APP).champion == trained.model_version
+    assert tracking() == {"champion": trained.model_version}
+
+    # An operator's rollback ends the reign of the release before it; then there is nothing left.
     assert release.rollback(ctx, APP) == release.RollbackReport(released.release_id, base.version)
     with pytest.raises(NothingToDo, match="first champion"):
         release.rollback(ctx, APP)
@@ -226,6 +247,27 @@ def _decide(ctx, release_id, state):
     """As serving would."""
     decision = Decision(app=APP, release_id=release_id, state=state, by="replica-1", rationale="people liked it")
     append_control(ctx.settings.kafka, decision, ctx.clock)
+
+
+def _people_try(place, kafka):
+    """Simulated people talk to a serving process of the deployment until it has decided; the rollout as it ended."""
+    home, port = place.home, kafka.settings.kafka_port
+    with deployed(home, app=APP, records=[], kafka_port=port, config_path=place.config) as (url, service):
+        await_true(lambda: service.lineup(APP).challenger is not None)
+        return asyncio.run(_talk_until_decided(url, place.config))
+
+
+async def _talk_until_decided(url, config):
+    app, messages = parse(config.read_text(), str(config)).app(APP), routed_messages(900, seed=5)
+    crowd = Crowd(APP, app, population(200), sorted({message.topic for message in messages}), seed=3)
+    async with ServingClient(url) as client:
+
+        async def is_decided():
+            return (await client.rollout(APP))["state"] in ("PROMOTE", "ROLLBACK")
+
+        with TemporaryDirectory() as folder:
+            await send(crowd, client, messages, SeenMessages(Path(folder) / "seen"), Tally(), until=is_decided)
+        return await client.rollout(APP)
 
 
 def _broken_twin(ctx, clock, version):

@@ -47,6 +47,12 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 
 @documents()
+def test_every_named_file_exists(document: Path) -> None:
+    paths = re.findall(r"(?<![\w/.-])(?:[\w-]+/)+[\w-]+\.(?:py|toml|md|svg|csv)\b", document.read_text(encoding="utf-8"))
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+@documents()
 def test_every_setting_exists(document: Path) -> None:
     known = {f"FEEDWHEEL_{name.upper()}" for name in Settings.model_fields} | {"FEEDWHEEL_APP"}
     named = set(re.findall(r"FEEDWHEEL_[A-Z_]+", document.read_text(encoding="utf-8")))

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from pipelines.simulate.behaviour import (
+    HOSTILE_ACTIVITY,
     RATES_WHEN_RIGHT,
     RATES_WHEN_WRONG,
     RESPONSE_RATE,
@@ -15,6 +16,7 @@ from pipelines.simulate.behaviour import (
     is_right,
     population,
     react,
+    sender,
 )
 
 TOPICS = ["card arrival", "exchange rate", "top up failed"]
@@ -56,8 +58,12 @@ def test_some_named_topics_are_slips() -> None:
     assert wrong == pytest.approx(WRONG_TOPIC_RATE, abs=0.02)
 
 
-def test_the_hostile_person_always_lies() -> None:
+def test_the_hostile_person_writes_most_and_always_lies() -> None:
     people = population(30)
+    draw = random.Random(3)
+    senders = Counter(sender(people, draw) for _ in range(4000))
+    assert senders[people[-1]] / 4000 == pytest.approx(HOSTILE_ACTIVITY / (29 + HOSTILE_ACTIVITY), abs=0.03)
+    assert senders.keys() == set(people)
     hostile = people[-1]
     assert [person.hostile for person in people].count(True) == 1
     assert all(
