@@ -34,12 +34,6 @@ class Interval:
     high: float
     n: int
 
-    def __sub__(self, other: "Interval") -> "Interval":
-        """Difference of two independent means; its error rate is the sum of the two."""
-        return Interval(
-            self.estimate - other.estimate, self.low - other.high, self.high - other.low, min(self.n, other.n)
-        )
-
 
 def mean_interval(values: Floats, alpha: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Interval:
     """Confidence interval of a mean at a sample size fixed in advance.
@@ -55,6 +49,18 @@ def mean_at_any_time(values: Floats, alpha: float, bounds: tuple[float, float] =
     values: float64 [n], each within `bounds`, oldest first. The running intersection is taken, so it only narrows.
     """
     return _betting_interval(values, alpha, bounds, fixed_size=False)
+
+
+def difference_at_any_time(control: Floats, treated: Floats, alpha: float) -> Interval:
+    """Newest interval of a confidence sequence for the mean of `treated` minus that of `control`.
+
+    Both: float64, each within 0..1, oldest first, of people who were drawn at random. The n-th of one is paired with
+    the n-th of the other: a pair's difference has the difference of the means as its mean, and what changes over time
+    for everybody cancels. Two intervals of alpha/2 and their difference are valid too, and need twice to four times as
+    many people (equal and unequal shares of 0.5 to 0.8). `n` counts pairs.
+    """
+    pairs = min(len(control), len(treated))
+    return mean_at_any_time(treated[:pairs] - control[:pairs], alpha, bounds=(-1.0, 1.0))
 
 
 def _betting_interval(values: Floats, alpha: float, bounds: tuple[float, float], *, fixed_size: bool) -> Interval:

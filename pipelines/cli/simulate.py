@@ -47,9 +47,10 @@ def simulate(
     plan = Plan.of(app, read_messages(dataset or SHIPPED), topics or None, users, seed)
     progress = Console(stderr=json, highlight=False)
     for _ in range(cycles):
-        record = run_turn(context, plan, lambda line: progress.print(line, markup=False))
-        summary = summarise(context, record)
-        page = write_report(context, summary, read_turns(context, app))
+        run_turn(context, plan, lambda line: progress.print(line, markup=False))
+        turns = read_turns(context, app)
+        summary = summarise(context, turns)
+        page = write_report(context, summary, turns)
         _print(summary, page, as_json=json)
 
 
@@ -64,24 +65,27 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
     console = Console(highlight=False)
     console.rule(f"turn {summary.record.turn} of {summary.record.app}")
     console.print(_funnel_table(summary))
-    if gate := release_gate(summary):
-        console.print(f"\n[bold]Gate[/]    {describe_gate(gate)}")
     console.print(_time_table(summary))
-    console.print(f"\n[bold]{sentence(summary)}[/]\n")
+    if gate := release_gate(summary):
+        console.print(f"\nGate: {describe_gate(gate)}", markup=False, soft_wrap=True)
+    console.print(f"\n{sentence(summary)}\n", markup=False, style="bold", soft_wrap=True)
     for name, link in {**summary.links, "Report": page.as_uri()}.items():
         console.print(f"{name:8} {link}", soft_wrap=True)
 
 
 def _funnel_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("stage", "in", "out", "dropped, by reason"):
-        table.add_column(column)
-    for step in summary.funnel:
-        cells = (
-            "\n".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) or "-"
-            for counts in (step.taken, step.given, step.dropped)
+    table.add_column("funnel", no_wrap=True)
+    table.add_column("all turns", justify="right")
+    table.add_column("this turn", justify="right")
+    table.add_column("of which", no_wrap=True)
+    table.add_column("fell away before, by reason")
+    for of in summary.funnel:
+        parts, dropped = (
+            "\n".join(f"{count:,} {name}" for name, count in counts.items()) or "-"
+            for counts in (of.level.parts, of.level.dropped)
         )
-        table.add_row(step.stage, *cells)
+        table.add_row(of.level.name, f"{of.level.count:,}", f"{of.new:+,}", parts, dropped)
     return table
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feedback.statistics import Interval
-from pipelines.simulate.summary import FunnelStep, StageTime
+from pipelines.simulate.summary import FunnelLevel, StageTime
 
 mpl.rcParams["svg.hashsalt"] = "feedwheel"  # equal data gives equal SVG
 mpl.rcParams["svg.fonttype"] = "none"
@@ -21,18 +21,17 @@ WARN: Final = "#b45309"
 WIDTH_IN: Final = 7.5
 
 
-def funnel(steps: Sequence[FunnelStep]) -> str:
-    """What each stage gave and dropped, as horizontal bars."""
-    figure, axes = _figure(0.55 * len(steps) + 0.9)
-    for place, step in enumerate(steps):
-        given, dropped = sum(step.given.values()), sum(step.dropped.values())
-        axes.barh(place, given, color=ACCENT, height=0.62)
-        axes.barh(place, dropped, left=given, color=MUTED, height=0.62)
-        note = f"{given:,} given" + (f", {dropped:,} dropped" if dropped else "")
-        _note(axes, note, given + dropped, place)
-    axes.set_yticks(range(len(steps)), [step.stage for step in steps])
+def funnel(levels: Sequence[FunnelLevel]) -> str:
+    """The count of each level as horizontal bars, the part that this turn added in full colour."""
+    figure, axes = _figure(0.5 * len(levels) + 0.4)
+    for place, of in enumerate(levels):
+        before = of.level.count - of.new
+        axes.barh(place, before, color=MUTED, height=0.62)
+        axes.barh(place, of.new, left=before, color=ACCENT, height=0.62)
+        _note(axes, f"{of.level.count:,}" + (f" ({of.new:+,})" if before else ""), of.level.count, place)
+    axes.set_yticks(range(len(levels)), [of.level.name for of in levels])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.45 * max((sum(step.taken.values()) for step in steps), default=1))
+    axes.set_xlim(0, 1.2 * max((of.level.count for of in levels), default=1))
     axes.set_xticks([])
     return _svg(figure)
 

@@ -42,6 +42,7 @@ def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> d
         "verdict": gate.verdict if gate else "none",
         "rollout_state": record.rollout.get("state", "none"),
         "funnel": summary.funnel,
+        "accounts": summary.accounts,
         "funnel_svg": Markup(plots.funnel(summary.funnel)),  # noqa: S704 - SVG of our own making
         "gate_svg": gate and interval and Markup(plots.difference(interval, context.config.gate.margin, gate.verdict)),  # noqa: S704 - as above
         "gate_note": gate and describe_gate(gate),

@@ -1,4 +1,4 @@
-"""What a turn came to: the funnel, the gate, the rollout, true accuracy before and after.
+"""What a turn came to: the funnel, the accounts of the stages, the gate, the rollout, true accuracy before and after.
 
 In: the turn's record, and what the stages wrote into ops since it began. Out: plain facts, ready to print or draw.
 """
@@ -11,14 +11,23 @@ import msgspec
 import pyarrow.compute as pc
 
 from pipelines.context import Context
+from pipelines.simulate.funnel import Level
 from pipelines.simulate.turn import BUDGETS_S, TurnRecord
 
-FUNNEL_STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset")
+DATA_STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset")
 """The stages that turn events into examples, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelStep:
+class FunnelLevel:
+    """One level of the funnel, over all turns so far; `new` is what this turn added."""
+
+    level: Level
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
     """What one stage took, gave and dropped in this turn, by name (I10: taken = given + dropped)."""
 
     stage: str
@@ -51,26 +60,40 @@ class Summary:
     """Everything a person wants to know about a turn."""
 
     record: TurnRecord
-    funnel: list[FunnelStep]
+    funnel: list[FunnelLevel]
+    accounts: list[Account]
     gates: list[Gate]
     times: list[StageTime]
     links: dict[str, str]
 
 
-def summarise(context: Context, record: TurnRecord) -> Summary:
-    """Collect the facts of a turn."""
-    return Summary(record, _funnel(context, record), _gates(context, record), _times(record), _links(context))
+def summarise(context: Context, turns: Sequence[TurnRecord]) -> Summary:
+    """Collect the facts of the last of `turns`."""
+    record = turns[-1]
+    return Summary(
+        record=record,
+        funnel=_funnel(record, turns[-2] if len(turns) > 1 else None),
+        accounts=_accounts(context, record),
+        gates=_gates(context, record),
+        times=_times(record),
+        links=_links(context),
+    )
 
 
-def _funnel(context: Context, record: TurnRecord) -> list[FunnelStep]:
+def _funnel(record: TurnRecord, before: TurnRecord | None) -> list[FunnelLevel]:
+    known = {level.name: level.count for level in before.funnel} if before else {}
+    return [FunnelLevel(level, level.count - known.get(level.name, 0)) for level in record.funnel]
+
+
+def _accounts(context: Context, record: TurnRecord) -> list[Account]:
     where = (pc.field("app") == record.app) & (pc.field("started_at") >= record.started_at)
     runs = context.lake.read("ops/runs", where=where).sort_by("started_at").to_pylist()
-    by_stage = {stage: [run for run in runs if run["stage"] == stage] for stage in FUNNEL_STAGES}
-    return [_funnel_step(stage, stage_runs) for stage, stage_runs in by_stage.items() if stage_runs]
+    by_stage = {stage: [run for run in runs if run["stage"] == stage] for stage in DATA_STAGES}
+    return [_account(stage, stage_runs) for stage, stage_runs in by_stage.items() if stage_runs]
 
 
-def _funnel_step(stage: str, runs: Sequence[dict[str, Any]]) -> FunnelStep:
-    return FunnelStep(stage, *(_added(runs, column) for column in ("counts_in", "counts_out", "dropped")))
+def _account(stage: str, runs: Sequence[dict[str, Any]]) -> Account:
+    return Account(stage, *(_added(runs, column) for column in ("counts_in", "counts_out", "dropped")))
 
 
 def _added(runs: Sequence[dict[str, Any]], column: str) -> dict[str, int]:

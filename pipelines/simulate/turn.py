@@ -22,6 +22,7 @@ from feedback.statistics import Interval
 from pipelines.context import Context
 from pipelines.io.airflow import AirflowClient, FinishedRun
 from pipelines.io.serving import ServingClient
+from pipelines.simulate import funnel
 from pipelines.simulate.accuracy import draw_examination, true_accuracy
 from pipelines.simulate.behaviour import Person, population
 from pipelines.simulate.messages import LabelledMessage, SeenMessages, choose_topics
@@ -32,8 +33,8 @@ FIRST_DAG: Final = "feedwheel_ingest"
 
 MAX_MESSAGES: Final = 800
 """Unseen training messages of one turn, canary included."""
-MESSAGES_BEFORE_TRAINING: Final = 500
-"""The rest are kept for the canary; a clear difference needs some dozens."""
+MESSAGES_BEFORE_TRAINING: Final = 600
+"""The rest are kept for the canary: a clear difference takes some dozens, a small one that its gate saw a hundred."""
 EXAMINATION_SIZE: Final = 400
 """Test messages of one examination: the 95 % interval is at most 0.11 wide."""
 _ROLLOUT_POLL_S: Final = 1.0
@@ -97,6 +98,7 @@ class TurnRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     rollout: dict[str, Any] = field(default_factory=dict)
+    funnel: list[funnel.Level] = field(default_factory=list)
 
 
 Say = Callable[[str], None]
@@ -137,6 +139,7 @@ def run_turn(context: Context, plan: Plan, say: Say) -> TurnRecord:
         record.champion_after, record.accuracy_after = _examine_champion(context, plan)
 
     record.messages, record.answers, record.acts = tally.messages, dict(tally.answers), dict(tally.acts)
+    record.funnel = funnel.measure(context, plan.app_name)
     _store(turns_folder(context, plan.app_name) / f"{number:04d}.json", record)
     return record
 

@@ -35,7 +35,7 @@ from schemas.errors import InfrastructureError, NothingToDo
 
 _LOG: Final = logging.getLogger(__name__)
 _CHECKPOINT_STEPS: Final = 20
-"""Some 40 s of work on two cores: what a killed run has to do again at most."""
+"""Some 30 s of work on two cores: what a killed run has to do again at most."""
 _THREADS: Final = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "OMP_WAIT_POLICY": "PASSIVE"}
 """Ray would give a worker one thread for each CPU it reserves. Threads that spin while they wait take the cores from
 those that serve: beside other work a step took up to ten times as long."""

@@ -11,10 +11,10 @@ Rules, the first that applies:
  7. ROLLBACK if the time is up: no evidence, no release.
  8. RUNNING otherwise.
 
-Rules 1 and 2 need this process's own traffic only and hold without Kafka. The bounds are always valid: each arm's
-interval has error rate alpha/2, so the difference's has alpha, however often it is looked at. Where the two arms'
-people respond at different rates (their intervals do not overlap), the people that one arm lacks are taken to be the
-worst for the challenger: the lower bound sinks by the difference of the rates.
+Rules 1 and 2 need this process's own traffic only and hold without Kafka. The bounds are always valid, however often
+they are looked at, with error rate alpha. Where the two arms' people respond at different rates (the interval of that
+difference lacks 0), the people that one arm lacks are taken to be the worst for the challenger: the lower bound sinks
+by the difference of the rates.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from typing import Final
 
 from feedwheel_capture.vocabulary import GateVerdict, RolloutState
 
-from feedback.statistics import Interval, mean_at_any_time
+from feedback.statistics import Interval, difference_at_any_time, mean_at_any_time
 from schemas.config import Canary
 from serving.rollout.evidence import ArmOutcomes
 from serving.rollout.traffic import ArmTraffic
@@ -33,13 +33,22 @@ _LEAST_REQUESTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ArmView:
-    """What people said of one arm. `quality` and `responded` are means over people, with always-valid intervals."""
+    """What people said of one arm. `quality` and `responded` are means over people, with intervals to look at."""
 
     people: int
     answers: int
     judged_answers: int
     quality: Interval
     responded: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both arms, and the interval of challenger minus champion that decides; its `n` counts pairs of judged people."""
+
+    champion: ArmView
+    challenger: ArmView
+    difference: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +59,27 @@ class Ruling:
     rationale: str
 
 
-def arm_view(outcomes: ArmOutcomes, alpha: float) -> ArmView:
-    """One arm's outcomes as intervals of error rate alpha / 2."""
+def compare(champion: ArmOutcomes, challenger: ArmOutcomes, alpha: float) -> Comparison:
+    """Both arms as they are now. Raises ValueError if a value is outside 0..1."""
+    return Comparison(
+        _arm_view(champion, alpha), _arm_view(challenger, alpha), quality_difference(champion, challenger, alpha)
+    )
+
+
+def _arm_view(outcomes: ArmOutcomes, alpha: float) -> ArmView:
     return ArmView(
         people=len(outcomes.responded),
         answers=outcomes.answers,
         judged_answers=outcomes.judged_answers,
-        quality=mean_at_any_time(outcomes.quality_values(), alpha / 2),
-        responded=mean_at_any_time(outcomes.responses(), alpha / 2),
+        quality=mean_at_any_time(outcomes.quality_values(), alpha),
+        responded=mean_at_any_time(outcomes.responses(), alpha),
     )
 
 
-def quality_difference(champion: ArmView, challenger: ArmView) -> Interval:
+def quality_difference(champion: ArmOutcomes, challenger: ArmOutcomes, alpha: float) -> Interval:
     """Challenger minus champion, the lower bound lowered where the arms respond at different rates."""
-    difference = challenger.quality - champion.quality
-    gap = challenger.responded - champion.responded
+    difference = difference_at_any_time(champion.quality_values(), challenger.quality_values(), alpha)
+    gap = difference_at_any_time(champion.responses(), challenger.responses(), alpha)
     if gap.low <= 0 <= gap.high:
         return difference
     return Interval(difference.estimate, max(-1.0, difference.low - abs(gap.estimate)), difference.high, difference.n)
@@ -87,13 +102,10 @@ def local_ruling(champion: ArmTraffic, challenger: ArmTraffic, rules: Canary) ->
     return None
 
 
-def quality_ruling(
-    champion: ArmView, challenger: ArmView, verdict: GateVerdict, rules: Canary, *, time_is_up: bool
-) -> Ruling:
-    """Rules 3 to 8."""
-    difference = quality_difference(champion, challenger)
+def quality_ruling(difference: Interval, verdict: GateVerdict, rules: Canary, *, time_is_up: bool) -> Ruling:
+    """Rules 3 to 8, by the difference in quality."""
     bounds = f"difference {difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
-    judged = min(champion.quality.n, challenger.quality.n)
+    judged = difference.n
     if judged and difference.high < 0:
         return Ruling("ROLLBACK", f"worse: {bounds}")
     if judged < rules.min_users_per_arm:

@@ -11,21 +11,21 @@ from feedwheel_capture.vocabulary import Arm
 
 from schemas.config import Canary
 from serving.models import LoadedModel
-from serving.rollout.decide import ArmView, Ruling, arm_view, local_ruling, quality_difference, quality_ruling
+from serving.rollout.decide import Comparison, Ruling, compare, local_ruling, quality_ruling
 from serving.rollout.evidence import ArmOutcomes, Evidence
 from serving.rollout.reader import EvidenceReader
 from serving.rollout.state import Standing
 from serving.rollout.traffic import ArmTraffic, Traffic
 
 _ARMS: Final[tuple[Arm, Arm]] = ("champion", "challenger")
-_NO_VIEW: Final = arm_view(ArmOutcomes(), alpha=1.0)
+_NOTHING_SEEN: Final = compare(ArmOutcomes(), ArmOutcomes(), alpha=1.0)
 _UNREAD: Final = Ruling("NODATA", "no evidence has been read yet")
 _PAUSED: Final = Ruling("NODATA", "Kafka is out of reach: quality is not judged until it is back")
 
 
 @dataclass(slots=True)
 class Trial:
-    """A test of one application. `views` are of the champion and the challenger, when `answers` had matured."""
+    """A test of one application. `comparison` is of both arms, when `answers` had matured."""
 
     proposal: Proposal
     since: datetime
@@ -33,7 +33,7 @@ class Trial:
     reader: EvidenceReader
     traffic: Traffic
     answers: int = 0
-    views: tuple[ArmView, ArmView] = (_NO_VIEW, _NO_VIEW)
+    comparison: Comparison = _NOTHING_SEEN
     ruling: Ruling = _UNREAD
 
     def judge(self, rules: Canary, now: datetime, *, publishing: bool) -> Ruling:
@@ -47,16 +47,17 @@ class Trial:
         if not (self.reader.current and publishing):
             return _PAUSED
         time_is_up = now - self.since > timedelta(seconds=rules.max_duration_s)
-        return quality_ruling(*self._look(rules.alpha), self.proposal.verdict, rules, time_is_up=time_is_up)
+        difference = self._look(rules.alpha).difference
+        return quality_ruling(difference, self.proposal.verdict, rules, time_is_up=time_is_up)
 
-    def _look(self, alpha: float) -> tuple[ArmView, ArmView]:
+    def _look(self, alpha: float) -> Comparison:
         """Both arms; the intervals are computed anew only where answers have matured since."""
         outcomes = self.reader.outcomes()
         answers = sum(arm.answers for arm in outcomes.values())
         if answers != self.answers:
             self.answers = answers
-            self.views = (arm_view(outcomes["champion"], alpha), arm_view(outcomes["challenger"], alpha))
-        return self.views
+            self.comparison = compare(outcomes["champion"], outcomes["challenger"], alpha)
+        return self.comparison
 
     def _seen(self) -> tuple[ArmTraffic, ArmTraffic]:
         release = self.proposal.release_id
@@ -64,11 +65,11 @@ class Trial:
 
     def evidence(self) -> dict[str, Any]:
         """What both arms have shown so far, as plain values."""
-        arms = {}
-        for name, view, seen in zip(_ARMS, self.views, self._seen(), strict=True):
+        arms, views = {}, (self.comparison.champion, self.comparison.challenger)
+        for name, view, seen in zip(_ARMS, views, self._seen(), strict=True):
             requests = {"requests": seen.requests, "errors": seen.errors, "median_latency_ms": seen.median_latency_ms}
             arms[name] = {**msgspec.to_builtins(view), **requests}
-        return {"arms": arms, "difference": msgspec.to_builtins(quality_difference(*self.views))}
+        return {"arms": arms, "difference": msgspec.to_builtins(self.comparison.difference)}
 
     def end(self) -> None:
         """Stop reading, and forget what was counted."""

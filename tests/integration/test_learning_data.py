@@ -16,6 +16,7 @@ from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, find_manifest, manifests
 from pipelines.dataset.selection import Selection
 from pipelines.io import ray as ray_io
+from pipelines.simulate import funnel
 from schemas.arrow import to_row
 from schemas.errors import CheckFailed, ContractViolation, InputGone, NothingToDo, UsageError
 from tests import bronze
@@ -78,6 +79,20 @@ def test_every_answer_and_label_is_counted_and_dropped_examples_are_kept_with_th
     }
     assert listed[("exact duplicates", "duplicate")] > 0
     assert listed[("decontamination", "eval_neighbour")] > 0
+
+
+def test_the_funnel_says_what_stands_in_the_tables(built):
+    town, report = built
+    lake = town.context.lake
+    levels = {level.name: level for level in funnel.measure(town.context, APP)}
+    assert levels["valid signals"].count == levels["signals"].count == lake.read("silver/signals").num_rows
+    assert sum(levels["signals"].parts.values()) == levels["signals"].count
+    assert levels["labels"].dropped.keys() <= {"evaluation person", "gate unanswered", "no signal", "no text"}
+    taken_away = sum(levels["deduplicated"].dropped.values())
+    assert taken_away == lake.read("gold/dropped").num_rows > 0
+    assert levels["deduplicated"].count == levels["labels"].count - taken_away == lake.read("gold/candidates").num_rows
+    assert levels["training examples"].count == report.sets["sft"] + report.sets["kto"]
+    assert levels["training examples"].dropped == {"kept for eval": report.sets["eval"]}
 
 
 def test_nobody_is_on_both_sides_and_only_gate_answers_evaluate(built):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from feedback.statistics import Interval, mean_at_any_time, mean_interval, verdict
+from feedback.statistics import Interval, difference_at_any_time, mean_at_any_time, mean_interval, verdict
 
 ALPHA = 0.1
 TRIALS = 300
@@ -86,6 +86,22 @@ def test_verdicts(low: float, high: float, expected: str) -> None:
     assert verdict(Interval(0.0, low, high, 10), margin=0.05) == expected
 
 
-def test_a_difference_carries_both_uncertainties() -> None:
-    difference = Interval(0.7, 0.6, 0.8, 30) - Interval(0.2, 0.1, 0.35, 20)
-    assert (difference.low, difference.high, difference.n) == (pytest.approx(0.25), pytest.approx(0.7), 20)
+def test_a_difference_of_two_arms_covers_at_every_look() -> None:
+    draw = np.random.default_rng(6)
+    misses = 0
+    for _ in range(100):
+        control, treated = (draw.random(70) < 0.4).astype(float), (draw.random(60) < 0.6).astype(float)
+        looks = [difference_at_any_time(control[:n], treated[:n], ALPHA) for n in range(2, 71, 4)]
+        misses += any(not look.low <= 0.2 <= look.high for look in looks)
+        assert looks[-1].n == 60
+    assert misses <= int(binom.ppf(0.999, 100, ALPHA))
+
+
+def test_what_changes_over_time_for_everybody_is_no_difference() -> None:
+    """Both arms go from nobody satisfied to everybody, and the treated one is as much better all the way."""
+    draw = np.random.default_rng(7)
+    mood = np.linspace(0.0, 0.8, 300)
+    control, treated = ((draw.random(300) < mood + more).astype(float) for more in (0.0, 0.2))
+    found = difference_at_any_time(control, treated, 0.05)
+    assert found.low <= 0.2 <= found.high
+    assert found.low > 0.05

@@ -48,7 +48,9 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 @documents()
 def test_every_named_file_exists(document: Path) -> None:
-    paths = re.findall(r"(?<![\w/.-])(?:[\w-]+/)+[\w-]+\.(?:py|toml|md|svg|csv)\b", document.read_text(encoding="utf-8"))
+    paths = re.findall(
+        r"(?<![\w/.-])(?:[\w-]+/)+[\w-]+\.(?:py|toml|md|svg|csv)\b", document.read_text(encoding="utf-8")
+    )
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
 
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from schemas.config import Canary
-from serving.rollout.decide import arm_view, local_ruling, quality_difference, quality_ruling
+from serving.rollout.decide import local_ruling, quality_difference, quality_ruling
 from serving.rollout.evidence import ArmOutcomes
 from serving.rollout.traffic import ArmTraffic
 
@@ -26,11 +26,12 @@ def people(count, quality, responded=1.0, seed=0):
     draw = random.Random(seed)
     liked = [float(draw.random() < quality) for _ in range(count)]
     asked = [float(draw.random() < responded) for _ in range(int(count / responded))]
-    return arm_view(ArmOutcomes(liked, asked), RULES.alpha)
+    return ArmOutcomes(liked, asked)
 
 
 def rule(champion, challenger, verdict="WAIVED", time_is_up=False):
-    return quality_ruling(champion, challenger, verdict, RULES, time_is_up=time_is_up).state
+    difference = quality_difference(champion, challenger, RULES.alpha)
+    return quality_ruling(difference, verdict, RULES, time_is_up=time_is_up).state
 
 
 @pytest.mark.parametrize(
@@ -53,25 +54,25 @@ def test_too_few_people_decide_nothing_until_the_time_is_up():
     few = people(7, 0.5)
     assert rule(people(50, 0.5), few) == "NODATA"
     assert rule(people(50, 0.5), few, time_is_up=True) == "ROLLBACK"
-    nobody = arm_view(ArmOutcomes(), RULES.alpha)
+    nobody = ArmOutcomes()
     assert rule(nobody, nobody) == "NODATA"
     assert rule(nobody, nobody, time_is_up=True) == "ROLLBACK"
 
 
 def test_an_arm_whose_people_keep_silent_is_not_believed():
-    champion, challenger = people(120, 0.3, responded=1.0), people(120, 0.62, responded=0.5)
-    difference = quality_difference(champion, challenger)
-    plain = challenger.quality - champion.quality
-    gap = champion.responded.estimate - challenger.responded.estimate
-    assert difference.low == pytest.approx(plain.low - gap)
+    champion, challenger = people(120, 0.3, responded=1.0, seed=1), people(120, 0.62, responded=0.5, seed=2)
+    difference = quality_difference(champion, challenger, RULES.alpha)
+    plain = quality_difference(ArmOutcomes(champion.quality), ArmOutcomes(challenger.quality), RULES.alpha)
+    assert difference.low == pytest.approx(plain.low - 0.5, abs=0.1)
     assert (difference.high, difference.estimate) == (plain.high, plain.estimate)
     assert plain.low > 0
     assert rule(champion, challenger) == "RUNNING"
 
 
 def test_equal_response_rates_shift_nothing():
-    champion, challenger = people(60, 0.3, responded=0.6), people(60, 0.6, responded=0.55)
-    assert quality_difference(champion, challenger) == challenger.quality - champion.quality
+    champion, challenger = people(60, 0.3, responded=0.6, seed=1), people(60, 0.6, responded=0.55, seed=2)
+    plain = quality_difference(ArmOutcomes(champion.quality), ArmOutcomes(challenger.quality), RULES.alpha)
+    assert quality_difference(champion, challenger, RULES.alpha) == plain
 
 
 def test_equal_models_are_not_often_called_different():
@@ -80,11 +81,8 @@ def test_equal_models_are_not_often_called_different():
     for seed in range(100):
         draw = random.Random(seed)
         arms = [[float(draw.random() < 0.6) for _ in range(100)] for _ in range(2)]
-        looks = [
-            [arm_view(ArmOutcomes(arm[:count], [1.0] * count), RULES.alpha) for arm in arms]
-            for count in range(10, 101, 30)
-        ]
-        differences = [quality_difference(*views) for views in looks]
+        looks = [[ArmOutcomes(arm[:count], [1.0] * count) for arm in arms] for count in range(10, 101, 10)]
+        differences = [quality_difference(*outcomes, RULES.alpha) for outcomes in looks]
         wrong += any(difference.low > 0 or difference.high < 0 for difference in differences)
     assert wrong <= 5
 
