@@ -31,7 +31,7 @@ class Level(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
 
 
-def measure(context: Context, app: str) -> list[Level]:
+def measure_funnel(context: Context, app: str) -> list[Level]:
     """The levels of an application that there is something to say of, from the top."""
     levels = [_events(context, app), *_signals(context, app)]
     if (curation := newest_curation(context.lake, app)) is not None:

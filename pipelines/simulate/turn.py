@@ -22,9 +22,9 @@ from feedback.statistics import Interval
 from pipelines.context import Context
 from pipelines.io.airflow import AirflowClient, FinishedRun
 from pipelines.io.serving import ServingClient
-from pipelines.simulate import funnel
 from pipelines.simulate.accuracy import draw_examination, true_accuracy
 from pipelines.simulate.behaviour import Person, population
+from pipelines.simulate.funnel import Level, measure_funnel
 from pipelines.simulate.messages import LabelledMessage, SeenMessages, choose_topics
 from pipelines.simulate.traffic import Crowd, Tally, send
 from schemas.errors import FeedwheelError
@@ -98,7 +98,7 @@ class TurnRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     rollout: dict[str, Any] = field(default_factory=dict)
-    funnel: list[funnel.Level] = field(default_factory=list)
+    funnel: list[Level] = field(default_factory=list)
 
 
 Say = Callable[[str], None]
@@ -139,7 +139,7 @@ def run_turn(context: Context, plan: Plan, say: Say) -> TurnRecord:
         record.champion_after, record.accuracy_after = _examine_champion(context, plan)
 
     record.messages, record.answers, record.acts = tally.messages, dict(tally.answers), dict(tally.acts)
-    record.funnel = funnel.measure(context, plan.app_name)
+    record.funnel = measure_funnel(context, plan.app_name)
     _store(turns_folder(context, plan.app_name) / f"{number:04d}.json", record)
     return record
 

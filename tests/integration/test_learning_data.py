@@ -16,7 +16,7 @@ from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, find_manifest, manifests
 from pipelines.dataset.selection import Selection
 from pipelines.io import ray as ray_io
-from pipelines.simulate import funnel
+from pipelines.simulate.funnel import measure_funnel
 from schemas.arrow import to_row
 from schemas.errors import CheckFailed, ContractViolation, InputGone, NothingToDo, UsageError
 from tests import bronze
@@ -84,7 +84,7 @@ def test_every_answer_and_label_is_counted_and_dropped_examples_are_kept_with_th
 def test_the_funnel_says_what_stands_in_the_tables(built):
     town, report = built
     lake = town.context.lake
-    levels = {level.name: level for level in funnel.measure(town.context, APP)}
+    levels = {level.name: level for level in measure_funnel(town.context, APP)}
     assert levels["valid signals"].count == levels["signals"].count == lake.read("silver/signals").num_rows
     assert sum(levels["signals"].parts.values()) == levels["signals"].count
     assert levels["labels"].dropped.keys() <= {"evaluation person", "gate unanswered", "no signal", "no text"}

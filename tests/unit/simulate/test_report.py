@@ -1,0 +1,97 @@
+"""What a person sees at the end of a turn: the summary, as a table, as JSON and as a page."""
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from feedback.statistics import Interval
+from pipelines.cli.simulate import _print
+from pipelines.gates import record_gate
+from pipelines.runs import stage_run
+from pipelines.simulate.funnel import Level
+from pipelines.simulate.report import write_report
+from pipelines.simulate.summary import summarise
+from pipelines.simulate.turn import TurnRecord
+
+APP = "routing"
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def turn(number, **fields):
+    funnel = [
+        Level("events", 900 * number, {}, {"not json": 2}),
+        Level("training examples", 300 * number, {"sft": 200}, {}),
+    ]
+    told = {
+        "accuracy_before": Interval(0.0, 0.0, 0.01, 400),
+        "accuracy_after": Interval(0.7, 0.65, 0.75, 400),
+        "messages": 650,
+        "acts": {"edit": 400, "none": 50},
+        "seconds": {"traffic": 45.0, "airflow": 600.0},
+        "tasks": [{"dag": "feedwheel_retrain_routing", "task_id": "train", "state": "success", "seconds": 500.0}],
+        "rollout": {"state": "PROMOTE"},
+        "funnel": funnel,
+    }
+    return TurnRecord(number, APP, START, **{**told, **fields})
+
+
+@pytest.fixture
+def judged(context):
+    """A context whose tables hold a run of a stage and a gate's verdict."""
+    ctx = context()
+    with stage_run(ctx, APP, "extract") as run:
+        run.counts.taken["generation"], run.counts.given["generation"], run.counts.dropped["duplicate"] = 10, 8, 2
+    difference = {"estimate": 0.7, "low": 0.55, "high": 0.8, "n": 81}
+    record_gate(ctx, APP, "evaluate", "model-1", "PASS", {"difference": difference})
+    return ctx
+
+
+def test_the_page_shows_the_turn_and_what_it_added(judged):
+    turns = [turn(1), turn(2)]
+    page = write_report(judged, summarise(judged, turns), turns)
+    assert page.name == "routing-turn-0002.html"
+    html = page.read_text(encoding="utf-8")
+    for shown in ("PASS", "PROMOTE", "70.0%", "+0.55", "1,800", "+900", "2 not json", "duplicate 2", "airflow: train"):
+        assert shown in html, shown
+    assert html.count("<svg") == 4
+    assert re.findall(r'(?:src|href)="(?!http://127\.0\.0\.1|#)([^"]+)"', html) == []  # readable without a network
+
+
+def test_what_a_page_shows_from_outside_is_escaped(judged):
+    page = write_report(judged, summarise(judged, [turn(1, acts={"<script>": 1})]), [turn(1)])
+    assert "<script>" not in page.read_text(encoding="utf-8")
+
+
+def test_the_terminal_shows_funnel_gate_times_and_links(judged, capsys):
+    summary = summarise(judged, [turn(1), turn(2)])
+    _print(summary, judged.settings.home, as_json=False)
+    shown = capsys.readouterr().out
+    assert "training examples" in shown
+    assert "Gate: PASS: challenger minus champion +0.700, 95 % interval [+0.550, +0.800], 81 people" in shown
+    assert "true accuracy 0.0% → 70.0%" in shown
+    assert "http://127.0.0.1:28080" in shown
+    _print(summary, judged.settings.home, as_json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert [level["new"] for level in facts["funnel"]] == [900, 300]
+    assert facts["accounts"][0]["dropped"] == {"duplicate": 2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"rollout": {"state": "ROLLBACK"}}, "it was rolled back"),
+        ({"rollout": {"state": "RUNNING"}}, "it is still on trial"),
+        ({"rollout": {}}, "so the champion stays"),
+    ],
+)
+def test_the_sentence_says_how_it_ended(judged, capsys, fields, words):
+    _print(summarise(judged, [turn(1, **fields)]), judged.settings.home, as_json=False)
+    assert words in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_turn_without_a_new_model_says_so(context, capsys):
+    ctx = context()
+    _print(summarise(ctx, [turn(1, rollout={})]), ctx.settings.home, as_json=False)
+    assert "No new model was made" in capsys.readouterr().out
