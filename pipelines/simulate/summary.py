@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.context import Context
 from pipelines.simulate.funnel import Level
-from pipelines.simulate.turn import BUDGETS_S, TurnRecord
+from pipelines.simulate.turn import BUDGETS_S, TASK_BUDGETS_S, TurnRecord
 
 DATA_STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset")
 """The stages that turn events into examples, in their order."""
@@ -114,7 +114,10 @@ def _gates(context: Context, record: TurnRecord) -> list[Gate]:
 
 def _times(record: TurnRecord) -> list[StageTime]:
     steps = [StageTime(name, seconds, BUDGETS_S[name]) for name, seconds in record.seconds.items()]
-    tasks = [StageTime(f"airflow: {task['task_id']}", task["seconds"], None) for task in record.tasks]
+    tasks = [
+        StageTime(f"airflow: {task['task_id']}", task["seconds"], TASK_BUDGETS_S.get(task["task_id"]))
+        for task in record.tasks
+    ]
     at = next((place for place, step in enumerate(steps) if step.name == "airflow"), len(steps)) + 1
     return steps[:at] + tasks + steps[at:]
 

@@ -13,7 +13,7 @@ NOMINAL = ALPHA / 2
 """The interval is two-sided; only its lower end passes a challenger."""
 
 
-def turn(seed, accuracy, gain=0.0, people=36, items=110, agreement=0.5):
+def turn(seed, accuracy, gain=0.0, people=85, items=110, agreement=0.5):
     """One turn's gate items: people differ in how hard their messages are, and both models find the same ones hard.
 
     `agreement`: share of items that both answer alike, as two models trained on much the same data do.
