@@ -2,17 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
 from schemas.errors import CheckFailed, NothingToDo
 
 if TYPE_CHECKING:
@@ -93,7 +90,8 @@ def reconcile(app: App = DEFAULT_APP, json: Json = False) -> None:
     if json:
         emit(report, json)
     else:
-        _print_rows("Reconcile", ("partition", *_ACCOUNT_COLUMNS), map(_account_row, report.partitions))
+        print_table(("partition", *_ACCOUNT_COLUMNS), map(_account_row, report.partitions))
+        print()
         Console().print(f"Broker: {report.broker}", markup=False)
         if report.exact:
             offsets = sum(partition.next - partition.first for partition in report.partitions)
@@ -125,7 +123,8 @@ def dlq_list(
         emit({"by_reason": by_reason, "letters": letters}, json)
     else:
         reasons = ", ".join(f"{count} {name}" for name, count in by_reason.most_common()) or "none"
-        _print_rows(f"{len(letters)} dead letters: {reasons}", _LETTER_COLUMNS, letters)
+        title = f"{len(letters)} dead letters: {reasons}"
+        print_table(_LETTER_COLUMNS, ([letter[name] for name in _LETTER_COLUMNS] for letter in letters), title)
 
 
 @command
@@ -173,18 +172,7 @@ def _selection(reason: str | None, stage: str | None, topic: str | None, since: 
     return Selection(reason, stage, topic, since.replace(tzinfo=UTC) if since else None)
 
 
-def _account_row(account: "PartitionAccount") -> dict[str, Any]:
+def _account_row(account: "PartitionAccount") -> list[object]:
     named = account.topic or f"{account.table}, no row yet"
-    plain: dict[str, Any] = msgspec.to_builtins(account)
-    return plain | {"partition": f"{named}/{account.partition}", "offsets": f"{account.first}..{account.next}"}
-
-
-def _print_rows(title: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        # The first column names the row, and is what other commands take.
-        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == columns[0])
-    for row in rows:
-        # Text: what came from outside must not be read as markup.
-        table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in columns))
-    Console().print(table)
+    offsets = f"{account.first}..{account.next}"
+    return [f"{named}/{account.partition}", offsets, *(getattr(account, name) for name in _ACCOUNT_COLUMNS[1:])]

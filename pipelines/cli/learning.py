@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -80,15 +78,13 @@ def list_sets(app: App = DEFAULT_APP, json: Json = False) -> None:
     if json:
         emit({"datasets": [_summary(manifest) for manifest in found]}, as_json=True)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)  # it is an argument of other commands
-    for column in ("built at (UTC)", "content", "examples", "selection"):
-        table.add_column(column)
-    for manifest in found:
-        sets = ", ".join(f"{name} {count}" for name, count in sorted(manifest.sets.items()))
-        selection = "all" if manifest.is_whole else str(_summary(manifest)["selection"])
-        table.add_row(manifest.dataset_id, f"{manifest.built_at:%F %T}", manifest.content_hash[:12], sets, selection)
-    Console().print(table)
+    print_table(("id", "built at (UTC)", "content", "examples", "selection"), map(_list_row, found))
+
+
+def _list_row(manifest: "Manifest") -> list[str]:
+    sets = ", ".join(f"{name} {count}" for name, count in sorted(manifest.sets.items()))
+    selection = "all" if manifest.is_whole else str(_summary(manifest)["selection"])
+    return [manifest.dataset_id, f"{manifest.built_at:%F %T}", manifest.content_hash[:12], sets, selection]
 
 
 def _summary(manifest: "Manifest") -> dict[str, object]:

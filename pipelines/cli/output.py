@@ -6,8 +6,9 @@ errors on stderr, as where, what and what to do next, with the exit code of thei
 
 import functools
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import msgspec
@@ -26,6 +27,27 @@ DEFAULT_APP = "routing"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print rows, each cell whole: on a terminal that is too narrow lines run over its edge, cells are never folded.
+
+    Numbers stand to the right. Cells may come from outside and are never read as markup.
+    """
+    plain = [[_cell(value) for value in row] for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(columns):
+        numeric = any(_NUMBER.fullmatch(row[place]) for row in plain)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in plain:
+        table.add_row(*map(Text, row))
+    console = Console()
+    needed = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+    Console(width=max(console.width, needed)).print(table, crop=False)
+
+
+_WIDEST = 10_000
+_NUMBER = re.compile(r"[-+]?[\d,]+(?:\.\d+)?")
 
 
 def emit(report: object, as_json: bool, title: str | None = None) -> None:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, print_table
 
 if TYPE_CHECKING:
-    from pipelines.simulate.summary import Summary
+    from pipelines.simulate.summary import FunnelLevel, StageTime, Summary
 
 DEFAULT_USERS = 600
 """Some 180 of them are drawn to evaluate. The gate's unit is the person: with 36 of them (120 users) its interval ends
@@ -64,8 +63,8 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
 
     console = Console(highlight=False)
     console.rule(f"turn {summary.record.turn} of {summary.record.app}")
-    console.print(_funnel_table(summary))
-    console.print(_time_table(summary))
+    _print_funnel(summary)
+    _print_times(summary)
     if gate := release_gate(summary):
         console.print(f"\nGate: {describe_gate(gate)}", markup=False, soft_wrap=True)
     console.print(f"\n{sentence(summary)}\n", markup=False, style="bold", soft_wrap=True)
@@ -73,29 +72,27 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
         console.print(f"{name:8} {link}", soft_wrap=True)
 
 
-def _funnel_table(summary: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("funnel", no_wrap=True)
-    table.add_column("all turns", justify="right")
-    table.add_column("this turn", justify="right")
-    table.add_column("of which", no_wrap=True)
-    table.add_column("fell away before, by reason")
-    for of in summary.funnel:
-        parts, dropped = (
-            "\n".join(f"{count:,} {name}" for name, count in counts.items()) or "-"
-            for counts in (of.level.parts, of.level.dropped)
-        )
-        table.add_row(of.level.name, f"{of.level.count:,}", f"{of.new:+,}", parts, dropped)
-    return table
+def _print_funnel(summary: Summary) -> None:
+    columns = ("funnel", "all turns", "this turn", "of which", "fell away before, by reason")
+    print_table(columns, map(_funnel_row, summary.funnel))
+    print()
 
 
-def _time_table(summary: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("\nstep")
-    table.add_column("\nseconds", justify="right")
-    table.add_column("\nbudget", justify="right")
-    for stage in summary.times:
-        budget = "" if stage.budget_s is None else f"{stage.budget_s:.0f}"
-        style = "yellow" if stage.budget_s is not None and stage.seconds > stage.budget_s else None
-        table.add_row(stage.name, f"{stage.seconds:.0f}", budget, style=style)
-    return table
+def _funnel_row(of: FunnelLevel) -> list[str]:
+    parts, dropped = (
+        ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "-"
+        for counts in (of.level.parts, of.level.dropped)
+    )
+    return [of.level.name, f"{of.level.count:,}", f"{of.new:+,}", parts, dropped]
+
+
+def _print_times(summary: Summary) -> None:
+    rows = (
+        [stage.name, f"{stage.seconds:.0f}", "-" if stage.budget_s is None else f"{stage.budget_s:.0f}", _over(stage)]
+        for stage in summary.times
+    )
+    print_table(("step", "seconds", "budget", ""), rows)
+
+
+def _over(stage: StageTime) -> str:
+    return "over budget" if stage.budget_s is not None and stage.seconds > stage.budget_s else ""

@@ -94,6 +94,10 @@ def sentence(summary: Summary) -> str:
     moved = f"true accuracy {percent(record.accuracy_before)} → {percent(record.accuracy_after)}"
     if gate is None:
         return f"No new model was made: the wheel stopped before training. {moved.capitalize()}."
+    if state is None and gate.verdict == "MARGINAL":
+        return (
+            f"The gate said MARGINAL: `feedwheel promote` approves the new model if you want it. {moved.capitalize()}."
+        )
     if state is None:
         return f"The gate said {gate.verdict}, so the champion stays. {moved.capitalize()}."
     ending = {"PROMOTE": "people liked it more, and it is the champion now", "ROLLBACK": "it was rolled back"}

@@ -81,9 +81,12 @@ def test_every_answer_and_label_is_counted_and_dropped_examples_are_kept_with_th
     assert listed[("decontamination", "eval_neighbour")] > 0
 
 
-def test_the_funnel_says_what_stands_in_the_tables(built):
-    town, report = built
-    lake = town.context.lake
+def test_the_funnel_says_what_stands_in_the_tables(town):
+    town.talk(MESSAGES[:150])
+    town.seed = 2
+    town.talk(MESSAGES[100:150])
+    town.curate()
+    report, lake = dataset.run(town.context, APP), town.context.lake
     levels = {level.name: level for level in measure_funnel(town.context, APP)}
     assert levels["valid signals"].count == levels["signals"].count == lake.read("silver/signals").num_rows
     assert sum(levels["signals"].parts.values()) == levels["signals"].count
