@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 from feedwheel_capture.events import Event
-from feedwheel_capture.redact import find, redact_event
+from feedwheel_capture.patterns import find
+from feedwheel_capture.redact import redact_event
 
 from schemas.events import EventRejected
 

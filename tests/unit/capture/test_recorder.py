@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from feedwheel_capture.events import Event, Feedback, FeedbackValue, Generation, Message
 from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.redact import REDACTOR
 from feedwheel_capture.spool import Spool
 from feedwheel_capture.vocabulary import Consent
 
@@ -47,7 +48,7 @@ def test_with_consent_text_is_stored_redacted(tmp_path: Path, data: Generation |
     value, event = recorded(tmp_path, data)
     assert b"ann@example.com" not in value
     assert b"write to [EMAIL]" in value
-    assert event.data.redactor == "pattern/1"
+    assert event.data.redactor == REDACTOR
     assert event.time == NOW
 
 

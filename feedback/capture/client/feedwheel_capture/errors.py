@@ -4,7 +4,8 @@ CaptureError
 ├── SpoolFull        the spool has reached its bound, or the disk is full
 ├── SpoolInUse       another process writes to the same directory
 ├── SpoolCorrupt     bytes before the tail do not have the checksum they were written with
-└── PublishFailed    Kafka did not acknowledge; the records stay in the spool
+├── PublishFailed    Kafka did not acknowledge; the records stay in the spool
+└── RedactionFailed  a text could not be looked through for personal data, so it is not kept
 """
 
 
@@ -26,3 +27,7 @@ class SpoolCorrupt(CaptureError):
 
 class PublishFailed(CaptureError):
     """Kafka did not acknowledge every record of a batch; all of them will be sent again."""
+
+
+class RedactionFailed(CaptureError):
+    """A finder broke. The message names the class of its error and never the text."""
