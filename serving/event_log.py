@@ -6,19 +6,18 @@ the gap is recorded once there is room again.
 """
 
 import asyncio
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from feedwheel_capture.errors import SpoolFull
-from feedwheel_capture.events import Exposure, Feedback, Gap, Generation, Message, ModelRef, Sampling
+from feedwheel_capture.events import Exposure, Feedback, Generation, ModelRef, Sampling
+from feedwheel_capture.gaps import GapRecorder
 from feedwheel_capture.identity import Identity, Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.thread import Thread
 from feedwheel_capture.vocabulary import Arm, Consent, ExposurePolicy, FeedbackKind
 
 from feedback.split import is_gate_item, split_of
@@ -26,7 +25,6 @@ from schemas.config import App, Config
 from serving.engine.chat import ChatMessage
 from serving.engine.job import Answer
 
-_LOG: Final = logging.getLogger(__name__)
 _WRITERS: Final = 8
 """Threads that append at the same time share one fsync."""
 
@@ -75,27 +73,23 @@ class Exchange:
 
 def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Generation:
     """The generation event of an answer. What came before the last assistant message is named by its hash."""
-    thread = [(message.role, message.content) for message in exchange.messages]
-    assistants = [place for place, (role, _) in enumerate(thread) if role == "assistant"]
-    start = assistants[-1] + 1 if assistants else 0
-    prefix_hash = identity.thread_hash("", thread[:start])
-    request_hash = identity.thread_hash(prefix_hash, thread[start:])
+    thread = Thread.of([(message.role, message.content) for message in exchange.messages], answer.text, identity)
     return Generation(
         **_about(exchange),
         response_id=exchange.response_id,
         request_id=exchange.request_id,
         conversation_id=exchange.conversation_id,
-        turn=len(assistants),
+        turn=thread.turn,
         app_type=exchange.app_config.type,
         model=exchange.model.name,
         model_version=exchange.model.version,
         arm=exchange.arm,
         release_id=exchange.release_id,
         prompt_version=exchange.prompt_version,
-        input=[Message(role=role, content=content, length=len(content)) for role, content in thread[start:]],
-        prefix_hash=prefix_hash,
-        request_hash=request_hash,
-        thread_hash=identity.thread_hash(request_hash, [("assistant", answer.text)]),
+        input=list(thread.new),
+        prefix_hash=thread.prefix_hash,
+        request_hash=thread.request_hash,
+        thread_hash=thread.thread_hash,
         output=answer.text,
         output_length=len(answer.text),
         finish_reason=answer.finish_reason,
@@ -142,12 +136,12 @@ class EventLog:
         self._recorder = recorder
         self._clock = clock
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="feedwheel-events")
-        self._gaps = _Gaps(replica)
+        self._answers = GapRecorder(recorder, clock, replica)
 
     @property
     def lost(self) -> int:
         """Events of gaps that are not yet recorded; 0 when there is none."""
-        return self._gaps.lost
+        return self._answers.lost
 
     async def answered(self, exchange: Exchange, answer: Answer) -> None:
         """Write the events of an answer; return once they are on disk, or counted as a gap."""
@@ -157,7 +151,7 @@ class EventLog:
         if answer.finish_reason in ("stop", "length"):
             records.append(exposure(exchange, uuid7(self._clock())))
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(self._writers, self._write, record) for record in records))
+        await asyncio.gather(*(loop.run_in_executor(self._writers, self._answers.record, record) for record in records))
 
     async def feedback(self, record: Feedback, event_id: str) -> str | None:
         """Write one feedback event; its id once it is on disk, None if consent allows nothing. Raises SpoolFull."""
@@ -167,64 +161,4 @@ class EventLog:
     def close(self) -> None:
         """Finish writing, and try once more to record a gap."""
         self._writers.shutdown(wait=True)
-        self._record_gaps()
-
-    def _write(self, record: Generation | Exposure) -> None:
-        try:
-            self._recorder.record(record)
-        except SpoolFull as error:
-            if self._gaps.extend(record.app, self._clock()):
-                _LOG.error("answers are not being recorded: %s", error)
-        else:
-            # Not before: a gap is smaller than an answer, and would fill the last bytes over and over.
-            self._record_gaps()
-
-    def _record_gaps(self) -> None:
-        for gap in self._gaps.take():
-            try:
-                self._recorder.record(gap)
-            except SpoolFull:
-                self._gaps.put_back(gap)
-            else:
-                _LOG.warning("%d events of %s were not recorded", gap.lost, gap.app)
-
-
-class _Gaps:
-    """The gap of each application that is not yet recorded."""
-
-    def __init__(self, replica: str) -> None:
-        self._replica = replica
-        self._lock = threading.Lock()
-        self._open: dict[str, Gap] = {}
-
-    @property
-    def lost(self) -> int:
-        with self._lock:
-            return sum(gap.lost for gap in self._open.values())
-
-    def extend(self, app: str, now: datetime) -> bool:
-        """Count one more lost event; whether it began a gap."""
-        return self.put_back(Gap(app=app, lost=1, since=now, until=now, by=self._replica))
-
-    def take(self) -> list[Gap]:
-        """All gaps, which are then the caller's."""
-        with self._lock:
-            gaps, self._open = list(self._open.values()), {}
-            return gaps
-
-    def put_back(self, gap: Gap) -> bool:
-        """Merge a gap with what was lost since; whether nothing was."""
-        with self._lock:
-            other = self._open.get(gap.app)
-            self._open[gap.app] = gap if other is None else _merged(gap, other)
-            return other is None
-
-
-def _merged(one: Gap, other: Gap) -> Gap:
-    return Gap(
-        app=one.app,
-        lost=one.lost + other.lost,
-        since=min(one.since, other.since),
-        until=max(one.until, other.until),
-        by=one.by,
-    )
+        self._answers.record_gaps()
