@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from feedwheel_capture.events import ModelRef
+from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.recorder import Recorder
 from feedwheel_capture.spool import Spool
@@ -108,7 +109,7 @@ def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
     identity, replica = settings.identity, settings.serving_replica
     spool = Spool(settings.serving_home / "spool", settings.serving_spool_bytes)
     recorder = Recorder(f"feedwheel/serving/{replica}", spool, clock)
-    publisher = Publisher(spool, settings.kafka)
+    publisher = Publisher(spool, lambda: EventProducer(settings.kafka))
     control = ControlLog(settings.kafka, settings.serving_home / "control.json", recorder, replica, clock)
     events, traffic = EventLog(recorder, identity, clock, replica), Traffic()
     metrics, thread, pool = _engine(settings)

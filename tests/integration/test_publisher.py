@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from feedwheel_capture.events import Feedback, FeedbackValue
-from feedwheel_capture.kafka import EventConsumer
+from feedwheel_capture.kafka import EventConsumer, EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.recorder import Recorder
 from feedwheel_capture.spool import Spool
@@ -48,7 +48,7 @@ def wait_until_empty(spool: Spool, timeout_s: float = 40) -> None:
 
 def test_what_is_recorded_arrives_once_and_in_order_of_its_key(kafka: Broker, tmp_path: Path) -> None:
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, kafka.bootstrap)
+        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
         publisher.start()
         sent = [recorder(spool).record(thumbs(number, "arrives")) for number in range(500)]
         wait_until_empty(spool)
@@ -60,7 +60,7 @@ def test_what_is_recorded_arrives_once_and_in_order_of_its_key(kafka: Broker, tm
 @pytest.mark.chaos
 def test_a_killed_broker_delays_events_and_loses_none(own_kafka: Broker, tmp_path: Path) -> None:
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, own_kafka.bootstrap)
+        publisher = Publisher(spool, lambda: EventProducer(own_kafka.bootstrap))
         publisher.start()
         sent = [recorder(spool).record(thumbs(number, "killed")) for number in range(200)]
         own_kafka.kill()
@@ -79,7 +79,7 @@ def test_a_new_process_goes_on_where_the_old_one_stopped(kafka: Broker, tmp_path
     with Spool(tmp_path / "spool") as spool:
         sent = [recorder(spool).record(thumbs(number, "restarted")) for number in range(50)]
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, kafka.bootstrap)
+        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
         publisher.start()
         wait_until_empty(spool)
         publisher.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from feedwheel_capture.errors import SpoolCorrupt, SpoolFull, SpoolInUse
-from feedwheel_capture.spool import Record, Spool
+from feedwheel_capture.spool import Record, Spool, abandoned, claim
 
 
 def record(number: int, size: int = 10) -> Record:
@@ -93,7 +93,7 @@ def test_threads_append_together_and_each_record_is_there_once(tmp_path: Path) -
 _APPEND_FOREVER = """
 import sys
 from pathlib import Path
-from feedwheel_capture.spool import Record, Spool
+from feedwheel_capture.spool import Record, Spool, abandoned, claim
 spool = Spool(Path(sys.argv[1]), segment_bytes=4000)
 for number in range(1_000_000):
     spool.append(Record("topic", f"key-{number}", b"x" * 100))
@@ -117,3 +117,36 @@ def test_what_was_appended_survives_sigkill(tmp_path: Path, appended_before_kill
         kept = keys(spool)
     assert kept[: confirmed + 1] == [f"key-{number}" for number in range(confirmed + 1)]
     assert len(kept) <= confirmed + 2
+
+
+def test_what_was_written_without_waiting_is_read_after_a_sync_only(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        assert spool.write(record(1), record(2)) == 1
+        assert spool.depth == 2
+        assert spool.wait(spool.acknowledged, 0)
+        assert keys(spool) == []  # nobody may pass on what a power cut could still take back
+        spool.sync()
+        assert keys(spool) == ["key-1", "key-2"]
+
+
+def test_records_of_one_call_are_stored_all_or_none(tmp_path: Path) -> None:
+    with Spool(tmp_path, max_bytes=400) as spool:
+        with pytest.raises(SpoolFull):
+            spool.append(*(record(number, 100) for number in range(5)))
+        assert spool.depth == 0
+        spool.append(record(1), record(2))
+        assert keys(spool) == ["key-1", "key-2"]
+
+
+def test_processes_share_a_root_and_what_one_left_is_found(tmp_path: Path) -> None:
+    first, second = claim(tmp_path), claim(tmp_path)
+    second.append(record(2))
+    assert list(abandoned(tmp_path)) == []
+    second.close()
+    (left,) = abandoned(tmp_path)
+    assert keys(left) == ["key-2"]
+    left.close()
+    first.append(record(1))
+    first.close()
+    with claim(tmp_path) as again:
+        assert keys(again) == ["key-1"]

@@ -1,5 +1,26 @@
 """Capture client of Feedwheel: what an application needs to record generations and feedback, and nothing else.
 
 In: answers and reactions of an application. Out: CloudEvents on disk, then in Kafka. Keeps I4 (nothing personal is
-written before redaction and hashing) and I7 (recording costs the application one local append).
+written before redaction and hashing) and I7 (recording costs the application one local write).
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feedwheel_capture.client import Answered, Capture, CaptureStats
+    from feedwheel_capture.settings import CaptureSettings
+
+__all__ = ["Answered", "Capture", "CaptureSettings", "CaptureStats"]
+
+
+def __getattr__(name: str) -> Any:
+    """What an application uses, imported when it does: those who only read events need no Kafka client."""
+    if name == "CaptureSettings":
+        from feedwheel_capture.settings import CaptureSettings
+
+        return CaptureSettings
+    if name in __all__:
+        from feedwheel_capture import client
+
+        return getattr(client, name)
+    raise AttributeError(name)

@@ -5,7 +5,9 @@ CaptureError
 ├── SpoolInUse       another process writes to the same directory
 ├── SpoolCorrupt     bytes before the tail do not have the checksum they were written with
 ├── PublishFailed    Kafka did not acknowledge; the records stay in the spool
-└── RedactionFailed  a text could not be looked through for personal data, so it is not kept
+├── RedactionFailed  a text could not be looked through for personal data, so it is not kept
+├── SettingsWrong    the environment does not say where events go, or says it wrongly
+└── TokenInvalid     a feedback URL was altered, or is not of this deployment, or has expired
 """
 
 
@@ -31,3 +33,11 @@ class PublishFailed(CaptureError):
 
 class RedactionFailed(CaptureError):
     """A finder broke. The message names the class of its error and never the text."""
+
+
+class SettingsWrong(CaptureError):
+    """The message names the variable and what it can be, never the value of a secret."""
+
+
+class TokenInvalid(CaptureError):
+    """Nobody may send feedback with it."""

@@ -1,12 +1,13 @@
-"""The thread that carries the spool to Kafka: at least once, in order, patiently."""
+"""The thread that carries a spool to its destination: at least once, in order, patiently."""
 
 import logging
 import threading
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
 
-from feedwheel_capture.errors import PublishFailed
-from feedwheel_capture.kafka import EventProducer
-from feedwheel_capture.spool import Spool
+from feedwheel_capture.errors import CaptureError
+from feedwheel_capture.spool import Record, Spool
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_RECORDS: Final = 500
@@ -17,19 +18,30 @@ _LAST_RETRY_S: Final = 5.0
 """After an outage the queue starts to drain at most this late."""
 
 
+class Destination(Protocol):
+    """Where records go. `publish` returns once all are safe there, or raises PublishFailed."""
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Hand over records, in order."""
+
+
+Connect = Callable[[], AbstractContextManager[Destination]]
+"""Opens a connection; raises PublishFailed if nobody is there."""
+
+
 class Publisher:
     """Publishes everything in a spool until it is closed; what is not acknowledged stays there."""
 
-    def __init__(self, spool: Spool, bootstrap_servers: str) -> None:
+    def __init__(self, spool: Spool, connect: Connect) -> None:
         self._spool = spool
-        self._bootstrap_servers = bootstrap_servers
+        self._connect = connect
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-publisher", daemon=True)
         self._connected = False
 
     @property
     def connected(self) -> bool:
-        """Whether the last attempt to reach Kafka succeeded."""
+        """Whether the last attempt to reach the destination succeeded."""
         return self._connected
 
     def start(self) -> None:
@@ -41,23 +53,37 @@ class Publisher:
         self._stopping.set()
         self._thread.join(timeout_s)
 
+    def empty(self, stopping: threading.Event) -> None:
+        """Publish what a spool holds now, on the caller's thread, patiently until `stopping`."""
+        while self._spool.depth and not stopping.is_set():
+            try:
+                with self._connect() as destination:
+                    while self._spool.depth and not stopping.is_set():
+                        self._publish_some(destination)
+            except CaptureError as error:
+                _LOG.warning("events that were left behind are not taken (%s)", error)
+                stopping.wait(_LAST_RETRY_S)
+
     def _run(self) -> None:
         retry_s = _FIRST_RETRY_S
         while not self._stopping.is_set():
             try:
-                with EventProducer(self._bootstrap_servers) as producer:
+                with self._connect() as destination:
                     self._connected, retry_s = True, _FIRST_RETRY_S
-                    self._drain(producer)
-            except PublishFailed as error:
+                    self._drain(destination)
+            except CaptureError as error:
                 self._connected = False
-                _LOG.warning("Kafka does not take events (%s); %d wait in the spool", error, self._spool.depth)
+                _LOG.warning("events are not taken (%s); %d wait in the spool", error, self._spool.depth)
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, _LAST_RETRY_S)
 
-    def _drain(self, producer: EventProducer) -> None:
+    def _drain(self, destination: Destination) -> None:
         while not self._stopping.is_set():
-            cursor = self._spool.acknowledged
-            if self._spool.wait(cursor, _IDLE_WAIT_S):
-                records, behind = self._spool.read(cursor, _BATCH_RECORDS)
-                producer.publish(records)
-                self._spool.acknowledge(behind)
+            if self._spool.wait(self._spool.acknowledged, _IDLE_WAIT_S):
+                self._publish_some(destination)
+
+    def _publish_some(self, destination: Destination) -> None:
+        self._spool.sync()
+        records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
+        destination.publish(records)
+        self._spool.acknowledge(behind)

@@ -11,33 +11,48 @@ from feedwheel_capture.catalogue import event_type, kafka_key
 from feedwheel_capture.consent import apply_consent
 from feedwheel_capture.events import Event, EventData, Exposure, Feedback, Generation, encode
 from feedwheel_capture.ids import uuid7
-from feedwheel_capture.redact import redact_event
+from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record, Spool
 
 
 class Recorder:
-    """Makes events of records and stores them."""
+    """Makes events of records and stores them.
 
-    def __init__(self, source: str, spool: Spool, clock: Callable[[], datetime]) -> None:
+    `waits_for_disk`: return only when an event would survive the machine, as whoever promises that must; otherwise it
+    survives the process at once, and the machine a moment later.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        spool: Spool,
+        clock: Callable[[], datetime],
+        redactor: Redactor = PATTERNS,
+        *,
+        waits_for_disk: bool = True,
+    ) -> None:
         self._source = source
-        self._spool = spool
+        self._store: Callable[[Record], object] = spool.append if waits_for_disk else spool.write
         self._clock = clock
+        self._redactor = redactor
 
     def record(self, data: EventData, event_id: str | None = None) -> str | None:
-        """Store one event and return its id; None if the person allowed nothing to be stored. Raises SpoolFull.
+        """Store one event and return its id; None if the person allowed nothing to be stored.
 
-        `event_id` is the caller's idempotency key; without it one is minted.
+        `event_id` is the caller's idempotency key; without it one is minted. Raises SpoolFull, RedactionFailed.
         """
         allowed = apply_consent(data)
         if allowed is None:
             return None
-        event = make_event(allowed, self._source, self._clock(), event_id)
-        self._spool.append(to_record(event))
+        event = make_event(allowed, self._source, self._clock(), event_id, self._redactor)
+        self._store(to_record(event))
         return event.id
 
 
-def make_event(data: EventData, source: str, now: datetime, event_id: str | None = None) -> Event[EventData]:
-    """Redact a record and put it into its envelope."""
+def make_event(
+    data: EventData, source: str, now: datetime, event_id: str | None = None, redactor: Redactor = PATTERNS
+) -> Event[EventData]:
+    """Redact a record and put it into its envelope. Raises RedactionFailed."""
     conversation = data.conversation_id if isinstance(data, Generation | Feedback | Exposure) else None
     return Event(
         id=event_id or uuid7(now),
@@ -45,7 +60,7 @@ def make_event(data: EventData, source: str, now: datetime, event_id: str | None
         type=event_type(data).versioned_name,
         time=now,
         subject=conversation,
-        data=redact_event(data),
+        data=redactor.redact_event(data),
     )
 
 

@@ -1,7 +1,9 @@
 """The spool: a bounded, durable, local queue of records on their way to Kafka.
 
-In: records; `append` returns once the record is on disk. Out: the same records in order, until they are acknowledged.
-Survives SIGKILL at any point: a torn tail is cut off, everything that `append` returned for is still there (I7).
+In: records; `append` returns once they are on disk. Out: the same records in order, until they are acknowledged.
+Survives SIGKILL at any point: a torn tail is cut off, everything that `append` returned for is still there (I7). Who
+cannot wait for a disk uses `write`: what it has returned for survives the process, and the machine after the next
+`sync`, which comes before anything is read.
 
 On disk: segments named by the sequence number of their first record, and `acknowledged`, the next number to publish.
 A record is a length, a CRC-32 and the body (topic, key, value). Losing `acknowledged` repeats records, never drops any;
@@ -15,7 +17,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -79,20 +81,24 @@ class Spool:
         self._bytes = sum(self._path(segment).stat().st_size for segment in self._segments)
         self._acknowledged = self._locate(acknowledged)
 
-    def append(self, record: Record) -> int:
-        """Store one record and return its sequence number once it is on disk. Raises SpoolFull."""
-        body = _ENCODER.encode(record)
-        frame = _HEADER.pack(len(body), zlib.crc32(body)) + body
-        with self._lock:
-            if self._bytes + len(frame) > self._max_bytes:
-                raise SpoolFull(f"{self._directory} holds {self._bytes} bytes of at most {self._max_bytes}")
-            self._write(frame)
-            sequence = self._next_sequence
-            self._next_sequence += 1
-        self._sync(sequence)
+    def append(self, *records: Record) -> None:
+        """Store records, all or none, and return once they are on disk. Raises SpoolFull."""
+        self._sync(self.write(*records))
+
+    def write(self, *records: Record) -> int:
+        """Hand records, all or none, to the operating system; the sequence number of the last. Raises SpoolFull."""
+        frames = b"".join(map(_frame, records))
         with self._appended:
+            if self._bytes + len(frames) > self._max_bytes:
+                raise SpoolFull(f"{self._directory} holds {self._bytes} bytes of at most {self._max_bytes}")
+            self._put(frames)
+            self._next_sequence += len(records)
             self._appended.notify_all()
-        return sequence
+            return self._next_sequence - 1
+
+    def sync(self) -> None:
+        """Bring everything that was written to the disk. Raises SpoolFull if the disk refuses."""
+        self._sync(self._next_sequence - 1)
 
     def read(self, cursor: Cursor, max_records: int) -> tuple[list[Record], Cursor]:
         """Up to `max_records` durable records from `cursor` on, and the cursor behind them. Raises SpoolCorrupt."""
@@ -112,9 +118,9 @@ class Spool:
         return records, cursor
 
     def wait(self, cursor: Cursor, timeout_s: float) -> bool:
-        """Wait until there is a record at `cursor`; False if there is none after `timeout_s`."""
+        """Wait until a record is written at `cursor`; False if there is none after `timeout_s`."""
         with self._appended:
-            return self._appended.wait_for(lambda: cursor.sequence < self._durable_sequence, timeout_s)
+            return self._appended.wait_for(lambda: cursor.sequence < self._next_sequence, timeout_s)
 
     def acknowledge(self, cursor: Cursor) -> None:
         """Forget everything before `cursor`."""
@@ -166,7 +172,7 @@ class Spool:
             return Cursor(cursor.sequence, cursor.sequence, 0)
         return cursor
 
-    def _write(self, frame: bytes) -> None:
+    def _put(self, frame: bytes) -> None:
         if self._offset and self._offset + len(frame) > self._segment_bytes:
             self._start_segment()
         try:
@@ -216,6 +222,37 @@ class Spool:
                 break
             cursor = Cursor(cursor.sequence + 1, segment, end)
         return cursor
+
+
+def _frame(record: Record) -> bytes:
+    body = _ENCODER.encode(record)
+    return _HEADER.pack(len(body), zlib.crc32(body)) + body
+
+
+def claim(root: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> Spool:
+    """A spool below `root` that no process has. Raises SpoolCorrupt.
+
+    Processes of one application share a root, and a restart goes on where the one before stopped.
+    """
+    for number in count():
+        try:
+            return Spool(root / f"{number:04d}", max_bytes)
+        except SpoolInUse:
+            continue
+    raise AssertionError  # never reached: `count` does not end
+
+
+def abandoned(root: Path) -> Iterator[Spool]:
+    """Spools below `root` that hold records and that no process has, each owned by the caller until closed."""
+    for directory in sorted(path.parent for path in root.glob("*/owner")):
+        try:
+            spool = Spool(directory)
+        except SpoolInUse:
+            continue
+        if spool.depth:
+            yield spool
+        else:
+            spool.close()
 
 
 def _own(directory: Path) -> int:

@@ -40,3 +40,13 @@ class Thread:
             request_hash=request_hash,
             thread_hash=identity.thread_hash(request_hash, [("assistant", answer)]),
         )
+
+
+def beginning(messages: Sequence[Said], answer: str, user_key: str, identity: Identity) -> str:
+    """A conversation id for an application that has none: its person and how it begins, up to the first answer.
+
+    Every process and every later request finds the same, without any of them remembering anything.
+    """
+    firsts = [place for place, (role, _) in enumerate(messages) if role == "assistant"]
+    said = messages[: firsts[0] + 1] if firsts else [*messages, ("assistant", answer)]
+    return f"begins-{identity.thread_hash(user_key, said)}"

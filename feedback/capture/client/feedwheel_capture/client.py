@@ -1,0 +1,389 @@
+"""Capture for an application: record answers and what people do about them, at the cost of one local write.
+
+    from feedwheel_capture import Capture
+
+    capture = Capture()                 # settings from the environment
+    client = capture.wrap(OpenAI())     # every chat completion is recorded from now on
+    capture.thumbs(answer.id, up=True, user="ann")
+
+In: what was asked, answered, said and done. Out: events in a spool on disk, which a thread carries to Kafka or to a
+collector. Nothing here waits for anything but the write, and no error reaches an application that did not ask for it:
+what could not be recorded is logged, counted in `stats`, and recorded as a gap (I7).
+"""
+
+import atexit
+import functools
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from feedwheel_capture.errors import CaptureError, SettingsWrong
+from feedwheel_capture.events import (
+    ConsentChange,
+    Erasure,
+    EventData,
+    Exposure,
+    Feedback,
+    Generation,
+)
+from feedwheel_capture.identity import Person
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.masking import ReversibleMask
+from feedwheel_capture.messages import said
+from feedwheel_capture.openai import wrap_client
+from feedwheel_capture.outbox import Outbox
+from feedwheel_capture.redact import PATTERNS, Redactor
+from feedwheel_capture.settings import CaptureSettings
+from feedwheel_capture.signing import FeedbackScope, sign
+from feedwheel_capture.thread import Thread, beginning
+from feedwheel_capture.vocabulary import Consent, FeedbackKind
+
+_LOG: Final = logging.getLogger(__name__)
+_CLOSE_S: Final = 3.0
+"""How long an ending process waits for its last events to be taken; the rest is sent by the next one."""
+URL_LIFETIME: Final = timedelta(days=7)
+"""People come back to an answer for some days; a link that leaks is good for no longer."""
+_THUMBS: Final = (-1.0, 1.0)
+
+ClientT = TypeVar("ClientT")
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Ids by which feedback names an answer. `event_id` is None where nothing was stored."""
+
+    response_id: str
+    conversation_id: str
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStats:
+    """`recorded` and `errors` since the start; `lost` were refused by a full spool, `waiting` are on their way."""
+
+    recorded: int
+    errors: int
+    lost: int
+    waiting: int
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """Who is talking, inside a `with capture.conversation(...)`."""
+
+    user: str | None
+    conversation_id: str | None
+    consent: Consent | None
+
+
+_NOBODY: Final = _Setting(None, None, None)
+_setting: ContextVar[_Setting] = ContextVar("feedwheel_conversation", default=_NOBODY)
+
+
+def _quiet(method: MethodT) -> MethodT:
+    """Let no error of ours reach an application that did not ask for it; None stands for the result."""
+
+    @functools.wraps(method)
+    def wrapped(self: "Capture", *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:  # whatever it is, the application's own work goes on
+            self._fail(error)
+            return None
+
+    return cast("MethodT", wrapped)
+
+
+def system_clock() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+class Capture:
+    """Records for one application. Any thread may use it; after a fork the child goes on with a spool of its own.
+
+    `raise_errors`: let errors through (SettingsWrong, SpoolFull, ValueError of a wrong value), as in tests.
+    """
+
+    def __init__(
+        self,
+        app: str | None = None,
+        *,
+        settings: CaptureSettings | None = None,
+        redactor: Redactor | None = None,
+        clock: Callable[[], datetime] = system_clock,
+        raise_errors: bool = False,
+    ) -> None:
+        self.raise_errors = raise_errors
+        self._clock = clock
+        self._recorded = self._errors = 0
+        self._outbox: Outbox | None = None
+        try:
+            self._settings = settings or CaptureSettings.from_environment(app)
+            self._outbox = Outbox(self._settings, redactor or _redactor(self._settings), clock)
+        except CaptureError as error:
+            self._fail(error)
+        else:
+            atexit.register(self.close)
+
+    def _fail(self, error: Exception) -> None:
+        """Raise, or count and log: the class of an error of others, whose message may quote what somebody wrote."""
+        self._errors += 1
+        if self.raise_errors:
+            raise error
+        _LOG.error("capture: %s", error if isinstance(error, CaptureError) else type(error).__name__)
+
+    def wrap(self, client: ClientT) -> ClientT:
+        """The same OpenAI client, synchronous or not, which records every chat completion from now on."""
+        wrap_client(client, self)
+        return client
+
+    @contextmanager
+    def conversation(
+        self, user: str | None = None, conversation_id: str | None = None, consent: Consent | None = None
+    ) -> Iterator[str]:
+        """Whatever is recorded inside belongs to this person and conversation; gives the conversation's id."""
+        name = conversation_id or uuid7(self._clock())
+        token = _setting.set(_Setting(user, name, consent))
+        try:
+            yield name
+        finally:
+            _setting.reset(token)
+
+    def generation(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        output: str,
+        *,
+        model: str,
+        user: str | None = None,
+        conversation_id: str | None = None,
+        response_id: str | None = None,
+        consent: Consent | None = None,
+        **facts: Any,
+    ) -> Answered:
+        """Record an answer: the messages the model saw (OpenAI's shape), and what it said.
+
+        `facts` are further fields of the event, such as model_version, prompt_version, finish_reason, input_tokens,
+        output_tokens, latency_ms, retrieved_document_ids, tool_calls, cached.
+        """
+        name = conversation_id or _setting.get().conversation_id
+        response = response_id or uuid7(self._clock())
+        done = self._generation(messages, output, model, user, name, response, consent, facts)
+        return done or Answered(response, name or response, None)
+
+    @_quiet
+    def _generation(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        output: str,
+        model: str,
+        user: str | None,
+        conversation_id: str | None,
+        response_id: str,
+        consent: Consent | None,
+        facts: Mapping[str, Any],
+    ) -> Answered | None:
+        outbox, settings = self._ready()
+        thread = said(messages)
+        raw_user = user or _setting.get().user
+        person = settings.identity.person(settings.app, raw_user, conversation_id or response_id)
+        if conversation_id is None and person.user_key is not None:
+            conversation_id = beginning(thread, output, person.user_key, settings.identity)
+        conversation_id = conversation_id or response_id
+        threaded = Thread.of(thread, output, settings.identity)
+        known: dict[str, Any] = {
+            "request_id": response_id,
+            "model_version": model,
+            "finish_reason": "stop",
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "latency_ms": 0.0,
+        }
+        record = msgspec.convert(
+            {
+                **self._about(person, consent),
+                **known,
+                **facts,
+                "response_id": response_id,
+                "conversation_id": conversation_id,
+                "app_type": settings.app_type,
+                "model": model,
+                "arm": facts.get("arm", "champion"),
+                "turn": threaded.turn,
+                "input": list(threaded.new),
+                "prefix_hash": threaded.prefix_hash,
+                "request_hash": threaded.request_hash,
+                "thread_hash": threaded.thread_hash,
+                "output": output,
+                "output_length": len(output),
+            },
+            Generation,
+            from_attributes=True,
+        )
+        return Answered(response_id, conversation_id, self._record(outbox, record))
+
+    @_quiet
+    def feedback(
+        self,
+        kind: FeedbackKind,
+        *,
+        response_id: str | None = None,
+        conversation_id: str | None = None,
+        user: str | None = None,
+        consent: Consent | None = None,
+        feedback_id: str | None = None,
+        surface: str | None = None,
+        dwell_ms: float | None = None,
+        client_time: datetime | None = None,
+        retract: bool = False,
+        **value: Any,
+    ) -> str | None:
+        """Record something said or done about an answer or a conversation; the event's id.
+
+        `value` are the fields of the kind (docs/signals.md), for example rating=4, scale=(1, 5). The same
+        `feedback_id` again is the same feedback. `retract` takes an earlier one of this kind and surface back.
+        """
+        outbox, settings = self._ready()
+        conversation_id = conversation_id or _setting.get().conversation_id
+        if "text" in value:
+            value["text_length"] = len(value["text"])
+        person = settings.identity.person(
+            settings.app, user or _setting.get().user, conversation_id or response_id or ""
+        )
+        record = msgspec.convert(
+            {
+                **self._about(person, consent),
+                "feedback_id": feedback_id or uuid7(self._clock()),
+                "kind": kind,
+                "value": None if retract else value,
+                "response_id": response_id,
+                "conversation_id": conversation_id,
+                "surface": surface,
+                "dwell_ms": dwell_ms,
+                "client_time": client_time,
+            },
+            Feedback,
+        )
+        return self._record(outbox, record, event_id_of(record))
+
+    def thumbs(self, response_id: str, *, up: bool, user: str | None = None, **more: Any) -> str | None:
+        """A thumb up or down."""
+        return self.feedback(
+            "thumbs", response_id=response_id, user=user, rating=1.0 if up else -1.0, scale=_THUMBS, **more
+        )
+
+    def edited(self, response_id: str, text: str, *, user: str | None = None, **more: Any) -> str | None:
+        """What the person made of the answer; the same text again confirms it."""
+        return self.feedback("edit", response_id=response_id, user=user, edited_output=text, **more)
+
+    @_quiet
+    def exposure(
+        self,
+        response_id: str,
+        conversation_id: str,
+        offered: Sequence[FeedbackKind],
+        *,
+        user: str | None = None,
+        **facts: Any,
+    ) -> str | None:
+        """Record what was offered beside an answer; `facts`: policy, propensity, candidates."""
+        outbox, settings = self._ready()
+        person = settings.identity.person(settings.app, user or _setting.get().user, conversation_id)
+        given = {"arm": "champion", "policy": "normal", "propensity": 1.0, **facts}
+        record = {
+            **self._about(person, None),
+            **given,
+            "exposure_id": uuid7(self._clock()),
+            "response_id": response_id,
+            "conversation_id": conversation_id,
+            "offered": list(offered),
+        }
+        return self._record(outbox, msgspec.convert(record, Exposure))
+
+    @_quiet
+    def consent(self, user: str, state: Consent) -> str | None:
+        """Record that a person grants or withdraws; a withdrawal also holds for what is stored."""
+        outbox, _ = self._ready()
+        change = ConsentChange(**self._about(self._person(user), state), change_id=uuid7(self._clock()))
+        return self._record(outbox, change)
+
+    @_quiet
+    def erase(self, user: str) -> str | None:
+        """Record that a person asks for everything about them to be erased."""
+        outbox, _ = self._ready()
+        asked = Erasure(**self._about(self._person(user), "none"), erasure_id=uuid7(self._clock()))
+        return self._record(outbox, asked)
+
+    def feedback_url(
+        self, base_url: str, answered: Answered, *, user: str | None = None, lifetime: timedelta = URL_LIFETIME
+    ) -> str:
+        """An address to which a browser may send feedback about one answer. Raises SettingsWrong without a key."""
+        _, settings = self._ready()
+        if settings.url_key is None:
+            raise SettingsWrong("FEEDWHEEL_URL_KEY is not set: the collector must have the same")
+        person = settings.identity.person(settings.app, user or _setting.get().user, answered.conversation_id)
+        consent = _setting.get().consent or settings.consent
+        scope = FeedbackScope(settings.app, answered.response_id, answered.conversation_id, person, consent)
+        return f"{base_url.rstrip('/')}/f/{sign(scope, settings.url_key, self._clock() + lifetime)}"
+
+    @property
+    def stats(self) -> CaptureStats:
+        """How capture is doing."""
+        outbox = self._outbox
+        if outbox is None:
+            return CaptureStats(self._recorded, self._errors, 0, 0, connected=False)
+        return CaptureStats(self._recorded, self._errors, outbox.lost, outbox.waiting, outbox.connected)
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until every event is at its destination; whether it is."""
+        return self._outbox is None or self._outbox.flush(timeout_s)
+
+    def close(self) -> None:
+        """Send what can be sent, and release the spool."""
+        if self._outbox is not None:
+            self._outbox.close(_CLOSE_S)
+
+    def _ready(self) -> tuple[Outbox, CaptureSettings]:
+        if self._outbox is None:
+            raise SettingsWrong("capture is off: its settings were wrong at the start")
+        return self._outbox, self._settings
+
+    def _person(self, user: str) -> Person:
+        return self._settings.identity.person(self._settings.app, user, "")
+
+    def _about(self, person: Person, consent: Consent | None) -> dict[str, Any]:
+        return {
+            "app": self._settings.app,
+            "user_key": person.user_key,
+            "user_key_id": person.user_key_id,
+            "split_bucket": person.split_bucket,
+            "consent": consent or _setting.get().consent or self._settings.consent,
+        }
+
+    def _record(self, outbox: Outbox, data: EventData, event_id: str | None = None) -> str | None:
+        lost = outbox.lost
+        stored = outbox.record(data, event_id)
+        self._recorded += stored is not None
+        if stored is None and outbox.lost > lost and self.raise_errors:
+            raise CaptureError("the event was refused: the spool is full, or its text could not be redacted")
+        return stored
+
+
+def event_id_of(record: Feedback) -> str:
+    """The same feedback sent again is the same event; nobody can pass for another person by guessing an id."""
+    whose = record.user_key or record.conversation_id or record.response_id
+    return hashlib.sha256(f"{record.app}\x1f{whose}\x1f{record.feedback_id}".encode()).hexdigest()[:32]
+
+
+def _redactor(settings: CaptureSettings) -> Redactor:
+    return Redactor(mask=ReversibleMask(settings.mask_key)) if settings.mask_key else PATTERNS

@@ -1,0 +1,125 @@
+"""The outbox of one process: a spool of its own, and the threads that empty it.
+
+In: event records. Out: the same at their destination, in the end. Opened at the first record, again after a fork; what
+an earlier process of the application left behind is sent too.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from feedwheel_capture.collector import CollectorConnection
+from feedwheel_capture.errors import CaptureError
+from feedwheel_capture.events import EventData
+from feedwheel_capture.gaps import GapRecorder
+from feedwheel_capture.kafka import EventProducer
+from feedwheel_capture.publisher import Connect, Publisher
+from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.redact import Redactor
+from feedwheel_capture.settings import CaptureSettings
+from feedwheel_capture.spool import abandoned, claim
+
+_LOG: Final = logging.getLogger(__name__)
+_LOOK_AROUND_S: Final = 60.0
+"""Between two looks for what other processes left: they are rare, and nothing there gets worse."""
+_POLL_S: Final = 0.02
+
+
+def destination_of(settings: CaptureSettings) -> Connect:
+    """How to reach where the settings say that events go."""
+    if settings.collector is not None:
+        url, key = settings.collector, settings.api_key or ""
+        return lambda: CollectorConnection(url, key)
+    bootstrap = settings.kafka or ""
+    return lambda: EventProducer(bootstrap)
+
+
+class _Open:
+    """What this process has open: it is not shared with a child."""
+
+    def __init__(self, settings: CaptureSettings, redactor: Redactor, clock: Callable[[], datetime]) -> None:
+        self.process = os.getpid()
+        self.connect = destination_of(settings)
+        self.spool = claim(settings.spool, settings.spool_bytes)
+        self.publisher = Publisher(self.spool, self.connect)
+        source = f"feedwheel/capture/{settings.app}/{socket.gethostname()}"
+        recorder = Recorder(source, self.spool, clock, redactor, waits_for_disk=False)
+        self.events = GapRecorder(recorder, clock, source)
+        self.stopping = threading.Event()
+        self.publisher.start()
+        threading.Thread(target=self._look_around, args=(settings,), name="feedwheel-leftovers", daemon=True).start()
+
+    def _look_around(self, settings: CaptureSettings) -> None:
+        while not self.stopping.is_set():
+            for left in abandoned(settings.spool):
+                with left:
+                    Publisher(left, self.connect).empty(self.stopping)
+            self.stopping.wait(_LOOK_AROUND_S)
+
+
+class Outbox:
+    """Takes events from any thread of any process; every process has its own."""
+
+    def __init__(self, settings: CaptureSettings, redactor: Redactor, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._redactor = redactor
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: _Open | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """After a fork: threads are gone, and the spool belongs to the parent."""
+        self._lock, self._open = threading.Lock(), None
+
+    def _opened(self) -> _Open:
+        if self._open is None:
+            with self._lock:
+                if self._open is None:
+                    self._open = _Open(self._settings, self._redactor, self._clock)
+        return self._open
+
+    def record(self, data: EventData, event_id: str | None = None) -> str | None:
+        """The event's id once it is written; None if consent allows nothing, or if it was refused and counted."""
+        return self._opened().events.record(data, event_id)
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not yet at their destination."""
+        return self._open.spool.depth if self._open else 0
+
+    @property
+    def lost(self) -> int:
+        """Events that were refused and whose gap is not yet recorded."""
+        return self._open.events.lost if self._open else 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether the destination answered last time; False before the first event."""
+        return self._open is not None and self._open.publisher.connected
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is at its destination; whether it is."""
+        deadline = time.monotonic() + timeout_s
+        while self.waiting and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return not self.waiting
+
+    def close(self, timeout_s: float) -> None:
+        """Flush, then release the spool; what could not be sent stays for the next process."""
+        if self._open is None:
+            return
+        self.flush(timeout_s)
+        opened, self._open = self._open, None
+        opened.stopping.set()
+        opened.publisher.close(timeout_s)
+        try:
+            opened.events.record_gaps()
+            opened.spool.close()
+        except (CaptureError, OSError) as error:
+            _LOG.error("capture did not close in order: %s", error)

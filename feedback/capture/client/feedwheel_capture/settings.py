@@ -1,0 +1,85 @@
+"""What an application sets to capture: the environment is read here and nowhere else, and secrets are masked.
+
+In: environment variables. Out: one frozen record. Destination is Kafka, or a collector where the application cannot or
+may not reach Kafka.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from feedwheel_capture.errors import SettingsWrong
+from feedwheel_capture.identity import Identity
+from feedwheel_capture.spool import DEFAULT_MAX_BYTES
+from feedwheel_capture.vocabulary import AppType, Consent
+
+DEFAULT_SPOOL: Final = Path(".feedwheel") / "capture"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """One application's settings. Exactly one of `kafka` and `collector` says where events go."""
+
+    app: str
+    identity: Identity = field(repr=False)
+    kafka: str | None = None
+    collector: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    app_type: AppType = "assistant"
+    consent: Consent = "signal_only"
+    spool: Path = DEFAULT_SPOOL
+    spool_bytes: int = DEFAULT_MAX_BYTES
+    url_key: str | None = field(default=None, repr=False)
+    """Signs the feedback URLs that browsers are given; the collector has the same."""
+    mask_key: str | None = field(default=None, repr=False)
+    """Makes masks reversible."""
+
+    def __post_init__(self) -> None:
+        if (self.kafka is None) == (self.collector is None):
+            raise SettingsWrong("set KAFKA_BOOTSTRAP_SERVERS, or FEEDWHEEL_COLLECTOR_URL and FEEDWHEEL_API_KEY")
+        if self.collector is not None and self.api_key is None:
+            raise SettingsWrong("FEEDWHEEL_COLLECTOR_URL needs FEEDWHEEL_API_KEY: `feedwheel keys create` makes one")
+
+    @classmethod
+    def from_environment(cls, app: str | None = None) -> "CaptureSettings":
+        """Read the environment; `app` instead of FEEDWHEEL_APP. Raises SettingsWrong, naming what is missing."""
+        given = os.environ
+        collector = given.get("FEEDWHEEL_COLLECTOR_URL")
+        return cls(
+            app=app or _required(given, "FEEDWHEEL_APP"),
+            identity=Identity(
+                tuple(filter(None, _required(given, "FEEDWHEEL_USER_KEY_LAYERS").split(","))),
+                _required(given, "FEEDWHEEL_SPLIT_KEY"),
+            ),
+            kafka=None if collector else given.get("KAFKA_BOOTSTRAP_SERVERS"),
+            collector=collector,
+            api_key=given.get("FEEDWHEEL_API_KEY"),
+            app_type=_one_of(given, "FEEDWHEEL_APP_TYPE", get_args(AppType), "assistant"),
+            consent=_one_of(given, "FEEDWHEEL_CONSENT", get_args(Consent), "signal_only"),
+            spool=Path(given.get("FEEDWHEEL_CAPTURE_SPOOL", DEFAULT_SPOOL)),
+            spool_bytes=_whole(given, "FEEDWHEEL_CAPTURE_SPOOL_BYTES", DEFAULT_MAX_BYTES),
+            url_key=given.get("FEEDWHEEL_URL_KEY"),
+            mask_key=given.get("FEEDWHEEL_MASK_KEY"),
+        )
+
+
+def _required(given: Mapping[str, str], name: str) -> str:
+    if not given.get(name):
+        raise SettingsWrong(f"{name} is not set: capture cannot start without it")
+    return given[name]
+
+
+def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> Any:
+    value = given.get(name, default)
+    if value not in allowed:
+        raise SettingsWrong(f"{name} is {value!r}: it can be {', '.join(allowed)}")
+    return value
+
+
+def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+    value = given.get(name, str(default))
+    if not value.isdecimal() or int(value) == 0:
+        raise SettingsWrong(f"{name} is {value!r}: it must be a whole number above 0")
+    return int(value)
