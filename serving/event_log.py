@@ -17,6 +17,7 @@ from feedwheel_capture.gaps import GapRecorder
 from feedwheel_capture.identity import Identity, Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.recorder import Recorder
+from feedwheel_capture.records import Author
 from feedwheel_capture.thread import Thread
 from feedwheel_capture.vocabulary import Arm, Consent, ExposurePolicy, FeedbackKind
 
@@ -117,15 +118,7 @@ def exposure(exchange: Exchange, exposure_id: str) -> Exposure:
 
 
 def _about(exchange: Exchange) -> dict[str, Any]:
-    """The fields of every event about a person."""
-    return {
-        "app": exchange.app,
-        "user_key": exchange.person.user_key,
-        "user_key_id": exchange.person.user_key_id,
-        "split_bucket": exchange.person.split_bucket,
-        "consent": exchange.consent,
-        "simulated": exchange.app_config.simulated,
-    }
+    return Author(exchange.app, exchange.person, exchange.consent, exchange.app_config.simulated).fields()
 
 
 class EventLog:

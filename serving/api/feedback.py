@@ -4,13 +4,12 @@ In: a validated request. Out: 202 with the event's id once the event is on disk 
 503 while the spool is full, so that the sender keeps it and tries again.
 """
 
-import hashlib
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Body, Request
-from feedwheel_capture.events import REQUIRED_VALUES, Feedback, FeedbackValue
+from feedwheel_capture.events import REQUIRED_VALUES, Feedback
 from feedwheel_capture.ids import uuid7
+from feedwheel_capture.records import Author, event_id_of, feedback_of
 from pydantic import BaseModel
 
 from serving.api.exchange import app_config, consent
@@ -38,7 +37,7 @@ async def feedback(body: Annotated[FeedbackRequest, Body()], request: Request) -
     check(body)
     feedback_id = body.feedback_id or uuid7(service.clock())
     record = _record(deployment, body, feedback_id)
-    event_id = _event_id(record)
+    event_id = event_id_of(record)
     outcome = "refused"
     try:
         stored = await deployment.events.feedback(record, event_id)
@@ -78,32 +77,16 @@ def _record(deployment: Deployment, body: FeedbackRequest, feedback_id: str) -> 
     app = app_config(deployment, body.app)
     # `check` has seen to it that there is a conversation where there is no person.
     person = deployment.events.identity.person(body.app, body.user, body.conversation_id or "")
-    return Feedback(
-        app=body.app,
-        user_key=person.user_key,
-        user_key_id=person.user_key_id,
-        split_bucket=person.split_bucket,
-        consent=consent(body.store, app),
-        simulated=app.simulated,
-        feedback_id=feedback_id,
-        kind=body.kind,
-        value=None if body.value is None else _value(body.value),
-        response_id=body.response_id,
-        conversation_id=body.conversation_id,
-        surface=body.surface,
-        dwell_ms=body.dwell_ms,
-        client_time=body.client_time,
+    return feedback_of(
+        Author(body.app, person, consent(body.store, app), app.simulated),
+        {
+            "feedback_id": feedback_id,
+            "kind": body.kind,
+            "value": None if body.value is None else body.value.model_dump(exclude_none=True),
+            "response_id": body.response_id,
+            "conversation_id": body.conversation_id,
+            "surface": body.surface,
+            "dwell_ms": body.dwell_ms,
+            "client_time": body.client_time,
+        },
     )
-
-
-def _value(body: FeedbackBody) -> FeedbackValue:
-    fields = body.model_dump(exclude_none=True)
-    if body.text is not None:
-        fields["text_length"] = len(body.text)
-    return msgspec.convert(fields, FeedbackValue)
-
-
-def _event_id(record: Feedback) -> str:
-    """The same feedback sent again is the same event; nobody can pass for another person by guessing an id."""
-    whose = record.user_key or record.conversation_id
-    return hashlib.sha256(f"{record.app}\x1f{whose}\x1f{record.feedback_id}".encode()).hexdigest()[:32]

@@ -13,7 +13,6 @@ what could not be recorded is logged, counted in `stats`, and recorded as a gap 
 
 import atexit
 import functools
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,19 +29,15 @@ from feedwheel_capture.events import (
     Erasure,
     EventData,
     Exposure,
-    Feedback,
-    Generation,
 )
-from feedwheel_capture.identity import Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.masking import ReversibleMask
-from feedwheel_capture.messages import said
 from feedwheel_capture.openai import wrap_client
 from feedwheel_capture.outbox import Outbox
+from feedwheel_capture.records import Author, event_id_of, feedback_of, generation_of
 from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.settings import CaptureSettings
 from feedwheel_capture.signing import FeedbackScope, sign
-from feedwheel_capture.thread import Thread, beginning
 from feedwheel_capture.vocabulary import Consent, FeedbackKind
 
 _LOG: Final = logging.getLogger(__name__)
@@ -194,43 +189,11 @@ class Capture:
         facts: Mapping[str, Any],
     ) -> Answered | None:
         outbox, settings = self._ready()
-        thread = said(messages)
-        raw_user = user or _setting.get().user
-        person = settings.identity.person(settings.app, raw_user, conversation_id or response_id)
-        if conversation_id is None and person.user_key is not None:
-            conversation_id = beginning(thread, output, person.user_key, settings.identity)
-        conversation_id = conversation_id or response_id
-        threaded = Thread.of(thread, output, settings.identity)
-        known: dict[str, Any] = {
-            "request_id": response_id,
-            "model_version": model,
-            "finish_reason": "stop",
-            "input_tokens": 0,
-            "output_tokens": 0,
-            "latency_ms": 0.0,
-        }
-        record = msgspec.convert(
-            {
-                **self._about(person, consent),
-                **known,
-                **facts,
-                "response_id": response_id,
-                "conversation_id": conversation_id,
-                "app_type": settings.app_type,
-                "model": model,
-                "arm": facts.get("arm", "champion"),
-                "turn": threaded.turn,
-                "input": list(threaded.new),
-                "prefix_hash": threaded.prefix_hash,
-                "request_hash": threaded.request_hash,
-                "thread_hash": threaded.thread_hash,
-                "output": output,
-                "output_length": len(output),
-            },
-            Generation,
-            from_attributes=True,
-        )
-        return Answered(response_id, conversation_id, self._record(outbox, record))
+        # The split unit of an anonymous person is the conversation.
+        author = self._author(user, conversation_id or response_id, consent)
+        known = {**facts, "response_id": response_id, "conversation_id": conversation_id, "model": model}
+        record = generation_of(author, settings.identity, settings.app_type, messages, output, known)
+        return Answered(response_id, record.conversation_id, self._record(outbox, record))
 
     @_quiet
     def feedback(
@@ -253,16 +216,11 @@ class Capture:
         `value` are the fields of the kind (docs/signals.md), for example rating=4, scale=(1, 5). The same
         `feedback_id` again is the same feedback. `retract` takes an earlier one of this kind and surface back.
         """
-        outbox, settings = self._ready()
+        outbox, _ = self._ready()
         conversation_id = conversation_id or _setting.get().conversation_id
-        if "text" in value:
-            value["text_length"] = len(value["text"])
-        person = settings.identity.person(
-            settings.app, user or _setting.get().user, conversation_id or response_id or ""
-        )
-        record = msgspec.convert(
+        record = feedback_of(
+            self._author(user, conversation_id or response_id or "", consent),
             {
-                **self._about(person, consent),
                 "feedback_id": feedback_id or uuid7(self._clock()),
                 "kind": kind,
                 "value": None if retract else value,
@@ -272,7 +230,6 @@ class Capture:
                 "dwell_ms": dwell_ms,
                 "client_time": client_time,
             },
-            Feedback,
         )
         return self._record(outbox, record, event_id_of(record))
 
@@ -297,11 +254,10 @@ class Capture:
         **facts: Any,
     ) -> str | None:
         """Record what was offered beside an answer; `facts`: policy, propensity, candidates."""
-        outbox, settings = self._ready()
-        person = settings.identity.person(settings.app, user or _setting.get().user, conversation_id)
+        outbox, _ = self._ready()
         given = {"arm": "champion", "policy": "normal", "propensity": 1.0, **facts}
         record = {
-            **self._about(person, None),
+            **self._author(user, conversation_id, None).fields(),
             **given,
             "exposure_id": uuid7(self._clock()),
             "response_id": response_id,
@@ -314,14 +270,14 @@ class Capture:
     def consent(self, user: str, state: Consent) -> str | None:
         """Record that a person grants or withdraws; a withdrawal also holds for what is stored."""
         outbox, _ = self._ready()
-        change = ConsentChange(**self._about(self._person(user), state), change_id=uuid7(self._clock()))
+        change = ConsentChange(**self._author(user, "", state).fields(), change_id=uuid7(self._clock()))
         return self._record(outbox, change)
 
     @_quiet
     def erase(self, user: str) -> str | None:
         """Record that a person asks for everything about them to be erased."""
         outbox, _ = self._ready()
-        asked = Erasure(**self._about(self._person(user), "none"), erasure_id=uuid7(self._clock()))
+        asked = Erasure(**self._author(user, "", "none").fields(), erasure_id=uuid7(self._clock()))
         return self._record(outbox, asked)
 
     def feedback_url(
@@ -331,9 +287,10 @@ class Capture:
         _, settings = self._ready()
         if settings.url_key is None:
             raise SettingsWrong("FEEDWHEEL_URL_KEY is not set: the collector must have the same")
-        person = settings.identity.person(settings.app, user or _setting.get().user, answered.conversation_id)
-        consent = _setting.get().consent or settings.consent
-        scope = FeedbackScope(settings.app, answered.response_id, answered.conversation_id, person, consent)
+        author = self._author(user, answered.conversation_id, None)
+        scope = FeedbackScope(
+            settings.app, answered.response_id, answered.conversation_id, author.person, author.consent
+        )
         return f"{base_url.rstrip('/')}/f/{sign(scope, settings.url_key, self._clock() + lifetime)}"
 
     @property
@@ -358,17 +315,10 @@ class Capture:
             raise SettingsWrong("capture is off: its settings were wrong at the start")
         return self._outbox, self._settings
 
-    def _person(self, user: str) -> Person:
-        return self._settings.identity.person(self._settings.app, user, "")
-
-    def _about(self, person: Person, consent: Consent | None) -> dict[str, Any]:
-        return {
-            "app": self._settings.app,
-            "user_key": person.user_key,
-            "user_key_id": person.user_key_id,
-            "split_bucket": person.split_bucket,
-            "consent": consent or _setting.get().consent or self._settings.consent,
-        }
+    def _author(self, user: str | None, split_unit: str, consent: Consent | None) -> Author:
+        settings, here = self._settings, _setting.get()
+        person = settings.identity.person(settings.app, user or here.user, split_unit)
+        return Author(settings.app, person, consent or here.consent or settings.consent)
 
     def _record(self, outbox: Outbox, data: EventData, event_id: str | None = None) -> str | None:
         lost = outbox.lost
@@ -377,12 +327,6 @@ class Capture:
         if stored is None and outbox.lost > lost and self.raise_errors:
             raise CaptureError("the event was refused: the spool is full, or its text could not be redacted")
         return stored
-
-
-def event_id_of(record: Feedback) -> str:
-    """The same feedback sent again is the same event; nobody can pass for another person by guessing an id."""
-    whose = record.user_key or record.conversation_id or record.response_id
-    return hashlib.sha256(f"{record.app}\x1f{whose}\x1f{record.feedback_id}".encode()).hexdigest()[:32]
 
 
 def _redactor(settings: CaptureSettings) -> Redactor:

@@ -1,0 +1,102 @@
+"""Event records from what an application knows: raw ids become hashes, messages become a thread.
+
+In: plain values. Out: records as the contract has them. Whoever records uses this: the client, and the collector for
+those who send raw ids to it. Raises msgspec.ValidationError or ValueError where a value is wrong, naming the field.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from feedwheel_capture.events import Feedback, Generation
+from feedwheel_capture.identity import Identity, Person
+from feedwheel_capture.messages import said
+from feedwheel_capture.thread import Thread, beginning
+from feedwheel_capture.vocabulary import AppType, Consent
+
+_UNKNOWN: Final[Mapping[str, Any]] = {
+    "arm": "champion",
+    "finish_reason": "stop",
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "latency_ms": 0.0,
+}
+"""What an application may not know of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who recorded events are about, and what that person allows."""
+
+    app: str
+    person: Person
+    consent: Consent
+    simulated: bool = False
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of every event about a person."""
+        return {
+            "app": self.app,
+            "user_key": self.person.user_key,
+            "user_key_id": self.person.user_key_id,
+            "split_bucket": self.person.split_bucket,
+            "consent": self.consent,
+            "simulated": self.simulated,
+        }
+
+
+def generation_of(
+    author: Author,
+    identity: Identity,
+    app_type: AppType,
+    messages: Sequence[Mapping[str, Any]],
+    output: str,
+    facts: Mapping[str, Any],
+) -> Generation:
+    """The record of an answer to `messages` (OpenAI's shape). `facts`: model, response_id, and what else is known.
+
+    Without a conversation_id, a conversation of a known person is known by how it begins, any other is one of its own.
+    """
+    thread = said(messages)
+    response_id = facts["response_id"]
+    conversation_id = facts.get("conversation_id") or (
+        beginning(thread, output, author.person.user_key, identity) if author.person.user_key else response_id
+    )
+    hashes = Thread.of(thread, output, identity)
+    return msgspec.convert(
+        {
+            **author.fields(),
+            **_UNKNOWN,
+            "request_id": response_id,
+            "model_version": facts["model"],
+            **facts,
+            "conversation_id": conversation_id,
+            "app_type": app_type,
+            "turn": hashes.turn,
+            "input": list(hashes.new),
+            "prefix_hash": hashes.prefix_hash,
+            "request_hash": hashes.request_hash,
+            "thread_hash": hashes.thread_hash,
+            "output": output,
+            "output_length": len(output),
+        },
+        Generation,
+        from_attributes=True,
+    )
+
+
+def feedback_of(author: Author, facts: Mapping[str, Any]) -> Feedback:
+    """The record of something said or done. `facts`: feedback_id, kind, ids, and value (a mapping; None retracts)."""
+    value = facts.get("value")
+    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
+        value = {**value, "text_length": len(value["text"])}
+    return msgspec.convert({**author.fields(), **facts, "value": value}, Feedback)
+
+
+def event_id_of(record: Feedback) -> str:
+    """The same feedback sent again is the same event; nobody can pass for another person by guessing an id."""
+    whose = record.user_key or record.conversation_id or record.response_id
+    return hashlib.sha256(f"{record.app}\x1f{whose}\x1f{record.feedback_id}".encode()).hexdigest()[:32]
