@@ -64,6 +64,18 @@ _QUOTED: Final = re.compile(r"'[^']*'")
 
 def decode(value: bytes | None, topic: TopicName) -> Event[Any]:
     """Decode and check one Kafka value that arrived on a topic mapped to `topic`. Raises EventRejected."""
+    event_type = _known_type(value)
+    if _TOPIC_OF_TYPE[event_type] != topic:
+        raise EventRejected("wrong_topic", f"{event_type} belongs on {_TOPIC_OF_TYPE[event_type]}")
+    return _decode_as(event_type, value)
+
+
+def decode_any(value: bytes | None) -> Event[Any]:
+    """Decode and check one event of whatever type. Raises EventRejected."""
+    return _decode_as(_known_type(value), value)
+
+
+def _known_type(value: bytes | None) -> str:
     if value is None:
         raise EventRejected("not_an_event", "the record has no value")
     if len(value) > MAX_EVENT_BYTES:
@@ -71,12 +83,14 @@ def decode(value: bytes | None, topic: TopicName) -> Event[Any]:
     event_type = _read_type(value)
     if event_type not in _DECODERS:
         raise _unknown(event_type)
-    if _TOPIC_OF_TYPE[event_type] != topic:
-        raise EventRejected("wrong_topic", f"{event_type} belongs on {_TOPIC_OF_TYPE[event_type]}")
+    return event_type
+
+
+def _decode_as(event_type: str, value: bytes | None) -> Event[Any]:
     try:
-        return _DECODERS[event_type].decode(value)
+        return _DECODERS[event_type].decode(value or b"")
     except (msgspec.ValidationError, RecursionError) as error:
-        raise EventRejected("contract", _without_values(error)) from None
+        raise EventRejected("contract", without_values(error)) from None
     except UnicodeDecodeError:
         raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
 
@@ -85,9 +99,9 @@ def _read_type(value: bytes) -> str:
     try:
         return _HEADER_DECODER.decode(value).type
     except msgspec.ValidationError as error:
-        raise EventRejected("not_an_event", _without_values(error)) from None
+        raise EventRejected("not_an_event", without_values(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise EventRejected("not_json", _without_values(error)) from None
+        raise EventRejected("not_json", without_values(error)) from None
     except UnicodeDecodeError:
         raise EventRejected("not_utf8", "the value is not UTF-8") from None
 
@@ -100,7 +114,7 @@ def _unknown(event_type: str) -> EventRejected:
     return EventRejected("unknown_type", "the type is not in the catalogue")
 
 
-def _without_values(error: BaseException) -> str:
+def without_values(error: BaseException) -> str:
     """The message without the offending values, which may be a person's words."""
     return _QUOTED.sub("'…'", str(error)) or type(error).__name__
 

@@ -1,0 +1,144 @@
+"""What becomes of one event that somebody sends: pure, but for the ids it remembers.
+
+In: the bytes of an event, and the application whose key it came with. Out: the record to store, or that it is here
+already, or why it is refused. Clients that know no keys of the deployment may send a raw `user` in place of the hashes,
+and `messages` in place of a thread: what they sent is completed here, and goes no further.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from feedwheel_capture.catalogue import TOPICS, TopicName
+from feedwheel_capture.consent import apply_consent
+from feedwheel_capture.errors import RedactionFailed
+from feedwheel_capture.events import Event, PersonalData
+from feedwheel_capture.identity import Identity
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.recorder import to_record
+from feedwheel_capture.records import Author, feedback_of, generation_of
+from feedwheel_capture.redact import PATTERNS, Redactor
+from feedwheel_capture.spool import Record
+
+from schemas.config import App, Config
+from schemas.events import EventRejected, RejectReason, decode_any, without_values
+
+RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
+_OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
+"""Releases are the operator's: what says so does not come over the wire."""
+_REMEMBERED_IDS: Final = 200_000
+"""Some 20 s of the highest rate: a client that got no answer sends again within seconds; later copies are removed by
+extract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event that may be stored. `record` is None where consent allows nothing."""
+
+    event_id: str
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event that was stored before."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that will never be stored as it is. `detail` names fields, never their content."""
+
+    reason: RefusalReason
+    detail: str
+
+
+class Intake:
+    """Decides on events, one by one. One thread at a time."""
+
+    def __init__(
+        self, config: Config, identity: Identity, clock: Callable[[], datetime], redactor: Redactor = PATTERNS
+    ) -> None:
+        self._config = config
+        self._identity = identity
+        self._clock = clock
+        self._redactor = redactor
+        self._ids: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+
+    def take(self, value: bytes, app: str) -> Taken | Known | Refused:
+        """Decide on one event that came with a key of `app`."""
+        try:
+            event = self._event(value, app)
+            if event.data.app != app:
+                return Refused("forbidden_app", "data.app is not the application of this key")
+            if (app, event.source, event.id) in self._ids:
+                return Known(event.id)
+            return self._storable(event)
+        except EventRejected as error:
+            return Refused(error.reason, error.detail)
+        except RedactionFailed as error:
+            return Refused("redaction_failed", str(error))
+
+    def remember(self, taken: Taken, app: str, source: str) -> None:
+        """An event is stored: the same again is known from now on."""
+        self._ids[app, source, taken.event_id] = None
+        while len(self._ids) > _REMEMBERED_IDS:
+            self._ids.popitem(last=False)
+
+    def _storable(self, event: Event[Any]) -> Taken | Refused:
+        allowed = apply_consent(event.data)
+        if allowed is None:
+            return Taken(event.id, None)
+        redacted = self._redactor.redact_event(allowed)
+        record = to_record(msgspec.structs.replace(event, data=redacted))
+        if record.topic not in _OPEN_TOPICS:
+            return Refused("not_allowed", f"{event.type} is not taken over the network")
+        return Taken(event.id, record)
+
+    def _event(self, value: bytes, app: str) -> Event[Any]:
+        """A whole event, or a raw one completed. Raises EventRejected, with what is wrong with it as it was sent."""
+        try:
+            return decode_any(value)
+        except EventRejected as rejected:
+            completed = self._completed(value, app) if rejected.reason == "contract" else None
+            if completed is None:
+                raise
+            return completed
+
+    def _completed(self, value: bytes, app: str) -> Event[Any] | None:
+        """The event of a client that sent raw ids; None if it is no such event. Raises EventRejected."""
+        sent: dict[str, Any] = msgspec.json.decode(value)
+        data = sent.get("data")
+        settings = self._config.apps.get(app)
+        if settings is None or not isinstance(data, dict) or "user_key" in data or "split_bucket" in data:
+            return None
+        try:
+            record = self._record(str(sent.get("type")), data, app, settings)
+            if record is None:
+                return None
+            time = sent.get("time") or self._clock()
+            envelope = {**sent, "time": time, "id": sent.get("id") or uuid7(self._clock()), "data": None}
+            return msgspec.structs.replace(msgspec.convert(envelope, Event[None]), data=record)
+        except (msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
+            raise EventRejected("contract", without_values(error)) from None
+
+    def _record(self, event_type: str, data: Mapping[str, Any], app: str, settings: App) -> PersonalData | None:
+        facts = {name: value for name, value in data.items() if name not in ("user", "messages", "output", "app")}
+        unit = data.get("conversation_id") or data.get("response_id") or ""
+        person = self._identity.person(app, data.get("user"), str(unit))
+        author = Author(app, person, facts.pop("consent", settings.consent), settings.simulated)
+        match event_type:
+            case "feedwheel.generation.v1":
+                facts.setdefault("response_id", uuid7(self._clock()))
+                messages, output = data["messages"], data["output"]
+                if not isinstance(messages, list) or not isinstance(output, str):
+                    raise ValueError("messages must be a list and output a text")
+                return generation_of(author, self._identity, settings.type, messages, output, facts)
+            case "feedwheel.feedback.v1":
+                facts.setdefault("feedback_id", uuid7(self._clock()))
+                return feedback_of(author, facts)
+        return None
