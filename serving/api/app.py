@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from feedback.capture.body_limit import BodyLimit
 from serving.api import chat, feedback, openai_errors, state
 from serving.api.answering import Answering
-from serving.api.limits import BodyLimit
 from serving.service import Service
 
 

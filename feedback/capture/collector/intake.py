@@ -39,6 +39,7 @@ class Taken:
     """An event that may be stored. `record` is None where consent allows nothing."""
 
     event_id: str
+    source: str
     record: Record | None
 
 
@@ -83,21 +84,21 @@ class Intake:
         except RedactionFailed as error:
             return Refused("redaction_failed", str(error))
 
-    def remember(self, taken: Taken, app: str, source: str) -> None:
+    def remember(self, taken: Taken, app: str) -> None:
         """An event is stored: the same again is known from now on."""
-        self._ids[app, source, taken.event_id] = None
+        self._ids[app, taken.source, taken.event_id] = None
         while len(self._ids) > _REMEMBERED_IDS:
             self._ids.popitem(last=False)
 
     def _storable(self, event: Event[Any]) -> Taken | Refused:
         allowed = apply_consent(event.data)
         if allowed is None:
-            return Taken(event.id, None)
+            return Taken(event.id, event.source, None)
         redacted = self._redactor.redact_event(allowed)
         record = to_record(msgspec.structs.replace(event, data=redacted))
         if record.topic not in _OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
-        return Taken(event.id, record)
+        return Taken(event.id, event.source, record)
 
     def _event(self, value: bytes, app: str) -> Event[Any]:
         """A whole event, or a raw one completed. Raises EventRejected, with what is wrong with it as it was sent."""

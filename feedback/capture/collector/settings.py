@@ -13,8 +13,6 @@ class CollectorSettings(SharedSettings):
 
     collector_host: str = LOCAL_HOST
     collector_port: int = 28100
-    collector_workers: int = Field(1, ge=1)
-    """Processes that share the port; one takes several thousand events/s."""
     collector_origins: tuple[str, ...] = ()
     """Web origins whose pages may send feedback, or `*`; their links are signed in any case."""
     collector_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)

@@ -90,7 +90,9 @@ def generation_of(
 
 def feedback_of(author: Author, facts: Mapping[str, Any]) -> Feedback:
     """The record of something said or done. `facts`: feedback_id, kind, ids, and value (a mapping; None retracts)."""
-    value = facts.get("value")
+    if "value" not in facts:
+        raise ValueError("value is missing; null takes an earlier feedback back")
+    value = facts["value"]
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         value = {**value, "text_length": len(value["text"])}
     return msgspec.convert({**author.fields(), **facts, "value": value}, Feedback)

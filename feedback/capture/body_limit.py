@@ -10,8 +10,9 @@ MAX_BODY_BYTES = 1_000_000
 class BodyLimit:
     """ASGI middleware: a larger body gets 413, and its rest is not read."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
+        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on whose body is counted as it comes."""
@@ -21,8 +22,8 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY_BYTES:
-                raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+            if taken > self._max_bytes:
+                raise HTTPException(413, f"the body has more than {self._max_bytes} bytes")
             return message
 
         await self._app(scope, counted if scope["type"] == "http" else receive, send)

@@ -1,0 +1,74 @@
+"""Feedback from browsers and from applications that know nothing of events.
+
+POST /f/TOKEN, by whoever was given the link: one feedback about the one answer it names, as JSON of any content type,
+since a leaving page can send nothing else. POST /v1/feedback, with an API key: the same fields and a raw `user`.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from feedwheel_capture.consent import apply_consent
+from feedwheel_capture.errors import SpoolFull, TokenInvalid
+from feedwheel_capture.ids import uuid7
+from feedwheel_capture.recorder import make_event, to_record
+from feedwheel_capture.records import Author, event_id_of, feedback_of
+from feedwheel_capture.signing import verify
+
+from feedback.capture.collector.events import Problem, answer, collector_of, key_of, take
+from schemas.events import without_values
+
+router = APIRouter()
+
+_SOURCE: Final = "feedwheel/collector"
+_ALLOWED: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
+"""What a browser may say; whom and what it is about, the link says."""
+
+
+@router.post("/v1/feedback", status_code=202)
+async def feedback(request: Request) -> Response:
+    """Store one feedback of an application that sends raw ids."""
+    key = key_of(request)
+    fields = await _fields(request)
+    data = {**fields, "app": key.app}
+    event_id = str(fields.get("feedback_id") or uuid7(collector_of(request).clock()))
+    event = {"specversion": "1.0", "id": event_id, "source": _SOURCE, "type": "feedwheel.feedback.v1", "data": data}
+    return answer(await take(collector_of(request), key, [msgspec.json.encode(event)]))
+
+
+@router.post("/f/{token}", status_code=202)
+async def feedback_by_link(token: str, request: Request) -> Response:
+    """Store what a browser says about the answer of its link."""
+    collector = collector_of(request)
+    try:
+        scope = verify(token, collector.settings.signing_key, collector.clock())
+    except TokenInvalid as error:
+        raise Problem(403, "link", str(error)) from None
+    fields = await _fields(request)
+    if unknown := sorted(fields.keys() - _ALLOWED):
+        raise Problem(422, "contract", f"not allowed by a link: {', '.join(unknown)[:200]}")
+    facts = {"feedback_id": uuid7(collector.clock()), **fields}
+    facts |= {"response_id": scope.response_id, "conversation_id": scope.conversation_id}
+    try:
+        record = feedback_of(Author(scope.app, scope.person, scope.consent, scope.simulated), facts)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Problem(422, "contract", without_values(error)) from None
+    allowed = apply_consent(record)
+    event_id = event_id_of(record)
+    if allowed is not None:
+        event = make_event(allowed, _SOURCE, collector.clock(), event_id)
+        try:
+            await collector.store([to_record(event)])
+        except SpoolFull:
+            raise Problem(503, "spool_full", "feedback cannot be stored at present: send it again later", 5) from None
+    collector.metrics.events.labels(scope.app, "stored" if allowed else "not_allowed_by_consent").inc()
+    told = {"event_id": event_id if allowed is not None else None, "feedback_id": record.feedback_id}
+    return Response(msgspec.json.encode(told), 202, media_type="application/json")
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(await request.body(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "not_json", "the body is not a JSON object") from None

@@ -1,0 +1,115 @@
+"""One collector process put together: keys, intake, spool, publisher, and what it counts.
+
+In: settings. Out: something that stores events durably and says what became of each. Storing waits for the disk on a
+thread of its own; several requests share one fsync.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from feedwheel_capture.kafka import EventProducer
+from feedwheel_capture.publisher import Publisher
+from feedwheel_capture.spool import Record, Spool, claim
+from prometheus_client import CollectorRegistry, Counter
+
+from feedback.capture.collector.intake import Intake, Known, Refused, Taken
+from feedback.capture.collector.keys import ApiKey, KeyRing
+from feedback.capture.collector.rate import RateLimit
+from feedback.capture.collector.settings import CollectorSettings
+
+_WRITERS: Final = 4
+"""Requests that wait for the disk at the same time share one fsync."""
+_REFRESH_S: Final = 1.0
+
+Outcome = Taken | Known | Refused
+
+
+class CollectorMetrics:
+    """What operators watch of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events = Counter(
+            "feedwheel_collector_events", "Events by outcome", ("app", "outcome"), registry=self.registry
+        )
+        self.requests = Counter(
+            "feedwheel_collector_requests", "Requests by route and status", ("route", "status"), registry=self.registry
+        )
+
+
+@dataclass(slots=True)
+class Collector:
+    """Whatever the routes need. One event loop uses it."""
+
+    settings: CollectorSettings
+    clock: Callable[[], datetime]
+    intake: Intake
+    keys: KeyRing
+    spool: Spool
+    publisher: Publisher
+    metrics: CollectorMetrics = field(default_factory=CollectorMetrics)
+    _rates: dict[str, RateLimit] = field(default_factory=dict)
+    _refreshed: float = float("-inf")
+    _writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS, "feedwheel-collector"))
+
+    @classmethod
+    def open(cls, settings: CollectorSettings, clock: Callable[[], datetime]) -> "Collector":
+        """Claim a spool and begin to publish. Raises ConfigError, SpoolCorrupt."""
+        intake = Intake(settings.config(), settings.identity, clock)
+        spool = claim(settings.collector_home / "spool", settings.collector_spool_bytes)
+        publisher = Publisher(spool, lambda: EventProducer(settings.kafka))
+        publisher.start()
+        return cls(settings, clock, intake, KeyRing(settings.collector_home / "keys.json"), spool, publisher)
+
+    def key(self, presented: str) -> ApiKey | None:
+        """The API key that a request presents, if it is valid now."""
+        now = time.monotonic()
+        if now - self._refreshed > _REFRESH_S:
+            self._refreshed = now
+            self.keys.refresh()
+        return self.keys.check(presented)
+
+    def wait_s(self, key: ApiKey, events: int) -> float:
+        """Seconds that a key has to wait before it may send again; 0 lets these events in."""
+        limit = self._rates.get(key.id)
+        if limit is None or limit.events_per_s != key.events_per_s:
+            limit = self._rates[key.id] = RateLimit(key.events_per_s)
+        return limit.take(events, time.monotonic())
+
+    async def take(self, values: Sequence[bytes], app: str) -> list[Outcome]:
+        """Decide on events and store those that may be; returns when they are on disk. Raises SpoolFull."""
+        outcomes = [self.intake.take(value, app) for value in values]
+        await self.store([outcome.record for outcome in outcomes if isinstance(outcome, Taken) and outcome.record])
+        for outcome in outcomes:
+            if isinstance(outcome, Taken):
+                self.intake.remember(outcome, app)
+            self.metrics.events.labels(app, _outcome(outcome)).inc()
+        return outcomes
+
+    async def store(self, records: Sequence[Record]) -> None:
+        """Bring records to the disk. Raises SpoolFull."""
+        if records:
+            await asyncio.get_running_loop().run_in_executor(self._writers, self.spool.append, *records)
+
+    def close(self) -> None:
+        """Finish writing; what Kafka has not taken stays in the spool."""
+        self._writers.shutdown(wait=True)
+        self.publisher.close()
+        self.spool.close()
+
+
+def _outcome(outcome: Outcome) -> str:
+    match outcome:
+        case Taken(record=None):
+            return "not_allowed_by_consent"
+        case Taken():
+            return "stored"
+        case Known():
+            return "known"
+        case Refused():
+            return outcome.reason

@@ -1,0 +1,261 @@
+"""The collector over HTTP: who may send, what becomes of each event, and that a 2xx means that it is on disk."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from fastapi.testclient import TestClient
+from feedwheel_capture.events import Decision, encode
+from feedwheel_capture.identity import Identity
+from feedwheel_capture.recorder import make_event
+from feedwheel_capture.signing import FeedbackScope, sign
+
+from feedback.capture.collector.app import create_app
+from feedback.capture.collector.keys import create_key, revoke_key
+from feedback.capture.collector.service import Collector
+from feedback.capture.collector.settings import CollectorSettings
+from tests.conftest import REPOSITORY, TEST_SECRETS
+from tests.events import APP, exposure, feedback, generation
+from tests.ports import free_port
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+LIKED = {"rating": 1.0, "scale": [-1.0, 1.0]}
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def key(home):
+    return create_key(home / "collector" / "keys.json", APP, NOW)
+
+
+@pytest.fixture
+def collector(home, key, monkeypatch):
+    """One whose Kafka is down, which it notices at once."""
+    monkeypatch.setattr("feedwheel_capture.kafka._CONNECTING", {"bootstrap_timeout_ms": 50})
+    settings = CollectorSettings(
+        home=home,
+        config_path=REPOSITORY / "feedwheel.toml",
+        kafka_port=free_port(),
+        url_key="url-key",
+        collector_origins=("https://app.example",),
+        **TEST_SECRETS,
+    )
+    return Collector.open(settings, lambda: NOW)
+
+
+@pytest.fixture
+def http(collector, key):
+    with TestClient(create_app(collector), headers={"Authorization": f"Bearer {key}"}) as client:
+        yield client
+
+
+def stored(collector):
+    records, _ = collector.spool.read(collector.spool.acknowledged, 10_000)
+    return [msgspec.json.decode(record.value) for record in records]
+
+
+def event(data, event_id="e1", **attributes):
+    return {**msgspec.json.decode(encode(make_event(data, "app", NOW, event_id))), **attributes}
+
+
+def test_a_batch_is_on_disk_before_the_answer_and_known_afterwards(http, collector):
+    batch = [event(generation("r1", "mail ann@example.com", "Sure."), "e1"), event(exposure(), "e2")]
+    reply = http.post("/v1/events", json=batch)
+    assert (reply.status_code, reply.json()["stored"], reply.json()["ids"]) == (202, 2, ["e1", "e2"])
+    first, _ = stored(collector)
+    assert first["data"]["input"][0]["content"] == "mail [EMAIL]"
+    assert first["data"]["redactor"] == "pattern/2"
+    again = http.post("/v1/events", json=batch).json()
+    assert (again["stored"], again["known"], again["ids"]) == (0, 2, ["e1", "e2"])
+    assert len(stored(collector)) == 2
+
+
+def test_a_stamp_of_the_sender_counts_for_nothing(http, collector):
+    http.post("/v1/events", json=event(generation("r1", "mail ann@example.com", redactor="trust me")))
+    (only,) = stored(collector)
+    assert only["data"]["input"][0]["content"] == "mail [EMAIL]"
+
+
+def test_consent_is_applied_before_the_disk(http, collector):
+    batch = [
+        event(generation("r1", "secret words", consent="signal_only"), "e1"),
+        event(generation("r2", "secret words", consent="none"), "e2"),
+    ]
+    reply = http.post("/v1/events", json=batch).json()
+    assert (reply["stored"], reply["not_allowed_by_consent"]) == (1, 1)
+    assert "secret words" not in str(stored(collector))
+
+
+def test_binary_mode(http, collector):
+    whole = event(generation("r1"))
+    headers = {f"ce-{name}": str(value) for name, value in whole.items() if name not in ("data", "datacontenttype")}
+    reply = http.post("/v1/events", content=msgspec.json.encode(whole["data"]), headers=headers)
+    assert reply.status_code == 202
+    assert stored(collector)[0]["data"]["response_id"] == "r1"
+
+
+def test_raw_ids_are_hashed_and_go_no_further(http, collector):
+    asked = [{"role": "user", "content": "Where is my card?"}]
+    said = {"user": "ann@example.com", "model": "m", "messages": asked, "output": "Here.", "response_id": "r1"}
+    rated = {"user": "ann@example.com", "response_id": "r1", "kind": "thumbs", "value": LIKED}
+    envelope = {"specversion": "1.0", "source": "shop"}
+    batch = [
+        {**envelope, "id": "1", "type": "feedwheel.generation.v1", "data": said},
+        {**envelope, "id": "2", "type": "feedwheel.feedback.v1", "data": {**rated, "feedback_id": "f"}},
+    ]
+    reply = http.post("/v1/events", json=batch)
+    assert reply.status_code == 202, reply.text
+    answered, liked = (entry["data"] for entry in stored(collector))
+    identity = Identity((TEST_SECRETS["user_key_layers"],), TEST_SECRETS["split_key"])
+    person = identity.person(APP, "ann@example.com", "")
+    assert answered["user_key"] == liked["user_key"] == person.user_key
+    assert answered["split_bucket"] == liked["split_bucket"] == person.split_bucket
+    assert (answered["input"][0]["content"], answered["output"], answered["turn"]) == ("Where is my card?", "Here.", 0)
+    assert "ann" not in str(stored(collector))
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"{", "not_json"),
+        (b"[1, 2", "not_json"),
+        (b"\xff\xfe", "not_json"),
+        (b"7", "not_an_event"),
+        (b"", "not_json"),
+        (b"[" * 5000, "not_json"),
+        (b'{"type": "feedwheel.feedback.v9", "data": {}}', "unsupported_version"),
+        (b'{"type": "other", "data": {}}', "unknown_type"),
+        (b'{"type": "feedwheel.feedback.v1", "data": {"user": "ann", "kind": "thumbs"}}', "contract"),
+        (b'{"type": "feedwheel.generation.v1", "data": {"user": 5, "messages": 7, "output": null}}', "contract"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_a_reason(http, collector, sent, reason):
+    reply = http.post("/v1/events", content=sent)
+    assert reply.status_code in (400, 422)
+    body = reply.json()
+    assert (body["rejected"][0]["reason"] if "rejected" in body else body["error"]) == reason
+    assert stored(collector) == []
+
+
+def test_one_bad_event_holds_up_no_other(http, collector):
+    reply = http.post("/v1/events", json=[event(generation("r1")), {"type": "other", "data": {}}, 5])
+    assert reply.status_code == 207
+    assert [(entry["index"], entry["reason"]) for entry in reply.json()["rejected"]] == [
+        (1, "unknown_type"),
+        (2, "not_an_event"),
+    ]
+    assert len(stored(collector)) == 1
+
+
+def test_nobody_speaks_for_another_application_or_decides_releases(http, collector):
+    decision = Decision(app=APP, release_id="r", state="PROMOTE", by="operator", rationale="let me in")
+    batch = [event(generation("r1", app="another"), "e1"), event(decision, "e2")]
+    reply = http.post("/v1/events", json=batch)
+    assert reply.status_code == 422
+    assert [entry["reason"] for entry in reply.json()["rejected"]] == ["forbidden_app", "not_allowed"]
+    assert stored(collector) == []
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic fwk_a_b", "Bearer fwk_000000000000_zzz"])
+def test_without_a_key_nothing_is_taken(http, header):
+    reply = http.post("/v1/events", json=event(generation("r1")), headers={"Authorization": header})
+    assert reply.status_code == 401
+
+
+def test_a_revoked_key_is_valid_no_longer_and_a_key_is_nowhere_in_clear(http, collector, home, key):
+    assert http.post("/v1/events", json=event(generation("r1"))).status_code == 202
+    stored_keys = (home / "collector" / "keys.json").read_text()
+    assert key.split("_")[2] not in stored_keys
+    revoke_key(home / "collector" / "keys.json", key.split("_")[1], NOW)
+    collector._refreshed = float("-inf")
+    assert http.post("/v1/events", json=event(generation("r2"))).status_code == 401
+
+
+def test_too_much_at_once_is_told_when_to_come_back(http, collector, home):
+    slow = create_key(home / "collector" / "keys.json", APP, NOW, events_per_s=2)
+    collector._refreshed = float("-inf")
+    replies = [
+        http.post("/v1/events", json=event(generation(f"r{n}"), f"e{n}"), headers={"Authorization": f"Bearer {slow}"})
+        for n in range(6)
+    ]
+    statuses = [reply.status_code for reply in replies]
+    assert statuses[:4] == [202] * 4
+    assert statuses[-1] == 429
+    assert int(replies[-1].headers["Retry-After"]) >= 1
+    assert http.post("/v1/events", json=[event(generation("r"))] * 1001).status_code == 413
+    assert http.post("/v1/events", content=b" " * 8_000_001).status_code == 413
+
+
+def test_a_full_spool_takes_nothing_and_says_so(http, collector):
+    collector.spool._max_bytes = 100
+    reply = http.post("/v1/events", json=[event(generation("r1"))])
+    assert (reply.status_code, reply.json()["error"]) == (503, "spool_full")
+    assert int(reply.headers["Retry-After"]) > 0
+    assert http.get("/healthz").status_code == 200
+
+
+class TestLinks:
+    def link(self, collector, expires=timedelta(hours=1), **scope):
+        person = collector.settings.identity.person(APP, "ann", "c1")
+        given = {"app": APP, "response_id": "r1", "conversation_id": "c1", "person": person, "consent": "content"}
+        return f"/f/{sign(FeedbackScope(**{**given, **scope}), 'url-key', NOW + expires)}"
+
+    def test_a_browser_says_something_about_its_answer(self, http, collector):
+        said = {"kind": "thumbs", "value": LIKED, "surface": "answer", "feedback_id": "f1", "dwell_ms": 800}
+        # What a leaving page sends: no header of its own, no preflight.
+        plain = {"content-type": "text/plain;charset=UTF-8", "authorization": "", "origin": "https://app.example"}
+        replies = [http.post(self.link(collector), content=msgspec.json.encode(said), headers=plain) for _ in range(2)]
+        assert [reply.status_code for reply in replies] == [202, 202]
+        assert replies[0].json() == replies[1].json()
+        assert replies[0].headers["access-control-allow-origin"] == "https://app.example"
+        first, second = stored(collector)
+        assert first["id"] == second["id"]  # sent twice, it is one event
+        assert (first["data"]["response_id"], first["data"]["surface"]) == ("r1", "answer")
+        assert first["data"]["user_key"] == collector.settings.identity.person(APP, "ann", "c1").user_key
+
+    def test_a_link_says_whom_and_what_it_is_about(self, http, collector):
+        for forged in ({"response_id": "r2"}, {"user_key": "x"}, {"app": "other"}, {"consent": "content"}):
+            reply = http.post(self.link(collector), json={"kind": "thumbs", "value": LIKED, **forged})
+            assert reply.status_code == 422
+        assert stored(collector) == []
+
+    def test_links_end_and_cannot_be_made(self, http, collector):
+        late, forged = self.link(collector, timedelta(seconds=-1)), self.link(collector)[:-3] + "abc"
+        for link in (late, forged, "/f/x", "/f/x.y"):
+            reply = http.post(link, json={"kind": "thumbs", "value": LIKED})
+            assert (reply.status_code, reply.json()["error"]) == (403, "link")
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"kind": "no"}', b'{"kind": "thumbs"}', b"\xff"])
+    def test_nonsense_is_refused(self, http, collector, body):
+        assert http.post(self.link(collector), content=body).status_code in (400, 422)
+        assert stored(collector) == []
+
+    def test_consent_of_the_link_is_applied(self, http, collector):
+        said = {"kind": "complaint", "value": {"text": "you know what I mean", "category": "wrong"}}
+        assert http.post(self.link(collector, consent="signal_only"), json=said).status_code == 202
+        none = http.post(self.link(collector, consent="none"), json=said)
+        assert (none.status_code, none.json()["event_id"]) == (202, None)
+        (only,) = stored(collector)
+        assert only["data"]["value"] == {"category": "wrong", "text_length": 20}
+
+
+def test_feedback_with_a_raw_user(http, collector):
+    said = {"user": "ann", "response_id": "r1", "kind": "edit", "value": {"edited_output": "card arrival"}}
+    reply = http.post("/v1/feedback", json={**said, "feedback_id": "f1"})
+    assert (reply.status_code, reply.json()["stored"]) == (202, 1)
+    assert http.post("/v1/feedback", json={**said, "feedback_id": "f1"}).json()["known"] == 1
+    assert http.post("/v1/feedback", json={"kind": "edit"}).status_code == 422
+    assert [entry["data"]["kind"] for entry in stored(collector)] == ["edit"]
+
+
+def test_what_an_operator_watches(http, collector):
+    http.post("/v1/events", json=[event(feedback(value=None)), {"type": "other", "data": {}}])
+    ready = http.get("/readyz").json()
+    assert (ready["status"], ready["spool"]["records"]) == ("degraded", 1)
+    metrics = http.get("/metrics").text
+    assert f'feedwheel_collector_events_total{{app="{APP}",outcome="stored"}} 1.0' in metrics
+    assert f'feedwheel_collector_events_total{{app="{APP}",outcome="unknown_type"}} 1.0' in metrics
