@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from feedwheel_capture import settings as capture_settings
 
+from feedback.capture.collector.settings import CollectorSettings
 from pipelines.cli.main import app
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
+from tests.openai_stub import openai_server
+from tests.ports import free_port
 
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+CAPTURE_SETTINGS = set(re.findall(r"FEEDWHEEL_[A-Z_]+", Path(capture_settings.__file__).read_text(encoding="utf-8")))
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -56,7 +61,8 @@ def test_every_named_file_exists(document: Path) -> None:
 
 @documents()
 def test_every_setting_exists(document: Path) -> None:
-    known = {f"FEEDWHEEL_{name.upper()}" for name in Settings.model_fields} | {"FEEDWHEEL_APP"}
+    fields = Settings.model_fields | CollectorSettings.model_fields
+    known = {f"FEEDWHEEL_{name.upper()}" for name in fields} | CAPTURE_SETTINGS
     named = set(re.findall(r"FEEDWHEEL_[A-Z_]+", document.read_text(encoding="utf-8")))
     assert named <= known
 
@@ -65,3 +71,26 @@ def test_every_make_target_of_the_readme_exists() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z]+)", "\n".join(code_of((REPOSITORY / "README.md").read_text("utf-8")))):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The Python of docs/capture.md, with OpenAI's own client against a server that answers like OpenAI's."""
+    guide = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    with openai_server() as url:
+        for name, value in {
+            "OPENAI_BASE_URL": url,
+            "OPENAI_API_KEY": "k",
+            "FEEDWHEEL_APP": "helpdesk",
+            "FEEDWHEEL_USER_KEY_LAYERS": "layer",
+            "FEEDWHEEL_SPLIT_KEY": "key",
+            "FEEDWHEEL_CAPTURE_SPOOL": str(tmp_path / "spool"),
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        }.items():
+            monkeypatch.setenv(name, value)
+        names: dict[str, object] = {}
+        exec(code, names)
+        stats = names["capture"].stats
+        names["client"].close()
+        names["capture"]._outbox.close(0)
+    assert (stats.recorded, stats.errors, stats.waiting) == (2, 0, 2)
