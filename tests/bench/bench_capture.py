@@ -1,0 +1,69 @@
+"""What capture costs the application that records: seconds of the caller per 2 kB event, Kafka up or down.
+
+    python tests/bench/bench_capture.py [--events 20000] [--rate 500]
+
+`--rate`: events/s that the application records; the thread that publishes shares its interpreter.
+"""
+
+import argparse
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from feedwheel_capture import Capture, CaptureSettings
+from feedwheel_capture.identity import Identity
+
+from pipelines.settings import Settings
+from pipelines.stack.kafka import kafka_service
+from pipelines.stack.process import Background
+from pipelines.stack.service import bring_up
+from tests.conftest import link_jars
+from tests.ports import free_port
+
+QUESTION = "My card has not arrived yet, and it has been two weeks since I ordered it in your app. " * 4
+ANSWER = "Cards usually arrive within five working days. If yours is late, we can send you a new one at no cost. " * 12
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=500.0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        link_jars(home)
+        settings = Settings(home=home, kafka_port=free_port(2))
+        bring_up(kafka_service(settings), home, threading.Event())
+        try:
+            for name, bootstrap in (("Kafka up", settings.kafka), ("Kafka down", f"127.0.0.1:{free_port()}")):
+                measure(name, bootstrap, home / name.replace(" ", "-"), arguments.events, arguments.rate)
+        finally:
+            Background(home, "kafka").stop()
+
+
+def measure(name: str, bootstrap: str, spool: Path, events: int, rate: float) -> None:
+    settings = CaptureSettings(
+        app="bench", identity=Identity(("layer",), "key"), kafka=bootstrap, spool=spool, consent="content"
+    )
+    capture = Capture(settings=settings, raise_errors=True)
+    messages = [{"role": "user", "content": QUESTION}]
+    seconds = np.empty(events)
+    for number in range(events):
+        due = time.perf_counter()
+        capture.generation(messages, ANSWER, model="m", user=f"user-{number % 100}")
+        seconds[number] = time.perf_counter() - due
+        time.sleep(max(0.0, 1 / rate - seconds[number]))
+    stats, flushed = capture.stats, capture.flush(20 if name == "Kafka up" else 0)
+    p50, p99, worst = np.quantile(seconds, [0.5, 0.99, 1.0]) * 1000
+    size = len(QUESTION) + len(ANSWER)
+    print(
+        f"{name}: {events} events of {size} characters at {rate:g}/s: p50 {p50:.3f} ms, p99 {p99:.3f} ms, worst "
+        f"{worst:.1f} ms; recorded {stats.recorded}, errors {stats.errors}, all acknowledged: {flushed}"
+    )
+    capture._outbox.close(0)
+
+
+if __name__ == "__main__":
+    main()
