@@ -64,7 +64,7 @@ class Collector:
         spool = claim(settings.collector_home / "spool", settings.collector_spool_bytes)
         publisher = Publisher(spool, lambda: EventProducer(settings.kafka))
         publisher.start()
-        return cls(settings, clock, intake, KeyRing(settings.collector_home / "keys.json"), spool, publisher)
+        return cls(settings, clock, intake, KeyRing(settings.keys_file), spool, publisher)
 
     def key(self, presented: str) -> ApiKey | None:
         """The API key that a request presents, if it is valid now."""

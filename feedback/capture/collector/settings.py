@@ -27,6 +27,11 @@ class CollectorSettings(SharedSettings):
         return self.home.absolute() / "collector"
 
     @property
+    def keys_file(self) -> Path:
+        """The hashes of API keys."""
+        return self.collector_home / "keys.json"
+
+    @property
     def signing_key(self) -> str:
         """The key of feedback links. Raises ConfigError if there is none."""
         key = self.url_key.get_secret_value()
