@@ -111,13 +111,14 @@ class Outbox:
         return not self.waiting
 
     def close(self, timeout_s: float) -> None:
-        """Flush, then release the spool; what could not be sent stays for the next process."""
+        """Flush if the destination answers, and release the spool; what is left in it the next process sends."""
         if self._open is None:
             return
-        self.flush(timeout_s)
+        patience_s = timeout_s if self.connected else 0.0
+        self.flush(patience_s)
         opened, self._open = self._open, None
         opened.stopping.set()
-        opened.publisher.close(timeout_s)
+        opened.publisher.close(patience_s)
         try:
             opened.events.record_gaps()
             opened.spool.close()
