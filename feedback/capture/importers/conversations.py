@@ -1,0 +1,88 @@
+"""From a conversation as a tree to the events of its answers; what the importers of chat products share.
+
+In: the nodes of one conversation. Out: one event per answer. A conversation that cannot be read is left out as a whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from feedwheel_capture.spool import Record
+
+from feedback.capture.importers.refusal import Skipped, SkipReason
+from feedback.capture.importers.scribe import Scribe
+from feedback.capture.importers.stream import Part
+from feedback.capture.importers.tree import MAX_MESSAGES, Answered, Node, answers, unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One conversation as an export tells it."""
+
+    id: str
+    started: datetime | None
+    nodes: Sequence[Node]
+    model: str
+
+
+class Unreadable(Exception):
+    """A part that is left out; only importers see it."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        super().__init__(reason)
+        self.reason: SkipReason = reason
+
+
+def is_whole(part: Part, scribe: Scribe) -> TypeGuard[dict[str, Any]]:
+    """Whether a part can be read; counts it if not."""
+    if isinstance(part, Skipped):
+        scribe.tally.skip(part.reason)
+        return False
+    return True
+
+
+def write(told: Told, user: str | None, scribe: Scribe) -> Iterator[tuple[Answered, Record]]:
+    """The events of a conversation. Raises Unreadable before the first."""
+    if len(told.nodes) > MAX_MESSAGES:
+        raise Unreadable("too_large")
+    if not told.nodes:
+        raise Unreadable("no_messages")
+    scribe.tally.conversations += 1
+    scribe.tally.skip("unreachable", unreachable(told.nodes))
+    found = False
+    for answer in answers(told.nodes, scribe.target.identity, told.started):
+        found = True
+        if answer.time is None:
+            scribe.tally.skip("no_time")
+            continue
+        for record in scribe.answer(answer.thread, answer.text, answer.time, user, _facts(told, answer)):
+            yield answer, record
+    if not found:
+        scribe.tally.skip("no_answer")
+
+
+def _facts(told: Told, answer: Answered) -> dict[str, Any]:
+    return {
+        "response_id": answer.node.id,
+        "conversation_id": told.id,
+        "parent_response_id": answer.parent_response_id,
+        "model": told.model,
+        "tool_calls": [{"name": name, "arguments": arguments} for name, arguments in answer.calls],
+        **(answer.node.facts or {}),
+    }
+
+
+def text_or_none(value: Any) -> str | None:
+    """A name or id that an export gives; None where it is empty or no text."""
+    return value if isinstance(value, str) and value else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """An object of an export; an empty one where it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list of an export."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
