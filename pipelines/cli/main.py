@@ -5,7 +5,7 @@ import logging
 
 import typer
 
-_GROUPS = ("stack", "ingest", "signals", "learning", "simulate")
+_GROUPS = ("stack", "ingest", "signals", "learning", "imports", "simulate")
 
 app = typer.Typer(
     name="feedwheel",

@@ -5,6 +5,7 @@ shared_conversations.json. Out: events. An answer's id is that of the message th
 finds it. Conversations are read first: a link that was shared has no time of its own in most exports.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -97,14 +98,15 @@ class _Reader:
         is_up = rating == "thumbsup"
         conversation_id = text_or_none(part.get("conversation_id"))
         time = self._time(part, conversation_id)
-        user = self._user
         text, tags = _content(part.get("content"))
-        about = {"response_id": self._whole.get(named, named), "conversation_id": conversation_id}
+        say = functools.partial(
+            self._scribe.feedback, response_id=self._whole.get(named, named), conversation_id=conversation_id
+        )
         thumb = {"rating": 1.0 if is_up else -1.0, "scale": _THUMBS, "text": text if is_up else None}
-        yield from self._scribe.feedback("thumbs", thumb, time, user, named, **about)
+        yield from say("thumbs", thumb, time, self._user, named)
         if not is_up and (text or tags):
             complaint = {"text": text or ", ".join(tags), "category": _category(tags)}
-            yield from self._scribe.feedback("complaint", complaint, time, user, named, **about)
+            yield from say("complaint", complaint, time, self._user, named)
 
     def comparison(self, part: Mapping[str, Any]) -> Iterator[Record]:
         """Two answers side by side, of which one was chosen."""

@@ -33,6 +33,7 @@ class Export:
 
     path: Path
     files: Mapping[str, Callable[[], IO[bytes]]]
+    is_single: bool = False
 
     @classmethod
     def of(cls, path: Path) -> "Export":
@@ -45,10 +46,15 @@ class Export:
             is_zip = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
         if is_zip or path.suffix.lower() == ".zip":
             return cls(path, _archive(path))
-        return cls(path, {path.name: lambda: path.open("rb")})
+        return cls(path, {path.name: lambda: path.open("rb")}, is_single=True)
 
     def named(self, stem: str) -> list[str]:
-        """Files of one kind, which large exports number: conversations.json, conversations-000.json, ..."""
+        """Files of one kind, which large exports number: conversations.json, conversations-000.json, ...
+
+        A file named by itself is the conversations, whatever it is called.
+        """
+        if self.is_single:
+            return list(self.files) if stem == "conversations" else []
         return [name for name in self.files if _stem(name) == stem]
 
     @contextmanager

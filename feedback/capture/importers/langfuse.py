@@ -1,8 +1,8 @@
 """Langfuse's export: traces with their observations and scores.
 
 In: JSON or JSONL, names in camel or snake case. Out: a generation for every observation of that type, and feedback for
-every score that a person gave. A session is a conversation; a trace without one is a conversation of its own. A score of
-a whole trace is about its last generation. The export is read twice, first for the ranges of the scores.
+every score that a person gave. A session is a conversation, a trace without one is a conversation of its own. A score
+of a whole trace is about its last generation. The export is read twice, first for the ranges of the scores.
 """
 
 import re

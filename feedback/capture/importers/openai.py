@@ -1,7 +1,8 @@
 """Logs of OpenAI's API: one request with its response per line, or stored chat completions with their messages.
 
 In: JSONL, or JSON holding the same objects. Out: events. `user` and `metadata.conversation_id` of a request are
-followed; without the latter a known person's conversation is known by how it begins. Several choices are several answers.
+followed; without the latter a known person's conversation is known by how it begins. Several choices are several
+answers.
 """
 
 import hashlib
