@@ -16,9 +16,9 @@ _PALEST: Final = 0.25
 """Of the colour map: one conversation must stand out from a day without any."""
 _CELL_INCHES: Final = 0.16
 _DPI: Final = 150
-_MARGINS: Final = {"left": 0.55, "right": 0.2, "top": 0.75, "bottom": 0.3}
+_MARGINS: Final = {"left": 0.55, "right": 0.2, "top": 0.8, "bottom": 0.45}
 """Inches around all panels."""
-_BETWEEN: Final = {"columns": 0.5, "rows": 1.35}
+_BETWEEN: Final = {"columns": 0.5, "rows": 1.25}
 """Inches between panels: weekday names, and title, months and scale."""
 
 
@@ -39,7 +39,9 @@ def write_picture(output: Path, calendars: Sequence[Calendar], years: Sequence[i
 
     width, height = max(map(weeks, years)) * _CELL_INCHES, 7 * _CELL_INCHES
     total_width = _MARGINS["left"] + len(years) * (width + _BETWEEN["columns"]) + _MARGINS["right"]
-    total_height = _MARGINS["top"] + len(calendars) * (height + _BETWEEN["rows"]) + _MARGINS["bottom"] - 0.6
+    total_height = (
+        _MARGINS["top"] + len(calendars) * (height + _BETWEEN["rows"]) - _BETWEEN["rows"] + _MARGINS["bottom"]
+    )
     figure = Figure(figsize=(total_width, total_height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     for row, calendar in enumerate(calendars):
@@ -49,7 +51,7 @@ def write_picture(output: Path, calendars: Sequence[Calendar], years: Sequence[i
             place = (left / total_width, (top - height) / total_height, width / total_width, height / total_height)
             _draw_year(figure.add_axes(place), calendar, year, max(map(weeks, years)))
         figure.text(
-            _MARGINS["left"] / total_width, (top + 0.42) / total_height, _heading(calendar), fontsize=11, weight="bold"
+            _MARGINS["left"] / total_width, (top + 0.5) / total_height, _heading(calendar), fontsize=11, weight="bold"
         )
         _draw_scale(figure, calendar, (_MARGINS["left"], top - height - 0.28), (total_width, total_height))
     figure.savefig(output, format="png")
@@ -79,7 +81,7 @@ def _draw_year(axes: Any, calendar: Calendar, year: int, columns: int) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     count = sum(number for day, number in calendar.days.items() if day.year == year)
-    axes.set_title(f"{year}: {count:,}", loc="right", fontsize=8, pad=14)
+    axes.set_title(f"{year}: {count:,}", loc="left", fontsize=8, pad=14)
 
 
 def _draw_scale(figure: Any, calendar: Calendar, place: tuple[float, float], size: tuple[float, float]) -> None:

@@ -80,11 +80,11 @@ class _Reader:
 
     def _conversation(self, part: Mapping[str, Any]) -> Iterator[Record]:
         told = tell(part)
-        for answer, record in write(told, self._user, self._scribe):
+        for answer, records in write(told, self._user, self._scribe):
             self._whole.update(dict.fromkeys(answer.parts, answer.node.id))
             if answer.time is not None:
                 self._ended[told.id] = max(answer.time, self._ended.get(told.id, answer.time))
-            yield record
+            yield from records
 
     def message_feedback(self, part: Mapping[str, Any]) -> Iterator[Record]:
         """A thumb, and a complaint if something was written or ticked beside a thumb down."""

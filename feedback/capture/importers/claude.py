@@ -30,8 +30,8 @@ def read(export: Export, scribe: Scribe, progress: Progress | None = None) -> It
             if not is_whole(part, scribe):
                 continue
             try:
-                for _, record in write(tell(part), _owner(part), scribe):
-                    yield record
+                for _, records in write(tell(part), _owner(part), scribe):
+                    yield from records
             except Unreadable as error:
                 scribe.tally.skip(error.reason)
 

@@ -42,8 +42,8 @@ def is_whole(part: Part, scribe: Scribe) -> TypeGuard[dict[str, Any]]:
     return True
 
 
-def write(told: Told, user: str | None, scribe: Scribe) -> Iterator[tuple[Answered, Record]]:
-    """The events of a conversation. Raises Unreadable before the first."""
+def write(told: Told, user: str | None, scribe: Scribe) -> Iterator[tuple[Answered, list[Record]]]:
+    """The answers of a conversation, each with its event if it has one. Raises Unreadable before the first."""
     if len(told.nodes) > MAX_MESSAGES:
         raise Unreadable("too_large")
     if not told.nodes:
@@ -56,8 +56,7 @@ def write(told: Told, user: str | None, scribe: Scribe) -> Iterator[tuple[Answer
         if answer.time is None:
             scribe.tally.skip("no_time")
             continue
-        for record in scribe.answer(answer.thread, answer.text, answer.time, user, _facts(told, answer)):
-            yield answer, record
+        yield answer, list(scribe.answer(answer.thread, answer.text, answer.time, user, _facts(told, answer)))
     if not found:
         scribe.tally.skip("no_answer")
 

@@ -131,9 +131,6 @@ class Scribe:
         except RedactionFailed:
             self.tally.skip("redaction_failed")
             return
-        except UnicodeEncodeError:  # half of a surrogate pair, which JSON can name and UTF-8 cannot hold
-            self.tally.skip("wrong_value")
-            return
         if len(record.value) > MAX_EVENT_BYTES:
             self.tally.skip("event_too_large")
             return

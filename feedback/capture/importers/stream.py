@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
-import ijson.backends.yajl2_c as ijson  # in C: the one written in Python takes minutes for a gigabyte
 import msgspec
+from ijson import IncompleteJSONError, JSONError
+from ijson.backends import yajl2_c  # in C: the one written in Python takes many minutes for a gigabyte
 
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.refusal import ExportRefused, RefusalReason, Skipped, SkipReason
@@ -92,10 +93,10 @@ def _line(line: bytes, size: int) -> Iterator[Part]:
 def _values(stream: _Stream, where: str) -> Iterator[Part]:
     try:
         yield from _whole(stream)
-    except ijson.IncompleteJSONError as error:
+    except IncompleteJSONError as error:
         reason, action = _fault(error)
         raise ExportRefused(reason, where, action) from error
-    except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
+    except (JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
         raise ExportRefused("not_json", where, "name the file as it was exported") from error
 
 
@@ -119,7 +120,7 @@ def _whole(stream: _Stream) -> Iterator[Part]:
 
 
 def _events(stream: _Stream) -> Iterator[Event]:
-    for event in ijson.basic_parse(stream, use_float=True, buf_size=_CHUNK_BYTES, multiple_values=True):
+    for event in yajl2_c.basic_parse(stream, use_float=True, buf_size=_CHUNK_BYTES, multiple_values=True):
         stream.complete_to = stream.read_bytes
         yield event
 
