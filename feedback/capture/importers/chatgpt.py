@@ -198,7 +198,8 @@ def _parents(tree: Mapping[str, Any]) -> dict[str, str]:
     parents = dict[str, str]()
     for name, node in tree.items():
         children = mapping(node).get("children")
-        parents.update({child: name for child in (children if isinstance(children, list) else ()) if child in tree})
+        named = children if isinstance(children, list) else ()
+        parents.update({child: name for child in named if isinstance(child, str)})
     for name, node in tree.items():
         if parent := text_or_none(mapping(node).get("parent")):
             parents[name] = parent
@@ -213,7 +214,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(content: Any) -> str:
     content = mapping(content)
-    if content.get("content_type", "text") not in _SPOKEN:
+    if str(content.get("content_type", "text")) not in _SPOKEN:
         return ""
     parts = content.get("parts")
     said = [_part_text(part) for part in parts] if isinstance(parts, list) else [content.get("text")]

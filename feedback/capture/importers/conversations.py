@@ -3,6 +3,7 @@
 In: the nodes of one conversation. Out: one event per answer. A conversation that cannot be read is left out as a whole.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,3 +86,9 @@ def mapping(value: Any) -> dict[str, Any]:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list of an export."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def count(value: Any) -> int:
+    """A number of something, such as tokens; 0 where an export gives none."""
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    return max(0, int(value)) if is_number else 0

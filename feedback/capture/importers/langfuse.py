@@ -14,7 +14,7 @@ import msgspec
 from feedwheel_capture.messages import text_of
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, is_whole, mapping, objects, text_or_none
+from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, objects, text_or_none
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.scores import Ranges, Score, as_feedback, number
 from feedback.capture.importers.scribe import Scribe
@@ -167,9 +167,10 @@ def _decoded(value: Any) -> Any:
 
 
 def _tokens(usage: Mapping[str, Any]) -> dict[str, Any]:
-    named = {"input_tokens": ("input", "promptTokens"), "output_tokens": ("output", "completionTokens")}
-    found = {field: next((usage[name] for name in names if usage.get(name)), 0) for field, names in named.items()}
-    return {field: int(value) for field, value in found.items() if isinstance(value, int | float)}
+    return {
+        "input_tokens": count(usage.get("input", usage.get("promptTokens"))),
+        "output_tokens": count(usage.get("output", usage.get("completionTokens"))),
+    }
 
 
 def _latency(began: datetime | None, ended: datetime | None, first: datetime | None) -> dict[str, float]:

@@ -14,7 +14,7 @@ from feedwheel_capture.messages import text_of
 from feedwheel_capture.openai import FINISH_REASONS
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, is_whole, mapping, objects, text_or_none
+from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, objects, text_or_none
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.scribe import Scribe
 from feedback.capture.importers.stream import Told as Progress
@@ -82,8 +82,8 @@ def _facts(request: Mapping[str, Any], response: Mapping[str, Any], choice: Mapp
         "model": model,
         "model_version": text_or_none(response.get("model")) or model,
         "finish_reason": FINISH_REASONS.get(str(choice.get("finish_reason")), "stop"),
-        "input_tokens": usage.get("prompt_tokens") or 0,
-        "output_tokens": usage.get("completion_tokens") or 0,
+        "input_tokens": count(usage.get("prompt_tokens")),
+        "output_tokens": count(usage.get("completion_tokens")),
         "tool_calls": [
             {"name": str(it.get("name")), "arguments": text_or_none(it.get("arguments"))} for it in functions
         ],

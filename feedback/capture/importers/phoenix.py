@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, is_whole, mapping, objects, text_or_none
+from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, objects, text_or_none
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.langfuse import messages_of, said
 from feedback.capture.importers.scores import Ranges, Score, as_feedback, number
@@ -74,8 +74,8 @@ def _answer(span: Flat, scribe: Scribe) -> Iterator[Record]:
         "conversation_id": conversation_id,
         "model": text_or_none(span.get("llm.model_name")) or "unknown",
         "finish_reason": "error" if span.get("status_code") == "ERROR" else "stop",
-        "input_tokens": int(number(span.get("llm.token_count.prompt")) or 0),
-        "output_tokens": int(number(span.get("llm.token_count.completion")) or 0),
+        "input_tokens": count(span.get("llm.token_count.prompt")),
+        "output_tokens": count(span.get("llm.token_count.completion")),
         "tool_calls": list(_calls(span)),
         **latency,
     }
