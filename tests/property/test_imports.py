@@ -9,70 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.capture.importers.refusal import ExportRefused
+from feedback.capture.importers.refusal import ExportRefused, RefusalReason
 from feedback.capture.importers.scribe import Format
 from tests.exports import chatgpt_conversation, claude_conversation, imported, node, tree, write_folder
 
 FORMATS = get_args(Format)
-KEYS = st.sampled_from(
-    [
-        "id",
-        "conversation_id",
-        "mapping",
-        "message",
-        "parent",
-        "children",
-        "author",
-        "role",
-        "content",
-        "content_type",
-        "parts",
-        "metadata",
-        "create_time",
-        "uuid",
-        "chat_messages",
-        "sender",
-        "text",
-        "created_at",
-        "account",
-        "request",
-        "response",
-        "messages",
-        "choices",
-        "created",
-        "model",
-        "usage",
-        "type",
-        "observations",
-        "scores",
-        "name",
-        "value",
-        "source",
-        "startTime",
-        "traceId",
-        "context",
-        "span_id",
-        "trace_id",
-        "attributes",
-        "llm.output_messages",
-        "annotations",
-        "annotator_kind",
-        "result",
-        "score",
-        "label",
-        "recipient",
-        "tags",
-        "rating",
-        "output",
-        "feedback_step_2",
-        "new_turn",
-        "data",
-    ]
-)
+NAMES = """
+id conversation_id mapping message parent children author role content content_type parts metadata create_time uuid
+chat_messages sender text created_at account request response messages choices created model usage type observations
+scores name value source startTime traceId context span_id trace_id attributes llm.output_messages annotations
+annotator_kind result score label recipient tags rating output feedback_step_2 new_turn data
+"""
+KEYS = st.sampled_from(NAMES.split())
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
+    st.integers(),
+    st.integers().map(lambda it: it * 10**400),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
     st.sampled_from(["a", "b", "user", "assistant", "GENERATION", "HUMAN", "thumbs_up", "new", "2025-01-06T09:30:00Z"]),
@@ -121,10 +74,15 @@ def test_any_bytes_are_read_or_refused(format: Format, content: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "conversations.json"
         path.write_bytes(content)
-        try:
-            imported(format, path)
-        except ExportRefused as refused:
-            assert refused.reason in ("not_json", "truncated")
+        assert refusal(format, path) in (None, "not_json", "truncated")
+
+
+def refusal(format: Format, path: Path) -> RefusalReason | None:
+    try:
+        imported(format, path)
+    except ExportRefused as refused:
+        return refused.reason
+    return None
 
 
 @given(data=st.data())

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from feedwheel_capture.spool import Record
 
@@ -15,6 +15,9 @@ from feedback.capture.importers.refusal import Skipped, SkipReason
 from feedback.capture.importers.scribe import Scribe
 from feedback.capture.importers.stream import Part
 from feedback.capture.importers.tree import MAX_MESSAGES, Answered, Node, answers, unreachable
+
+_EXACT: Final = 2.0**53
+"""From here on floats skip integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,16 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def number(value: Any) -> float | None:
+    """A finite number of an export; None where it gives none. True is 1."""
+    try:
+        found = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
 def count(value: Any) -> int:
-    """A number of something, such as tokens; 0 where an export gives none."""
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    return max(0, int(value)) if is_number else 0
+    """A number of something, such as tokens, below 2**53; 0 where an export gives none."""
+    found = number(value) or 0.0
+    return int(found) if 0 <= found < _EXACT else 0

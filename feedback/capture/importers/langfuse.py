@@ -5,6 +5,7 @@ every score that a person gave. A session is a conversation, a trace without one
 of a whole trace is about its last generation. The export is read twice, first for the ranges of the scores.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,9 +15,9 @@ import msgspec
 from feedwheel_capture.messages import text_of
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, objects, text_or_none
+from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, number, objects, text_or_none
 from feedback.capture.importers.export import Export
-from feedback.capture.importers.scores import Ranges, Score, as_feedback, number
+from feedback.capture.importers.scores import Ranges, Score, as_feedback
 from feedback.capture.importers.scribe import Scribe
 from feedback.capture.importers.stream import Told as Progress
 from feedback.capture.importers.stream import parts
@@ -153,7 +154,7 @@ def said(value: Any) -> str:
     messages = objects(value)
     if messages and all("role" in message for message in messages):
         return "\n\n".join(filter(None, (text_of(message.get("content")) for message in messages)))
-    return msgspec.json.encode(value).decode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _decoded(value: Any) -> Any:

@@ -6,10 +6,10 @@ answers.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
 from feedwheel_capture.messages import text_of
 from feedwheel_capture.openai import FINISH_REASONS
 from feedwheel_capture.spool import Record
@@ -92,4 +92,4 @@ def _facts(request: Mapping[str, Any], response: Mapping[str, Any], choice: Mapp
 
 def _fingerprint(part: Mapping[str, Any]) -> str:
     """An id for a response that has none: the same line is the same response."""
-    return hashlib.sha256(msgspec.json.encode(part, order="deterministic")).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:32]

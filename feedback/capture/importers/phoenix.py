@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, objects, text_or_none
+from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, number, objects, text_or_none
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.langfuse import messages_of, said
-from feedback.capture.importers.scores import Ranges, Score, as_feedback, number
+from feedback.capture.importers.scores import Ranges, Score, as_feedback
 from feedback.capture.importers.scribe import Scribe
 from feedback.capture.importers.stream import Told as Progress
 from feedback.capture.importers.stream import parts

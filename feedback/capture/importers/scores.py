@@ -79,8 +79,3 @@ def as_feedback(score: Score, ranges: Ranges) -> tuple[FeedbackKind, dict[str, A
     if is_thumb and (value != 0.0 or low == 0.0):
         return "thumbs", {"rating": 1.0 if value == high else -1.0, "scale": (-1.0, 1.0), "text": score.comment}
     return "rating", {"rating": value, "scale": (low, high), "text": score.comment}
-
-
-def number(value: Any) -> float | None:
-    """A score's number; a Boolean is 0 or 1."""
-    return float(value) if isinstance(value, int | float) else None

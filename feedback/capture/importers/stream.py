@@ -6,6 +6,7 @@ follows cannot be found: not JSON, cut off, or a single value beyond every bound
 """
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
@@ -90,6 +91,11 @@ def _line(line: bytes, size: int) -> Iterator[Part]:
             yield value if isinstance(value, dict) else Skipped("not_an_object")
 
 
+def _plain(value: Any) -> Any:
+    """A scalar as programs have it: a number with a fraction is a float."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def _values(stream: _Stream, where: str) -> Iterator[Part]:
     try:
         yield from _whole(stream)
@@ -120,7 +126,7 @@ def _whole(stream: _Stream) -> Iterator[Part]:
 
 
 def _events(stream: _Stream) -> Iterator[Event]:
-    for event in yajl2_c.basic_parse(stream, use_float=True, buf_size=_CHUNK_BYTES, multiple_values=True):
+    for event in yajl2_c.basic_parse(stream, buf_size=_CHUNK_BYTES, multiple_values=True):
         stream.complete_to = stream.read_bytes
         yield event
 
@@ -190,7 +196,7 @@ class _Builder:
     def _add(self, event: str, value: Any) -> None:
         opens = event in ("start_map", "start_array")
         if self._open:
-            made: Any = ({} if event == "start_map" else []) if opens else value
+            made: Any = ({} if event == "start_map" else []) if opens else _plain(value)
             holder = self._open[-1]
             if isinstance(holder, dict):
                 holder[self.key] = made
