@@ -99,5 +99,6 @@ def test_ids_do_not_depend_on_the_order_of_an_export(data: st.DataObject) -> Non
             conversation = chatgpt_conversation(mapping=tree(*json.loads(json.dumps(order))))
             events, tally = imported("chatgpt", write_folder(Path(folder), {"conversations.json": [conversation]}))
         assert "unreachable" not in tally.skipped
+        assert len({event.id for event in events}) == len(events)
         found.append({event.id: event for event in events})
     assert found[0] == found[1]

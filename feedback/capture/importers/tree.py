@@ -68,7 +68,7 @@ def answers(nodes: Sequence[Node], identity: Identity, started: datetime | None)
     while waiting:
         node, before = waiting.pop()
         path = _step(before, node)
-        if path.begun and node.text and _ends_answer(node, children):
+        if node.role == "assistant" and node.text and _ends_answer(node, children):
             done = _answered(path, identity)
             yield done
             path = replace(path, done=done)
