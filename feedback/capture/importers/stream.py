@@ -19,6 +19,10 @@ from feedback.capture.importers.refusal import ExportRefused, RefusalReason, Ski
 
 MAX_PART_BYTES: Final = 64 * 1024**2
 """Of one conversation: a hundred long books. As objects of Python it takes a few times as much."""
+MAX_PART_VALUES: Final = 2_000_000
+"""Of one part: an empty object is two bytes of JSON and sixty-four in memory."""
+MAX_LINE_BYTES: Final = 16 * 1024**2
+"""Of one line, which is decoded as a whole: some hundred MiB if it is all empty objects."""
 MAX_DEPTH: Final = 100
 """Of one part. Exports nest less than 20 deep."""
 _CHUNK_BYTES: Final = 64 * 1024
@@ -69,7 +73,7 @@ def _lines(stream: _Stream) -> Iterator[Part]:
     pieces, size = list[bytes](), 0
     while piece := stream.readline():
         size += len(piece)
-        if size <= MAX_PART_BYTES:
+        if size <= MAX_LINE_BYTES:
             pieces.append(piece)
         if piece.endswith(b"\n"):
             yield from _line(b"".join(pieces), size)
@@ -78,7 +82,7 @@ def _lines(stream: _Stream) -> Iterator[Part]:
 
 
 def _line(line: bytes, size: int) -> Iterator[Part]:
-    if size > MAX_PART_BYTES:
+    if size > MAX_LINE_BYTES:
         yield Skipped("too_large")
     elif line.strip():
         try:
@@ -169,6 +173,7 @@ class _Builder:
         self._whole: Any = {} if event == "start_map" else []
         self._open = [self._whole]
         self._keys = list[str]()
+        self._values = 0
         self.depth = 1
         self.key = ""
         """The last key of the innermost object."""
@@ -206,9 +211,10 @@ class _Builder:
                 self._open.append(made)
                 self._keys.append(self.key)
         self.depth += opens
+        self._values += 1
         if self.depth > MAX_DEPTH:
             self._drop("too_deep")
-        elif self._stream.read_bytes - self._began > MAX_PART_BYTES:
+        elif self._stream.read_bytes - self._began > MAX_PART_BYTES or self._values > MAX_PART_VALUES:
             self._drop("too_large")
 
     def _drop(self, reason: SkipReason) -> None:

@@ -175,6 +175,17 @@ def test_a_conversation_beyond_its_bound_is_left_out(tmp_path: Path, monkeypatch
     assert (tally.conversations, dict(tally.skipped), len(events)) == (2, {"too_large": 1}, 6)
 
 
+def test_many_small_values_and_long_lines_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MAX_PART_VALUES", 1000)
+    monkeypatch.setattr(stream, "MAX_LINE_BYTES", 100_000)
+    files = {"conversations.json": [{"a": [{}] * 2000}, chatgpt_conversation()]}
+    _, tally = imported("chatgpt", write_folder(tmp_path, files))
+    assert (tally.conversations, dict(tally.skipped)) == (1, {"too_large": 1})
+    path = write_lines(tmp_path / "log.jsonl", exchange(filler="x" * 200_000), exchange())
+    _, tally = imported("openai", path)
+    assert (tally.answers, dict(tally.skipped)) == (1, {"too_large": 1})
+
+
 def test_one_value_beyond_every_bound_ends_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MAX_PART_BYTES", 1_000_000)
     path = write_folder(tmp_path, {"conversations.json": [chatgpt_conversation(title="x" * 3_000_000)]})
