@@ -140,13 +140,13 @@ class _Call:
             model=str(request.get("model")),
             user=request.get("user"),
             conversation_id=metadata.get("conversation_id") if isinstance(metadata, Mapping) else None,
-            finish_reason=_FINISH_REASONS.get(finish_reason or "stop", "stop"),
+            finish_reason=FINISH_REASONS.get(finish_reason or "stop", "stop"),
             latency_ms=(time.monotonic() - self._started) * 1000,
             **known,
         )
 
 
-_FINISH_REASONS = {
+FINISH_REASONS = {
     "stop": "stop",
     "length": "length",
     "content_filter": "content_filter",

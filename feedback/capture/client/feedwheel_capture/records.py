@@ -65,21 +65,27 @@ def generation_of(
     conversation_id = facts.get("conversation_id") or (
         beginning(thread, output, author.person.user_key, identity) if author.person.user_key else response_id
     )
-    hashes = Thread.of(thread, output, identity)
+    known = {**facts, "conversation_id": conversation_id}
+    return generation_in(author, app_type, Thread.of(thread, output, identity), output, known)
+
+
+def generation_in(
+    author: Author, app_type: AppType, thread: Thread, output: str, facts: Mapping[str, Any]
+) -> Generation:
+    """The record of the answer that ends `thread`. `facts`: as above, with a conversation_id."""
     return msgspec.convert(
         {
             **author.fields(),
             **_UNKNOWN,
-            "request_id": response_id,
+            "request_id": facts["response_id"],
             "model_version": facts["model"],
             **facts,
-            "conversation_id": conversation_id,
             "app_type": app_type,
-            "turn": hashes.turn,
-            "input": list(hashes.new),
-            "prefix_hash": hashes.prefix_hash,
-            "request_hash": hashes.request_hash,
-            "thread_hash": hashes.thread_hash,
+            "turn": thread.turn,
+            "input": list(thread.new),
+            "prefix_hash": thread.prefix_hash,
+            "request_hash": thread.request_hash,
+            "thread_hash": thread.thread_hash,
             "output": output,
             "output_length": len(output),
         },

@@ -32,10 +32,15 @@ class Thread:
         assistants = [place for place, (role, _) in enumerate(messages) if role == "assistant"]
         start = assistants[-1] + 1 if assistants else 0
         prefix_hash = identity.thread_hash("", messages[:start])
-        request_hash = identity.thread_hash(prefix_hash, messages[start:])
+        return cls.after(prefix_hash, len(assistants), messages[start:], answer, identity)
+
+    @classmethod
+    def after(cls, prefix_hash: str, turn: int, new: Sequence[Said], answer: str, identity: Identity) -> "Thread":
+        """The thread that `new` messages and `answer` add to one whose hash is known, without its text."""
+        request_hash = identity.thread_hash(prefix_hash, new)
         return cls(
-            turn=len(assistants),
-            new=tuple(Message(role=role, content=text, length=len(text)) for role, text in messages[start:]),
+            turn=turn,
+            new=tuple(Message(role=role, content=text, length=len(text)) for role, text in new),
             prefix_hash=prefix_hash,
             request_hash=request_hash,
             thread_hash=identity.thread_hash(request_hash, [("assistant", answer)]),

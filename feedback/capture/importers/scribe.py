@@ -1,0 +1,144 @@
+"""The one way an importer makes an event: a stable id, the original time, consent, redaction.
+
+In: answers and feedback with the ids of the export. Out: Kafka records, and their count in the tally. What a person did
+not allow is left out, and what is recognisably personal is masked, before anything leaves this process (I4).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from feedwheel_capture.consent import apply_consent
+from feedwheel_capture.errors import RedactionFailed
+from feedwheel_capture.events import Feedback, Generation
+from feedwheel_capture.identity import Identity
+from feedwheel_capture.recorder import make_event, to_record
+from feedwheel_capture.records import Author, feedback_of, generation_in, generation_of
+from feedwheel_capture.spool import Record
+from feedwheel_capture.thread import Thread
+from feedwheel_capture.vocabulary import AppType, Consent, FeedbackKind
+
+from feedback.capture.importers.tally import Tally
+from schemas.events import MAX_EVENT_BYTES
+
+Format = Literal["chatgpt", "claude", "openai", "langfuse", "phoenix"]
+EXPORT_OWNER: Final = "export-owner"
+"""Whose conversations an export holds that does not say."""
+_ID_CHARS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where events go, and what holds for all of them. `user` None: whoever the export names."""
+
+    app: str
+    app_type: AppType
+    consent: Consent
+    identity: Identity
+    user: str | None = None
+
+
+@dataclass(slots=True)
+class Scribe:
+    """Writes the events of one import."""
+
+    format: Format
+    target: Target
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def source(self) -> str:
+        """The `source` of every event."""
+        return f"feedwheel/import/{self.format}"
+
+    def answer(
+        self, thread: Thread, output: str, time: datetime, user: str | None, facts: Mapping[str, Any]
+    ) -> Iterator[Record]:
+        """An answer whose thread is known. `facts`: response_id, conversation_id, model, and what else is known."""
+        author = self._author(user, facts["conversation_id"])
+        try:
+            record = generation_in(author, self.target.app_type, thread, output, facts)
+        except (msgspec.ValidationError, ValueError):
+            self.tally.skip("wrong_value")
+        else:
+            yield from self._write(record, time, "answer", record.conversation_id, record.response_id)
+
+    def logged_answer(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        output: str,
+        time: datetime,
+        user: str | None,
+        facts: Mapping[str, Any],
+    ) -> Iterator[Record]:
+        """An answer to `messages` (OpenAI's shape). Without a conversation_id it is known by how it begins."""
+        author = self._author(user, facts.get("conversation_id") or facts["response_id"])
+        try:
+            record = generation_of(author, self.target.identity, self.target.app_type, messages, output, facts)
+        except (msgspec.ValidationError, ValueError):
+            self.tally.skip("wrong_value")
+        else:
+            yield from self._write(record, time, "answer", record.response_id)
+
+    def feedback(
+        self,
+        kind: FeedbackKind,
+        value: Mapping[str, Any],
+        time: datetime,
+        user: str | None,
+        export_id: str,
+        *,
+        response_id: str | None = None,
+        conversation_id: str | None = None,
+        surface: str = "export",
+    ) -> Iterator[Record]:
+        """Something said or done. `export_id`: what the export calls it."""
+        facts = {
+            "feedback_id": self.event_id(kind, export_id),
+            "kind": kind,
+            "value": dict(value),
+            "response_id": response_id,
+            "conversation_id": conversation_id,
+            "surface": surface,
+            "client_time": time,
+        }
+        try:
+            record = feedback_of(self._author(user, conversation_id or response_id or ""), facts)
+        except (msgspec.ValidationError, ValueError):
+            self.tally.skip("wrong_value")
+        else:
+            yield from self._write(record, time, kind, export_id)
+
+    def event_id(self, *parts: str) -> str:
+        """The same part of the same export is the same event for ever."""
+        return hashlib.sha256("\x1f".join((self.source, *parts)).encode()).hexdigest()[:_ID_CHARS]
+
+    def _author(self, user: str | None, conversation_id: str) -> Author:
+        target = self.target
+        person = target.identity.person(target.app, target.user or user, conversation_id)
+        return Author(target.app, person, target.consent)
+
+    def _write(self, data: Generation | Feedback, time: datetime, *parts: str) -> Iterator[Record]:
+        allowed = apply_consent(data)
+        if allowed is None:
+            self.tally.withheld += 1
+            return
+        try:
+            record = to_record(make_event(allowed, self.source, time, self.event_id(*parts)))
+        except RedactionFailed:
+            self.tally.skip("redaction_failed")
+            return
+        if len(record.value) > MAX_EVENT_BYTES:
+            self.tally.skip("event_too_large")
+            return
+        self._count(data)
+        yield record
+
+    def _count(self, data: Generation | Feedback) -> None:
+        if isinstance(data, Feedback):
+            self.tally.feedback[data.kind] += 1
+        else:
+            self.tally.answers += 1
