@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from feedwheel_capture.identity import Identity
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config import Config, parse
@@ -39,8 +39,12 @@ class SharedSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read environment, `.env` and the local stack's secrets, the former winning."""
-        home = cls(_env_file=".env").home  # type: ignore[call-arg]  # pydantic-settings' own private argument
-        return cls(_env_file=(home / "secrets.env", ".env"))  # type: ignore[call-arg]  # as above
+        try:
+            home = cls(_env_file=".env").home  # type: ignore[call-arg]  # pydantic-settings' own private argument
+            return cls(_env_file=(home / "secrets.env", ".env"))  # type: ignore[call-arg]  # as above
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+            raise ConfigError(f"settings (environment or .env): {'; '.join(problems)}") from None
 
     @property
     def kafka(self) -> str:
@@ -71,4 +75,6 @@ class SharedSettings(BaseSettings):
             text = self.config_path.read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{self.config_path}: {error.strerror}: set FEEDWHEEL_CONFIG_PATH to the file") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self.config_path} is no text: set FEEDWHEEL_CONFIG_PATH to the file") from None
         return parse(text, str(self.config_path))

@@ -95,7 +95,9 @@ def reconcile(app: App = DEFAULT_APP, json: Json = False) -> None:
         Console().print(f"Broker: {report.broker}", markup=False)
         if report.exact:
             offsets = sum(partition.next - partition.first for partition in report.partitions)
-            Console().print(f"Exact: {offsets:,} offsets, each with one place.", markup=False)
+            lost = sum(partition.lost for partition in report.partitions)
+            words = f", {lost:,} of them deleted by the broker before they were read" if lost else ""
+            Console().print(f"Exact: {offsets:,} ingested offsets, each with one place{words}.", markup=False)
     if not report.exact:
         if json:
             raise typer.Exit(CheckFailed.exit_code)

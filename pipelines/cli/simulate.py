@@ -59,7 +59,7 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
 
         print(msgspec.json.encode({"report": str(page), **msgspec.to_builtins(summary)}).decode())
         return
-    from pipelines.simulate.report import describe_gate, release_gate, sentence
+    from pipelines.simulate.report import describe_canary, describe_gate, release_gate, sentence
 
     console = Console(highlight=False)
     console.rule(f"turn {summary.record.turn} of {summary.record.app}")
@@ -67,6 +67,8 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
     _print_times(summary)
     if gate := release_gate(summary):
         console.print(f"\nGate: {describe_gate(gate)}", markup=False, soft_wrap=True)
+    if canary := describe_canary(summary.record):
+        console.print(f"Canary: {canary}", markup=False, soft_wrap=True)
     console.print(f"\n{sentence(summary)}\n", markup=False, style="bold", soft_wrap=True)
     for name, link in {**summary.links, "Report": page.as_uri()}.items():
         console.print(f"{name:8} {link}", soft_wrap=True)

@@ -5,6 +5,7 @@ serving process of its own that records nothing, so no test message ever becomes
 """
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pipelines.simulate.behaviour import is_right
 from pipelines.simulate.messages import LabelledMessage
 from pipelines.simulate.traffic import MAX_ANSWER_TOKENS
 from schemas.config import App
+from schemas.errors import UsageError
 
 _ALPHA: Final = 0.05
 _CONCURRENT_REQUESTS: Final = 16
@@ -37,20 +39,28 @@ class Examination:
     app: App
     messages: Sequence[LabelledMessage]
 
+    @property
+    def digest(self) -> str:
+        """What an answer depends on beside the model: prompt and messages."""
+        asked = [self.app.prompt, *(f"{message.text}\x1f{message.topic}" for message in self.messages)]
+        return hashlib.sha256("\x1e".join(asked).encode()).hexdigest()[:16]
+
 
 def draw_examination(
     app_name: str, app: App, messages: Sequence[LabelledMessage], topics: Sequence[str], size: int, seed: int
 ) -> Examination:
-    """Up to `size` test messages of the topics."""
+    """Up to `size` test messages of the topics. Raises UsageError if there are none."""
     known = set(topics)
     tests = [message for message in messages if message.split == "test" and message.topic in known]
+    if not tests:
+        raise UsageError("the data set has no test messages of these topics: without them nobody knows what is right")
     random.Random(seed).shuffle(tests)  # noqa: S311 - a seeded sample, not a secret
     return Examination(app_name, app, tests[:size])
 
 
 def true_accuracy(examination: Examination, model: ModelRef, cache: Path) -> Interval:
     """Share of exact answers of a model; measured once per model and examination, then read from `cache`."""
-    key = f"{model.digest[:32]}-{len(examination.messages)}-{examination.app.prompt_version}"
+    key = f"{model.digest[:32]}-{examination.digest}"
     stored = cache / f"{key}.json"
     if stored.exists():
         return msgspec.json.decode(stored.read_bytes(), type=Interval)

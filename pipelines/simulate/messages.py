@@ -49,12 +49,12 @@ def topic_text(category: str) -> str:
 def read_messages(path: Path) -> list[LabelledMessage]:
     """All messages of a CSV file, each text once (a text of both splits tests). Raises UsageError naming the line."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if missing := {"text", "category"} - set(reader.fieldnames or ()):
                 raise UsageError(f"{path}:1: columns {', '.join(sorted(missing))} are missing; needed: text, category")
             messages = [_message(path, reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: {error}") from None
     train_first = sorted(messages, key=lambda message: message.split, reverse=True)
     return list({message.text: message for message in train_first}.values())

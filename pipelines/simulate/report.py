@@ -93,12 +93,32 @@ def sentence(summary: Summary) -> str:
     state = record.rollout.get("state")
     moved = f"true accuracy {percent(record.accuracy_before)} → {percent(record.accuracy_after)}"
     if gate is None:
-        return f"No new model was made: the wheel stopped before training. {moved.capitalize()}."
+        return f"No new model was made: {_why_none(summary)}. {moved.capitalize()}."
     if state is None and gate.verdict == "MARGINAL":
         return (
             f"The gate said MARGINAL: `feedwheel promote` approves the new model if you want it. {moved.capitalize()}."
         )
     if state is None:
         return f"The gate said {gate.verdict}, so the champion stays. {moved.capitalize()}."
-    ending = {"PROMOTE": "people liked it more, and it is the champion now", "ROLLBACK": "it was rolled back"}
-    return f"The gate said {gate.verdict}, the canary {state}: {ending.get(state, 'it is still on trial')}; {moved}."
+    ending = {"PROMOTE": "it is the champion now", "ROLLBACK": "it was rolled back"}
+    still = "it is still on trial, and the next turn goes on with it"
+    return f"The gate said {gate.verdict}, the canary {state}: {ending.get(state, still)}; {moved}."
+
+
+def _why_none(summary: Summary) -> str:
+    """What kept the wheel from a new model."""
+    refused = next((gate for gate in summary.gates if gate.stage == "validate" and gate.verdict == "FAIL"), None)
+    if refused is None:
+        return "nothing new was worth a training"
+    broken = [
+        f"{fact['expectation']} observed {fact['observed']:.3g}"
+        for fact in refused.evidence.get("expectations", [])
+        if not fact["success"] and fact["observed"] is not None
+    ]
+    return f"the data gate refused the batch ({'; '.join(broken) or 'see `feedwheel validate`'})"
+
+
+def describe_canary(record: TurnRecord) -> str | None:
+    """What a rollout rests on, None where nothing was tried."""
+    rationale = record.rollout.get("rationale")
+    return f"{record.rollout['state']}: {rationale}" if rationale else None

@@ -6,6 +6,7 @@ decided, examine the champion again. Interrupted anywhere, the next turn goes on
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,7 +34,7 @@ FIRST_DAG: Final = "feedwheel_ingest"
 
 MAX_MESSAGES: Final = 800
 """Unseen training messages of one turn, canary included."""
-MESSAGES_BEFORE_TRAINING: Final = 600
+SHARE_BEFORE_TRAINING: Final = 0.75
 """The rest are kept for the canary: a clear difference takes some dozens, a small one that its gate saw a hundred."""
 EXAMINATION_SIZE: Final = 400
 """Test messages of one examination: the 95 % interval is at most 0.11 wide."""
@@ -138,14 +139,14 @@ def run_turn(context: Context, plan: Plan, say: Say) -> TurnRecord:
 
     with _step(record, "examine before", say):
         record.champion_before, record.accuracy_before = _examine_champion(context, plan)
+    first = math.ceil(SHARE_BEFORE_TRAINING * len(unseen))
     with _step(record, "traffic", say):
-        asyncio.run(_traffic(context, plan, unseen[:MESSAGES_BEFORE_TRAINING], seen, tally, say))
+        asyncio.run(_traffic(context, plan, unseen[:first], seen, tally, say))
     with _step(record, "airflow", say):
         _turn_the_wheel(context, plan.app_name, record, say)
     with _step(record, "canary", say):
         if release_id := _release_since(context, plan.app_name, record.started_at):
-            rest = unseen[MESSAGES_BEFORE_TRAINING:]
-            record.rollout = asyncio.run(_canary(context, plan, rest, seen, tally, say, release_id))
+            record.rollout = asyncio.run(_canary(context, plan, unseen[first:], seen, tally, say, release_id))
     with _step(record, "examine after", say):
         record.champion_after, record.accuracy_after = _examine_champion(context, plan)
 

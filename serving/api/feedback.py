@@ -58,9 +58,13 @@ def check(body: FeedbackRequest) -> None:
 
 
 def _check_value(body: FeedbackRequest, value: FeedbackBody) -> None:
-    for name in REQUIRED_VALUES.get(body.kind, ()):
+    # Where consent withholds the text, an edit is stored without it; who sends one has it.
+    for name in (*REQUIRED_VALUES.get(body.kind, ()), *(("edited_output",) if body.kind == "edit" else ())):
         if getattr(value, name) is None:
             raise _wrong(f"value.{name}", f"needed by feedback of kind {body.kind}")
+    shown = {candidate.response_id for candidate in value.candidates or ()}
+    if body.kind == "comparison" and value.chosen not in shown:
+        raise _wrong("value.chosen", "is none of value.candidates")
     if value.rating is not None and value.scale is not None:
         low, high = value.scale
         if not low < high:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from feedwheel_capture.events import Sampling
+from feedwheel_capture.events import EARLIEST, LATEST, Sampling
 from feedwheel_capture.vocabulary import ComplaintCategory, FeedbackKind, GradedChoice, SessionMeasure
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
 RawUser = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Text = Annotated[str, StringConstraints(max_length=100_000)]
 """Well below what fits into one event."""
+_MOST_TOKENS = 1_000_000
+"""Beyond every context window; what is asked for is stored, and must fit its column."""
 Never = Literal[False] | None
 Zero = Annotated[float, Field(ge=0, le=0)] | None
 
@@ -74,8 +76,8 @@ class ChatRequest(_Request):
     user: RawUser | None = None
     store: bool | None = None
     metadata: Metadata = Metadata()
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
@@ -89,6 +91,12 @@ class ChatRequest(_Request):
     presence_penalty: Zero = None
     logprobs: Never = None
     response_format: TextFormat | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_unset(cls, sent: object) -> object:
+        """OpenAI's clients may send null for whatever is not set."""
+        return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
     @model_validator(mode="after")
     def _usage_is_of_streams(self) -> "ChatRequest":
@@ -121,7 +129,7 @@ class CandidateValue(_Request):
     """One of several options shown side by side."""
 
     response_id: Id
-    position: Annotated[int, Field(ge=0)]
+    position: Annotated[int, Field(ge=0, le=1000)]
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
@@ -156,6 +164,6 @@ class FeedbackRequest(_Request):
     conversation_id: Id | None = None
     surface: Id | None = None
     dwell_ms: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    client_time: AwareDatetime | None = None
+    client_time: Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST)] | None = None
     feedback_id: Id | None = None
     store: bool | None = None

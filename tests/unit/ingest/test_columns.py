@@ -53,6 +53,17 @@ def test_an_event_keeps_its_place_and_fields():
     assert row["tool_calls"] == []
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z"])
+def test_a_time_that_cannot_be_true_is_rejected_and_stops_nothing(time):
+    answered = json.loads(encode(event(generation("a0", redactor="pattern/1"))))
+    said = json.loads(encode(event(feedback(value=LIKED, redactor="pattern/1"))))
+    said["data"]["client_time"] = time
+    (late, fine) = rows(json.dumps({**answered, "time": time}).encode(), encode(event(generation("a1"))))
+    assert (late["status"], late["reason"], fine["status"]) == ("rejected", "contract", "accepted")
+    (odd,) = rows(json.dumps(said).encode(), maps_to="feedwheel.feedback")
+    assert (odd["status"], odd["reason"]) == ("rejected", "contract")
+
+
 def test_records_of_one_table_share_it():
     said, asked = rows(
         encode(event(feedback(value=LIKED, redactor="pattern/1"))),

@@ -1,13 +1,13 @@
 """Files carry statistics that are right: readers prune by them, and a wrong one loses rows."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from feedwheel_capture.events import encode
+from feedwheel_capture.events import EARLIEST, LATEST, encode
 
 from pipelines.ingest.offsets import progress_of
 from pipelines.io.parquet import Statistics
@@ -16,8 +16,7 @@ from tests.memory_drain import TABLE, commit, drain, read
 from tests.memory_log import MemoryLog
 from tests.topics import event, generations
 
-FIRST = datetime(1, 1, 1, tzinfo=UTC)
-LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+FIRST, LAST = EARLIEST, LATEST - timedelta(microseconds=1)
 MIDDLE = datetime(2026, 1, 5, 11, 0, 0, 123_456, tzinfo=UTC)
 
 

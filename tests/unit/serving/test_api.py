@@ -234,6 +234,9 @@ def test_feedback_sent_again_is_the_same_event(http):
     [
         ({"kind": SECRET}, "kind"),
         ({"value": {"rating": 1}}, "value.scale"),
+        ({"client_time": "0001-01-01T00:00:00+14:00"}, "client_time"),
+        ({"client_time": "9999-12-31T23:59:59-14:00"}, "client_time"),
+        ({"kind": "edit", "value": {}}, "value.edited_output"),
         ({"value": {"rating": 7, "scale": [1, 5]}}, "value.rating"),
         ({"value": {"rating": 1, "scale": [5, 1]}}, "value.scale"),
         ({"value": {"rating": SECRET, "scale": [1, 5]}}, "value.rating"),
@@ -301,7 +304,7 @@ def test_full_spool_answers_on_and_refuses_feedback(tmp_path):
     with deployed(tmp_path, serving_spool_bytes=3000) as (url, service), httpx.Client(base_url=url) as http:
         while not service.deployment.events.lost:
             assert http.post("/v1/chat/completions", json=ASK, timeout=30).status_code == 200
-        refused = http.post("/v1/feedback", json={**FEEDBACK, "kind": "edit", "value": {"text": "x" * 3000}})
+        refused = http.post("/v1/feedback", json={**FEEDBACK, "kind": "complaint", "value": {"text": "x" * 3000}})
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "spool_full")
         assert refused.headers["Retry-After"]
         assert http.post("/v1/chat/completions", json=ASK).status_code == 200

@@ -94,4 +94,12 @@ def test_the_sentence_says_how_it_ended(judged, capsys, fields, words):
 def test_a_turn_without_a_new_model_says_so(context, capsys):
     ctx = context()
     _print(summarise(ctx, [turn(1, rollout={})]), ctx.settings.home, as_json=False)
-    assert "No new model was made" in capsys.readouterr().out
+    assert "No new model was made: nothing new was worth a training" in capsys.readouterr().out
+
+
+def test_a_data_gate_that_refused_is_named(context, capsys):
+    ctx = context()
+    failed = {"expectation": "column_min_to_be_between(bronze_rejected_share)", "success": False, "observed": 0.0634}
+    record_gate(ctx, APP, "validate", "600 conversations", "FAIL", {"expectations": [failed]})
+    _print(summarise(ctx, [turn(1, rollout={})]), ctx.settings.home, as_json=False)
+    assert "the data gate refused the batch" in capsys.readouterr().out

@@ -4,7 +4,7 @@ A record is frozen and checked once, when it is decoded or built; readers ignore
 Times are UTC-aware. Field names follow the OpenTelemetry GenAI conventions where one exists.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -26,6 +26,19 @@ from feedwheel_capture.vocabulary import (
 )
 
 SPEC_VERSION: Final = "1.0"
+
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Between them a time can be true, and every store can hold it: year 1 or 9999 of another zone is no date in UTC."""
+
+
+def check_time(name: str, time: datetime) -> None:
+    """Raise ValueError unless a time has a zone and can be true."""
+    if time.tzinfo is None:
+        raise ValueError(f"{name} has no zone")
+    if not EARLIEST <= time < LATEST:
+        raise ValueError(f"{name} is outside {EARLIEST.year}..{LATEST.year}")
 
 
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,6 +177,8 @@ class Feedback(PersonalData, frozen=True, kw_only=True):
             raise ValueError("feedback names neither a response_id nor a conversation_id")
         if self.value is not None:
             _check_value(self.kind, self.value)
+        if self.client_time is not None:
+            check_time("client_time", self.client_time)
 
 
 def _check_value(kind: FeedbackKind, value: FeedbackValue) -> None:
@@ -249,6 +264,10 @@ class Gap(Struct, frozen=True, kw_only=True, tag_field="action", tag="gap"):
     until: datetime
     by: str
 
+    def __post_init__(self) -> None:
+        check_time("since", self.since)
+        check_time("until", self.until)
+
 
 Control = Baseline | Proposal | Decision | Gap
 EventData = Generation | Feedback | Exposure | ConsentChange | Erasure | Control
@@ -272,8 +291,7 @@ class Event(Struct, Generic[DataT], frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.specversion != SPEC_VERSION:
             raise ValueError(f"specversion {self.specversion} is not {SPEC_VERSION}")
-        if self.time.tzinfo is None:
-            raise ValueError("time has no zone")
+        check_time("time", self.time)
 
 
 _ENCODER: Final = msgspec.json.Encoder()
