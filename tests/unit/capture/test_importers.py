@@ -569,11 +569,14 @@ from feedback.capture.importers.formats import read
 from feedback.capture.importers.scribe import Scribe
 scribe = Scribe("chatgpt", target(consent="signal_only"))
 size = sum(len(record.value) for record in read(Export.of(Path(sys.argv[1])), scribe))
-print(scribe.tally.conversations, scribe.tally.answers, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss, which begins with what the parent had.
+peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(scribe.tally.conversations, scribe.tally.answers, int(peak) // 1024)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
 def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
     sentence = "The quick brown fox jumps over the lazy dog near the river. " * 130
     nodes = [node("n0", None, "user", sentence)]
@@ -589,4 +592,4 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
     conversations, answers, peak_mib = map(int, done.stdout.split())
     assert (conversations, answers) == (count, count * 50)
-    assert peak_mib < 300
+    assert peak_mib < 100
