@@ -37,9 +37,6 @@ class CollectorMetrics:
         self.events = Counter(
             "feedwheel_collector_events", "Events by outcome", ("app", "outcome"), registry=self.registry
         )
-        self.requests = Counter(
-            "feedwheel_collector_requests", "Requests by route and status", ("route", "status"), registry=self.registry
-        )
 
 
 @dataclass(slots=True)

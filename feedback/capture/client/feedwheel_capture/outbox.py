@@ -43,7 +43,6 @@ class _Open:
     """What this process has open: it is not shared with a child."""
 
     def __init__(self, settings: CaptureSettings, redactor: Redactor, clock: Callable[[], datetime]) -> None:
-        self.process = os.getpid()
         self.connect = destination_of(settings)
         self.spool = claim(settings.spool, settings.spool_bytes)
         self.publisher = Publisher(self.spool, self.connect)
