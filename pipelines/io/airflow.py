@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
@@ -50,9 +49,7 @@ class AirflowClient:
         self._http.headers["Authorization"] = f"Bearer {token}"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._http.close()
 
     def trigger(self, dag_id: str) -> str:

@@ -8,7 +8,6 @@ import http.client
 import json
 import logging
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -69,9 +68,7 @@ class CollectorConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.close()
 
 
