@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,6 +81,17 @@ class Broker:
     def kill(self) -> None:
         """As a crash would: SIGKILL, nothing flushed."""
         self._process.kill()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Connections stay, nothing is answered: the machine hangs, or the network drops what is sent."""
+        process = self._process.process()
+        assert process
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
 
 
 def link_jars(home: Path) -> None:

@@ -1,16 +1,19 @@
 """From the spool to a real Kafka and back: nothing is lost while the broker is away, killed or slow (I7)."""
 
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import Feedback, FeedbackValue
 from feedwheel_capture.kafka import EventConsumer, EventProducer
 from feedwheel_capture.publisher import Publisher
-from feedwheel_capture.recorder import Recorder
-from feedwheel_capture.spool import Spool
+from feedwheel_capture.recorder import Recorder, make_event, to_record
+from feedwheel_capture.spool import Record, Spool
 
 from schemas.events import decode
 from tests.conftest import Broker
@@ -73,6 +76,31 @@ def test_a_killed_broker_delays_events_and_loses_none(own_kafka: Broker, tmp_pat
         publisher.close()
     # At least once on the wire; the id makes it exactly once downstream.
     assert set(consumed_ids(own_kafka.bootstrap, "killed")) == set(sent)
+
+
+@pytest.mark.slow
+@pytest.mark.chaos
+def test_a_broker_that_answers_no_more_is_let_go(own_kafka: Broker) -> None:
+    events = [make_event(thumbs(number, "silent"), "test", datetime.now(UTC)) for number in range(500)]
+    threads = set(threading.enumerate())
+    producer = EventProducer(own_kafka.bootstrap)
+    producer.publish([to_record(event) for event in events])
+    with own_kafka.silent():
+        # Sent partition by partition: some expire before others, and after that kafka-python looks at none of them.
+        with pytest.raises(PublishFailed):
+            producer.publish(patiently(map(to_record, events)))
+        started = time.monotonic()
+        producer.close()
+        assert time.monotonic() - started < 10
+    assert set(threading.enumerate()) <= threads
+    with EventProducer(own_kafka.bootstrap) as again:
+        again.publish(map(to_record, events))
+
+
+def patiently(records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        time.sleep(0.002)
+        yield record
 
 
 def test_a_new_process_goes_on_where_the_old_one_stopped(kafka: Broker, tmp_path: Path) -> None:

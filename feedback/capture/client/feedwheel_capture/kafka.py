@@ -18,8 +18,7 @@ from feedwheel_capture.spool import Record
 _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
 """A batch that a healthy cluster takes is acknowledged in milliseconds; after this it is sent again."""
 _FLUSH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
-"""Longer than any record may wait: when a flush returns or fails, every record has its outcome, and the producer can be
-closed (kafka-python cannot close one that still waits)."""
+"""Longer than any record should wait, so that most failures come with their own reason."""
 
 _ANSWER_TIMEOUT_MS: Final = 5000
 """A broker says where its topics end in milliseconds; after this it counts as gone."""
@@ -60,8 +59,17 @@ class EventProducer:
             raise PublishFailed(type(error).__name__) from error
 
     def close(self) -> None:
-        """Disconnect."""
-        self._producer.close(timeout=_FLUSH_TIMEOUT_S)
+        """Disconnect at once: what `publish` returned for is safe, the rest is its caller's to send again.
+
+        Raises PublishFailed if the connection cannot be let go.
+        """
+        # An idempotent producer that lost its id expires no record until a broker gives it a new one; a plain close
+        # waits for those records, gives up, and leaves its thread behind to send them at any later time.
+        self._producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public way to give records up
+        try:
+            self._producer.close(timeout=_FLUSH_TIMEOUT_S)
+        except KafkaError as error:
+            raise PublishFailed(type(error).__name__) from error
 
     def __enter__(self) -> Self:
         return self
