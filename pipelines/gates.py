@@ -21,7 +21,7 @@ MODEL_STAGES: Final[tuple[GateStage, ...]] = ("evaluate", "release")
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict on a model. `evidence` is what it rests on; a waiver names who waived and why."""
+    """One verdict. `evidence` is what it rests on; a waiver names who waived and why."""
 
     gate_id: str
     app: str
@@ -61,9 +61,17 @@ def record_gate(
     return record
 
 
+def gate_records(lake: Lake, app: str, since: datetime) -> list[GateRecord]:
+    """Every verdict on data and models of `app` from an instant on, oldest first."""
+    return _records(lake, (pc.field("app") == app) & (pc.field("decided_at") >= since))
+
+
 def model_gates(lake: Lake, app: str) -> list[GateRecord]:
     """Every verdict on models of `app`, oldest first."""
-    where = (pc.field("app") == app) & pc.field("stage").isin(list(MODEL_STAGES))
+    return _records(lake, (pc.field("app") == app) & pc.field("stage").isin(list(MODEL_STAGES)))
+
+
+def _records(lake: Lake, where: pc.Expression) -> list[GateRecord]:
     rows = lake.read("ops/gates", where=where).to_pylist()
     rows.sort(key=lambda row: row["gate_id"])
     return [msgspec.convert({**row, "evidence": msgspec.json.decode(row["evidence"])}, GateRecord) for row in rows]

@@ -59,13 +59,13 @@ def _print(summary: Summary, page: Path, *, as_json: bool) -> None:
 
         print(msgspec.json.encode({"report": str(page), **msgspec.to_builtins(summary)}).decode())
         return
-    from pipelines.simulate.report import describe_canary, describe_gate, release_gate, sentence
+    from pipelines.simulate.report import describe_canary, describe_gate, sentence
 
     console = Console(highlight=False)
     console.rule(f"turn {summary.record.turn} of {summary.record.app}")
     _print_funnel(summary)
     _print_times(summary)
-    if gate := release_gate(summary):
+    if gate := summary.model_gate:
         console.print(f"\nGate: {describe_gate(gate)}", markup=False, soft_wrap=True)
     if canary := describe_canary(summary.record):
         console.print(f"Canary: {canary}", markup=False, soft_wrap=True)

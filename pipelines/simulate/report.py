@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from feedback.statistics import Interval
 from pipelines.context import Context
+from pipelines.gates import GateRecord
 from pipelines.simulate import plots
-from pipelines.simulate.summary import Gate, Summary
+from pipelines.simulate.summary import Summary
 from pipelines.simulate.turn import TurnRecord
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -31,8 +32,8 @@ def write_report(context: Context, summary: Summary, turns: Sequence[TurnRecord]
 
 
 def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> dict[str, Any]:
-    record, gate = summary.record, release_gate(summary)
-    interval = gate_interval(gate)
+    record, gate = summary.record, summary.model_gate
+    interval, config = gate_interval(gate), context.config
     return {
         "record": record,
         "minutes": sum(record.seconds.values()) / 60,
@@ -44,8 +45,11 @@ def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> d
         "funnel": summary.funnel,
         "accounts": summary.accounts,
         "funnel_svg": Markup(plots.funnel(summary.funnel)),  # noqa: S704 - SVG of our own making
-        "gate_svg": gate and interval and Markup(plots.difference(interval, context.config.gate.margin, gate.verdict)),  # noqa: S704 - as above
+        "gate_svg": gate and interval and Markup(plots.difference(interval, config.gate.margin, gate.verdict)),  # noqa: S704 - as above
         "gate_note": gate and describe_gate(gate),
+        "arms": record.rollout.get("arms", {}),
+        "canary_note": describe_canary(record),
+        "interval": describe_mean,
         "accuracy_svg": Markup(plots.accuracy(accuracy_points(turns))),  # noqa: S704 - as above
         "acts": sorted(record.acts.items(), key=lambda item: -item[1]),
         "times_svg": Markup(plots.times(summary.times)),  # noqa: S704 - as above
@@ -53,18 +57,13 @@ def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> d
     }
 
 
-def release_gate(summary: Summary) -> Gate | None:
-    """The newest gate on a candidate model."""
-    return next((gate for gate in reversed(summary.gates) if gate.stage == "evaluate"), None)
-
-
-def gate_interval(gate: Gate | None) -> Interval | None:
+def gate_interval(gate: GateRecord | None) -> Interval | None:
     """The interval that a gate's verdict rests on, if it had one."""
     found = gate.evidence.get("difference") if gate else None
     return Interval(**found) if found else None
 
 
-def describe_gate(gate: Gate) -> str:
+def describe_gate(gate: GateRecord) -> str:
     """A gate's evidence in a sentence."""
     interval = gate_interval(gate)
     if interval is None:
@@ -73,6 +72,11 @@ def describe_gate(gate: Gate) -> str:
         f"{gate.verdict}: challenger minus champion {interval.estimate:+.3f}, "
         f"95 % interval [{interval.low:+.3f}, {interval.high:+.3f}], {interval.n} people"
     )
+
+
+def describe_mean(found: dict[str, Any]) -> str:
+    """A mean of a rollout's report, with its interval; "-" where nothing was observed."""
+    return f"{found['estimate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]" if found["n"] else "-"
 
 
 def accuracy_points(turns: Sequence[TurnRecord]) -> list[tuple[str, Interval]]:
@@ -89,7 +93,7 @@ def percent(interval: Interval | None) -> str:
 
 def sentence(summary: Summary) -> str:
     """The turn in a sentence."""
-    record, gate = summary.record, release_gate(summary)
+    record, gate = summary.record, summary.model_gate
     state = record.rollout.get("state")
     moved = f"true accuracy {percent(record.accuracy_before)} → {percent(record.accuracy_after)}"
     if gate is None:

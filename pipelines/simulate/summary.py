@@ -11,11 +11,12 @@ import msgspec
 import pyarrow.compute as pc
 
 from pipelines.context import Context
+from pipelines.gates import GateRecord, gate_records, model_gates
 from pipelines.simulate.funnel import Level
 from pipelines.simulate.turn import BUDGETS_S, TASK_BUDGETS_S, TurnRecord
 
-DATA_STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset")
-"""The stages that turn events into examples, in their order."""
+STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset", "train", "evaluate", "release")
+"""In their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,6 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """One gate's record: `evidence` is what the verdict rests on."""
-
-    stage: str
-    verdict: str
-    evidence: dict[str, Any]
-    waiver_reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StageTime:
     """Seconds a step took against its budget."""
 
@@ -57,12 +48,16 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything a person wants to know about a turn."""
+    """Everything a person wants to know about a turn.
+
+    `model_gate` is the verdict on the model that people tried in this turn, else on the newest that was judged in it.
+    """
 
     record: TurnRecord
     funnel: list[FunnelLevel]
     accounts: list[Account]
-    gates: list[Gate]
+    gates: list[GateRecord]
+    model_gate: GateRecord | None
     times: list[StageTime]
     links: dict[str, str]
 
@@ -74,7 +69,8 @@ def summarise(context: Context, turns: Sequence[TurnRecord]) -> Summary:
         record=record,
         funnel=_funnel(record, turns[-2] if len(turns) > 1 else None),
         accounts=_accounts(context, record),
-        gates=_gates(context, record),
+        gates=gate_records(context.lake, record.app, record.started_at),
+        model_gate=_model_gate(context, record),
         times=_times(record),
         links=_links(context),
     )
@@ -88,7 +84,7 @@ def _funnel(record: TurnRecord, before: TurnRecord | None) -> list[FunnelLevel]:
 def _accounts(context: Context, record: TurnRecord) -> list[Account]:
     where = (pc.field("app") == record.app) & (pc.field("started_at") >= record.started_at)
     runs = context.lake.read("ops/runs", where=where).sort_by("started_at").to_pylist()
-    by_stage = {stage: [run for run in runs if run["stage"] == stage] for stage in DATA_STAGES}
+    by_stage = {stage: [run for run in runs if run["stage"] == stage] for stage in STAGES}
     return [_account(stage, stage_runs) for stage, stage_runs in by_stage.items() if stage_runs]
 
 
@@ -104,12 +100,14 @@ def _added(runs: Sequence[dict[str, Any]], column: str) -> dict[str, int]:
     return total
 
 
-def _gates(context: Context, record: TurnRecord) -> list[Gate]:
-    where = (pc.field("app") == record.app) & (pc.field("decided_at") >= record.started_at)
-    rows = context.lake.read("ops/gates", where=where).sort_by("decided_at").to_pylist()
-    return [
-        Gate(row["stage"], row["verdict"], msgspec.json.decode(row["evidence"]), row["waiver_reason"]) for row in rows
-    ]
+def _model_gate(context: Context, record: TurnRecord) -> GateRecord | None:
+    judged = [gate for gate in model_gates(context.lake, record.app) if gate.stage == "evaluate"]
+    if tried := record.rollout.get("release_id"):
+        released = context.lake.read("ops/releases", ["model_version"], pc.field("release_id") == tried)
+        fitting = [gate for gate in judged if gate.subject in released.column("model_version").to_pylist()]
+    else:
+        fitting = [gate for gate in judged if gate.decided_at >= record.started_at]
+    return fitting[-1] if fitting else None
 
 
 def _times(record: TurnRecord) -> list[StageTime]:

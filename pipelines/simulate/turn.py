@@ -19,9 +19,12 @@ import msgspec
 import pyarrow.compute as pc
 from feedwheel_capture.events import ModelRef
 
+from feedback.rollout import Rollout
 from feedback.statistics import Interval
 from pipelines.context import Context
+from pipelines.gates import gate_records
 from pipelines.io.airflow import AirflowClient, FinishedRun
+from pipelines.io.control import read_control
 from pipelines.io.serving import ServingClient
 from pipelines.simulate.accuracy import draw_examination, true_accuracy
 from pipelines.simulate.behaviour import Person, population
@@ -145,7 +148,7 @@ def run_turn(context: Context, plan: Plan, say: Say) -> TurnRecord:
     with _step(record, "airflow", say):
         _turn_the_wheel(context, plan.app_name, record, say)
     with _step(record, "canary", say):
-        if release_id := _release_since(context, plan.app_name, record.started_at):
+        if release_id := _release_to_judge(context, plan.app_name, record.started_at):
             record.rollout = asyncio.run(_canary(context, plan, unseen[first:], seen, tally, say, release_id))
     with _step(record, "examine after", say):
         record.champion_after, record.accuracy_after = _examine_champion(context, plan)
@@ -266,8 +269,7 @@ def _turn_the_wheel(context: Context, app: str, record: TurnRecord, say: Say) ->
 
 def _refused_by_gate(context: Context, app: str, since: datetime) -> bool:
     """Whether a gate said FAIL: an answer, not a breakdown."""
-    gates = context.lake.read("ops/gates", ["verdict"], (pc.field("app") == app) & (pc.field("decided_at") >= since))
-    return "FAIL" in gates.column("verdict").to_pylist()
+    return any(gate.verdict == "FAIL" for gate in gate_records(context.lake, app, since))
 
 
 def _failure(context: Context, run: FinishedRun) -> str:
@@ -282,11 +284,14 @@ def _failure(context: Context, run: FinishedRun) -> str:
     return f"stage {task} failed in {run.dag_id}: its log is under {log}; then run again, what is done is not repeated"
 
 
-def _release_since(context: Context, app: str, since: datetime) -> str | None:
-    """The release proposed in this turn."""
+def _release_to_judge(context: Context, app: str, since: datetime) -> str | None:
+    """The release proposed in this turn, or that of an earlier turn which is still on trial."""
     where = (pc.field("app") == app) & (pc.field("released_at") >= since)
     releases = context.lake.read("ops/releases", ["release_id", "released_at"], where).sort_by("released_at")
-    return releases.column("release_id").to_pylist()[-1] if releases.num_rows else None
+    if releases.num_rows:
+        return str(releases.column("release_id")[-1])
+    trial = Rollout.of(read_control(context.settings.kafka, app)).trial
+    return trial.release_id if trial else None
 
 
 def _store(path: Path, record: TurnRecord) -> None:

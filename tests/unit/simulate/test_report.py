@@ -14,8 +14,14 @@ from pipelines.simulate.funnel import Level
 from pipelines.simulate.report import write_report
 from pipelines.simulate.summary import summarise
 from pipelines.simulate.turn import TurnRecord
+from schemas.tables import TABLES
 
 APP = "routing"
+ARM = {
+    "people": 19, "answers": 20, "judged_answers": 13, "quality": {"estimate": 0.25, "low": 0.1, "high": 0.4, "n": 13},
+    "responded": {}, "requests": 1049, "errors": 0, "median_latency_ms": 388.2,
+}  # fmt: skip
+UNSEEN_ARM = ARM | {"quality": {"estimate": None, "low": 0.0, "high": 1.0, "n": 0}, "median_latency_ms": None}
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -57,6 +63,26 @@ def test_the_page_shows_the_turn_and_what_it_added(judged):
         assert shown in html, shown
     assert html.count("<svg") == 4
     assert re.findall(r'(?:src|href)="(?!http://127\.0\.0\.1|#)([^"]+)"', html) == []  # readable without a network
+
+
+def test_the_page_shows_what_people_said_of_both_arms(judged):
+    arms = {"champion": ARM, "challenger": UNSEEN_ARM}
+    turns = [turn(1, rollout={"state": "RUNNING", "rationale": "difference +0.065 [-0.406, +0.323]", "arms": arms})]
+    html = write_report(judged, summarise(judged, turns), turns).read_text(encoding="utf-8")
+    for shown in ("RUNNING: difference +0.065 [-0.406, +0.323]", "0.25 [0.10, 0.40]", "1,049", "388 ms"):
+        assert shown in html, shown
+
+
+def test_gate_and_canary_are_of_one_model(judged, clock):
+    """A killed turn leaves a release on trial whose gate came before the next turn, which judges another model."""
+    row = dict.fromkeys(TABLES["ops/releases"].schema.names, "any")
+    row |= {"release_id": "r1", "app": APP, "model_version": "model-1", "released_at": START}
+    judged.lake.append("ops/releases", [row])
+    clock.advance(seconds=1)
+    record_gate(judged, APP, "evaluate", "model-2", "FAIL", {})
+    tried = summarise(judged, [turn(1, rollout={"release_id": "r1", "state": "PROMOTE"})])
+    assert (tried.model_gate.subject, tried.model_gate.verdict) == ("model-1", "PASS")
+    assert summarise(judged, [turn(1, rollout={})]).model_gate.subject == "model-2"
 
 
 def test_what_a_page_shows_from_outside_is_escaped(judged):
