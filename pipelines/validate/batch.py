@@ -14,6 +14,7 @@ from pipelines import silver
 from pipelines.extract.arrivals import CONVERSATION_TABLES, read_ends, rows_between
 from pipelines.extract.marks import Partition
 from pipelines.io.lake import Lake
+from pipelines.validate import suites
 from pipelines.validate.thresholds import Facts
 
 _REVISION = ["conversation_id", "revision"]
@@ -21,7 +22,10 @@ _REVISION = ["conversation_id", "revision"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of the revisions to judge. `revisions` has conversation_id, revision and user_key."""
+    """Rows of the revisions to judge. `revisions` has conversation_id, revision and user_key.
+
+    `turns` have a column more, `known_split_bucket`: the one that their person had first.
+    """
 
     turns: pa.Table
     signals: pa.Table
@@ -42,10 +46,21 @@ def read_batch(lake: Lake, app: str) -> Batch | None:
     if revisions.num_rows == 0:
         return None
     return Batch(
-        silver.rows_of(lake, "silver/turns", app, revisions),
+        _with_known_buckets(lake, app, silver.rows_of(lake, "silver/turns", app, revisions)),
         silver.rows_of(lake, "silver/signals", app, revisions),
         silver.rows_of(lake, "silver/conversations", app, revisions),
     )
+
+
+def _with_known_buckets(lake: Lake, app: str, turns: pa.Table) -> pa.Table:
+    """A person who is not known, or new, has the bucket of the turn itself."""
+    where = (pc.field("app") == app) & pc.field("user_key").is_valid()
+    met = lake.read("silver/conversations", ["user_key", "split_bucket", "first_time"], where).sort_by("first_time")
+    first = met.group_by("user_key", use_threads=False).aggregate([("split_bucket", "first")])
+    known = dict(zip(*(first.column(name).to_pylist() for name in ("user_key", "split_bucket_first")), strict=True))
+    people = zip(*(turns.column(name).to_pylist() for name in ("user_key", "split_bucket")), strict=True)
+    buckets = [known.get(user_key, bucket) for user_key, bucket in people]
+    return turns.append_column(suites.KNOWN_SPLIT_BUCKET, pa.array(buckets, pa.int64()))
 
 
 def _judged(lake: Lake, app: str) -> tuple[pa.Table, pa.Table]:

@@ -125,6 +125,8 @@ def _refusal(judgement: Judgement, bounds: Sequence[Threshold]) -> str:
         if not _holds(bound, getattr(judgement.facts, bound.fact))
     ]
     rows = [f"{count} rows of {name}" for name, count in _failures(judgement.failing).items()]
+    if any(suites.KNOWN_SPLIT_BUCKET in row.expectation for row in judgement.failing):
+        rows.append("people have another split bucket than before: give FEEDWHEEL_SPLIT_KEY its earlier value back")
     return (
         f"{judgement.app}: none of {len(judgement.revisions)} conversations was admitted: {'; '.join(broken + rows)}. "
         f"Remove the cause, or change the bound in feedwheel.toml [validation], and run `feedwheel validate` again; "

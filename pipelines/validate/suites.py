@@ -5,12 +5,17 @@ them.
 """
 
 import math
+from typing import Final
 
 import pyarrow as pa
 
 from pipelines.silver import RevisedTable
 from pipelines.validate.expectations import Expectation, gxe
 from schemas.tables import TABLES, Table
+
+
+KNOWN_SPLIT_BUCKET: Final = "known_split_bucket"
+"""Of a turn: the split bucket that its person had first."""
 
 
 def suite_of(name: RevisedTable) -> list[Expectation]:
@@ -22,9 +27,10 @@ def suite_of(name: RevisedTable) -> list[Expectation]:
 def columns_of(name: RevisedTable) -> list[str]:
     """The columns that the suite looks at: text and other nested values are not loaded."""
     contract = TABLES[name]
-    return [
+    own = [
         field.name for field in contract.schema if field.name in contract.required or not pa.types.is_nested(field.type)
     ]
+    return [*own, KNOWN_SPLIT_BUCKET] if name == "silver/turns" else own
 
 
 def _required(contract: Table) -> list[Expectation]:
@@ -54,6 +60,9 @@ def _key(contract: Table) -> Expectation:
 
 
 _EXTRA: dict[RevisedTable, list[Expectation]] = {
+    # The bucket is a hash under FEEDWHEEL_SPLIT_KEY: under another key people would move between training and
+    # evaluation (I6).
+    "silver/turns": [gxe.ExpectColumnPairValuesToBeEqual(column_A="split_bucket", column_B=KNOWN_SPLIT_BUCKET)],
     "silver/signals": [
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="span_end", column_B="span_start", or_equal=True, ignore_row_if="either_value_is_missing"

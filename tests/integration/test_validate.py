@@ -161,6 +161,15 @@ def test_a_batch_of_failing_rows_is_refused_and_judged_again(wheel):
     assert run(wheel.context, APP).admitted == 25
 
 
+def test_people_who_moved_between_training_and_evaluation_are_refused(wheel):
+    people = wheel.talk(25, user_key="ann", split_bucket=1) + wheel.talk(25, user_key="bob", split_bucket=9000)
+    run(wheel.context, APP)
+    wheel.talk(25, user_key="ann", split_bucket=9000)  # the same person under another FEEDWHEEL_SPLIT_KEY
+    with pytest.raises(GateRefused, match=r"known_split_bucket\).* give FEEDWHEEL_SPLIT_KEY its earlier value back"):
+        run(wheel.context, APP)
+    assert wheel.admitted() == sorted(people)
+
+
 def test_a_batch_out_of_rejected_records_is_refused_and_those_count_once(wheel):
     wheel.talk(25)
     bad = [bronze.rejected(logged(feedback(), offset)) for offset in range(100, 110)]
