@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.capture.settings import LOCAL_HOST, SharedSettings
+from feedback.capture.settings import LOCAL_HOST, PortNumber, SharedSettings
 
 
 class Settings(SharedSettings):
@@ -14,10 +14,10 @@ class Settings(SharedSettings):
     lake: str | None = None
     """URL or path of the Delta tables, for example s3://bucket/lake."""
     mlflow_tracking_uri: str | None = Field(None, validation_alias="mlflow_tracking_uri")
-    mlflow_port: int = 25000
+    mlflow_port: PortNumber = 25000
     ray_address: str | None = Field(None, validation_alias="ray_address")
     airflow_home: Path | None = Field(None, validation_alias="airflow_home")
-    airflow_port: int = 28080
+    airflow_port: PortNumber = 28080
     serving_url: str | None = None
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"

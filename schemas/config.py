@@ -9,15 +9,24 @@ import re
 import tomllib
 from typing import Annotated, Literal
 
+from croniter import CroniterError, croniter
 from feedwheel_capture.catalogue import TopicName
 from feedwheel_capture.vocabulary import AppType, Consent
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from schemas.errors import ConfigError, UsageError
 from schemas.signals import SignalKind
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+ProperShare = Annotated[float, Field(gt=0.0, lt=1.0)]
+"""Where none or all would leave nothing to compare, or no error to allow."""
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every generator of random numbers in use takes."""
+AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""It becomes part of DAG ids, of paths and of names in the registry."""
+KafkaTopic = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+"""What Kafka accepts."""
 
 
 class _Section(BaseModel):
@@ -84,7 +93,7 @@ class Curation(_Section):
     """
 
     max_examples_per_user: Positive
-    near_duplicate_jaccard: Share
+    near_duplicate_jaccard: ProperShare
     min_label_confidence: Share
     max_chars: Positive
 
@@ -92,7 +101,7 @@ class Curation(_Section):
 class Split(_Section):
     """Share of the people whose conversations evaluate and never train. `key_alias` names the key, not its value."""
 
-    eval_share: Share
+    eval_share: ProperShare
     key_alias: str
 
 
@@ -102,7 +111,16 @@ class Trigger(_Section):
     min_new_examples: Positive
 
 
-Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+def _cron(text: str) -> str:
+    try:
+        croniter(text)
+    except CroniterError as error:
+        raise ValueError(f"no cron expression: {error}") from None
+    return text
+
+
+Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$"), AfterValidator(_cron)]
+"""Five fields, read by what Airflow reads it with."""
 
 
 class Schedule(_Section):
@@ -122,8 +140,9 @@ class Training(_Section):
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
     lora_rank: Positive
     lora_alpha: Positive
-    seed: int
-    max_length: Positive
+    seed: Seed
+    max_length: Annotated[int, Field(ge=64)]
+    """Tokens of prompt and answer together; a short prompt alone takes some thirty."""
 
 
 class Gate(_Section):
@@ -132,8 +151,8 @@ class Gate(_Section):
     `item_share` of the evaluation-split people's conversations are gate items: everyone is asked to confirm or correct.
     """
 
-    item_share: Share
-    alpha: Share
+    item_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    alpha: ProperShare
     margin: Share
     min_items: Positive
     min_users: Positive
@@ -143,8 +162,8 @@ class Gate(_Section):
 class Canary(_Section):
     """When live traffic promotes or rolls back. Times in seconds, rates as shares of requests."""
 
-    share: Share
-    alpha: Share
+    share: ProperShare
+    alpha: ProperShare
     margin: Share
     min_users_per_arm: Positive
     maturity_s: Annotated[float, Field(ge=0.0)]
@@ -156,8 +175,8 @@ class Canary(_Section):
 class Config(_Section):
     """The whole file."""
 
-    apps: dict[str, App]
-    topics: dict[str, Topic]
+    apps: Annotated[dict[AppName, App], Field(min_length=1)]
+    topics: Annotated[dict[KafkaTopic, Topic], Field(min_length=1)]
     signals: dict[SignalKind, Signal] = {}
     extraction: Extraction
     validation: Validation
@@ -196,12 +215,13 @@ def parse(text: str, path: str) -> Config:
 
 def _describe(text: str, path: str, location: tuple[int | str, ...], problem: str) -> str:
     keys = [str(key) for key in location]
-    return f"{path}:{_line_of(text, keys)}: {'.'.join(keys)}: {problem}"
+    line = _line_of(text, keys)
+    return f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}: {problem}"
 
 
-def _line_of(text: str, keys: list[str]) -> int:
-    """Line (from 1) of the key, or of the nearest table around it; TOML parsers do not report it."""
-    best, best_depth, table = 1, 0, list[str]()
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """Line (from 1) of the key, or of the nearest table around it if there is any; TOML parsers do not report it."""
+    best, best_depth, table = None, 0, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[+([^\]]+)\]+", line):
             table = [part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|[^.]+', header[1])]

@@ -5,7 +5,7 @@ a machine of one's own to `<home>/secrets.env`; a deployment sets them in its en
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from feedwheel_capture.identity import Identity
 from pydantic import Field, SecretStr, ValidationError
@@ -15,6 +15,9 @@ from schemas.config import Config, parse
 from schemas.errors import ConfigError
 
 LOCAL_HOST = "127.0.0.1"
+
+PortNumber = Annotated[int, Field(ge=1, le=65_533)]
+"""The two ports above it exist: some services listen on these too."""
 
 
 class SharedSettings(BaseSettings):
@@ -27,8 +30,8 @@ class SharedSettings(BaseSettings):
 
     # The names that these services' own tools use, hence without the prefix.
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="kafka_bootstrap_servers")
-    kafka_port: int = 29092
-    serving_port: int = 28000
+    kafka_port: PortNumber = 29092
+    serving_port: PortNumber = 28000
 
     user_key_layers: SecretStr = SecretStr("")
     """Comma-separated layers of the user key, oldest first."""

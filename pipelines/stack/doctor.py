@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -19,7 +19,7 @@ from pipelines.settings import Settings
 from pipelines.stack.java import find_java
 from pipelines.stack.process import Background
 from pipelines.stack.secrets import missing_secrets
-from pipelines.stack.service import Service, require_free
+from pipelines.stack.service import Service, require_free, require_own_ports
 from pipelines.stack.stack import services
 from schemas.errors import FeedwheelError
 
@@ -71,6 +71,7 @@ def diagnose(settings: Settings, app: str) -> DoctorReport:
         lambda: [writable(settings.home)],
         lambda: [configuration(settings, app)],
         lambda: [secret_keys(settings)],
+        lambda: [own_ports(list(services(settings).values()))],
         lambda: [ports(service, settings.home) for service in services(settings).values()],
         lambda: [onnx_providers()],
     ]
@@ -165,6 +166,16 @@ def secret_keys(settings: Settings) -> Finding:
     if file.exists() and file.stat().st_mode & 0o077:
         return Finding("secrets", "warn", f"others can read {file}", f"chmod 600 {file}")
     return Finding("secrets", "ok", "present")
+
+
+def own_ports(all_services: Sequence[Service]) -> Finding:
+    """Whether every service has ports of its own."""
+    try:
+        require_own_ports(all_services)
+    except FeedwheelError as error:
+        found, _, advice = str(error).partition(": ")
+        return Finding("ports", "fail", found, advice)
+    return Finding("ports", "ok", "each service has its own")
 
 
 def ports(service: Service, home: Path) -> Finding:

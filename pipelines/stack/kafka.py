@@ -47,6 +47,7 @@ def kafka_service(settings: Settings) -> Service:
         prepare=prepare,
         awaits=lambda: None if answers(settings.kafka, _PROBE_S) else f"no answer at {settings.kafka}",
         complete=lambda: create_topics(settings.kafka, TOPIC_SPECS),
+        requires=lambda: find_java(settings.java_home),
     )
 
 

@@ -7,7 +7,7 @@ the service itself wrote last.
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -39,6 +39,7 @@ class Service:
     """One service of the stack.
 
     `given_by` is the setting by which somebody else runs it: then it is used, and never started or stopped.
+    `requires` raises if the machine lacks what its start needs: it is asked before any service is started.
     `prepare` makes what must exist before the start and says what to run. `awaits` returns None once the service
     answers, else what is still missing; it changes nothing and takes a few seconds at most. `complete` makes what must
     exist inside the service; it may run again at any time.
@@ -51,6 +52,7 @@ class Service:
     prepare: Callable[[], Launch]
     awaits: Callable[[], str | None]
     complete: Callable[[], object] = lambda: None
+    requires: Callable[[], object] = lambda: None
     needs: frozenset[ServiceName] = frozenset()
     timeout_s: float = 120.0
     """From start to ready, with room for a machine ten times as busy: one that dies is noticed at once anyway."""
@@ -69,6 +71,25 @@ def bring_up(service: Service, home: Path, cancelled: threading.Event) -> Outcom
     outcome = _given(service) if service.given_by else _own(service, Background(home, service.name), cancelled)
     service.complete()
     return outcome
+
+
+def check_before_start(services: Sequence[Service], home: Path) -> None:
+    """Raise InfrastructureError for what can be known before anything is started."""
+    require_own_ports(services)
+    for service in services:
+        if not service.given_by and not Background(home, service.name).process():
+            service.requires()
+
+
+def require_own_ports(services: Sequence[Service]) -> None:
+    """Raise InfrastructureError, naming both settings, if two services are to listen on one port."""
+    taken: dict[int, Port] = {}
+    for port in (port for service in services if not service.given_by for port in service.ports):
+        other = taken.setdefault(port.number, port)
+        if other is not port:
+            raise InfrastructureError(
+                f"port {port.number} is given twice, by {other.setting} and by {port.setting}: change one of them"
+            )
 
 
 def _given(service: Service) -> Outcome:

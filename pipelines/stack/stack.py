@@ -17,7 +17,7 @@ from pipelines.stack.exclusive import exclusive
 from pipelines.stack.kafka import kafka_service
 from pipelines.stack.mlflow import mlflow_service
 from pipelines.stack.process import Background
-from pipelines.stack.service import SERVICE_NAMES, Outcome, Service, ServiceName, bring_up
+from pipelines.stack.service import SERVICE_NAMES, Outcome, Service, ServiceName, bring_up, check_before_start
 from pipelines.stack.serving import serving_service
 from schemas.errors import FeedwheelError, InfrastructureError
 
@@ -82,11 +82,13 @@ def up(
 ) -> UpReport:
     """Bring the named services up, and what they need. `watch` is told of each as it becomes ready, from any thread.
 
-    Raises StackFailed if any cannot be brought up, once all have come to an end.
+    Raises InfrastructureError, having started nothing, for what can be known before; StackFailed if any cannot be
+    brought up, once all have come to an end.
     """
     begun = time.monotonic()
     with exclusive(settings.home, say):
         wanted = with_needs(services(settings), names)
+        check_before_start(wanted, settings.home)
         done, errors = _side_by_side(wanted, settings.home, lambda: time.monotonic() - begun, watch)
     if errors:
         raise StackFailed("\n\n".join(errors), done)

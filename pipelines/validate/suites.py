@@ -13,7 +13,6 @@ from pipelines.silver import RevisedTable
 from pipelines.validate.expectations import Expectation, gxe
 from schemas.tables import TABLES, Table
 
-
 KNOWN_SPLIT_BUCKET: Final = "known_split_bucket"
 """Of a turn: the split bucket that its person had first."""
 

@@ -25,6 +25,17 @@ def line_of(fragment: str) -> int:
         (('prompt_version = "route-1"', 'prompt_version = "route-9"'), f"{line_of('[apps.routing]')}: apps.routing: "),
         (("[gate]", "[gate"), "line"),
         (("retrain = ", "retrain = 7 #"), f"{line_of('retrain')}: schedule.retrain"),
+        (
+            ('retrain = "0 4 * * *"', 'retrain = "0 25 * * *"'),
+            f"{line_of('retrain')}: schedule.retrain: Value error, no",
+        ),
+        (("\n[trigger]\n", "\n[triggers]\n"), "feedwheel.toml: trigger: Field required"),
+        (("alpha = 0.05", "alpha = 0"), "gate.alpha"),
+        (("\nshare = 0.5", "\nshare = 0"), f"{line_of('share')}: canary.share"),
+        (("seed = 7", "seed = -1"), f"{line_of('seed')}: training.seed"),
+        (("max_length = 256", "max_length = 1"), f"{line_of('max_length')}: training.max_length"),
+        (('[topics."feedwheel.privacy"]', '[topics."no topic"]'), "topics.no topic"),
+        (("[apps.routing]", '[apps."../routing"]'), "apps.../routing"),
     ],
 )
 def test_an_error_names_file_line_and_key(change: tuple[str, str], problem: str) -> None:

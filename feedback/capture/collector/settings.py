@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from feedback.capture.settings import LOCAL_HOST, SharedSettings
+from feedback.capture.settings import LOCAL_HOST, PortNumber, SharedSettings
 from schemas.errors import ConfigError
 
 
@@ -12,7 +12,7 @@ class CollectorSettings(SharedSettings):
     """Shared settings and what only the collector uses."""
 
     collector_host: str = LOCAL_HOST
-    collector_port: int = 28100
+    collector_port: PortNumber = 28100
     collector_origins: tuple[str, ...] = ()
     """Web origins whose pages may send feedback, or `*`; their links are signed in any case."""
     collector_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)

@@ -12,6 +12,7 @@ from pipelines.stack.exclusive import exclusive
 from pipelines.stack.process import Background
 from pipelines.stack.service import SERVICE_NAMES
 from schemas.errors import InfrastructureError
+from tests.ports import free_port
 from tests.unit.stack.conftest import DIES
 
 
@@ -63,6 +64,22 @@ def test_up_status_up_kill_status_up_down(settings, install):
 
     assert set(stack.down(settings.home).ended) == set(SERVICE_NAMES)
     assert stack.down(settings.home).ended == ()
+    assert set(states(settings).values()) == {"stopped", "in process"}
+
+
+def test_what_can_be_known_before_stops_all_before_any_is_started(settings, install):
+    def lacking():
+        raise InfrastructureError("Kafka needs Java, and there is none on the PATH: install Java")
+
+    install(kafka={"requires": lacking})
+    with pytest.raises(InfrastructureError, match="needs Java"):
+        stack.up(settings)
+    assert set(states(settings).values()) == {"stopped", "in process"}
+
+    port = free_port()
+    install(mlflow={"port": port}, serving={"port": port})
+    with pytest.raises(InfrastructureError, match=f"port {port} is given twice, by FEEDWHEEL_MLFLOW_PORT and by"):
+        stack.up(settings)
     assert set(states(settings).values()) == {"stopped", "in process"}
 
 
