@@ -25,6 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 DEFAULT_APP = "routing"
 """The application that feedwheel.toml ships with."""
 
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -87,6 +90,12 @@ def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
         except FeedwheelError as error:
             _fail(error, as_json=bool(kwargs.get("json")))
+        except KeyboardInterrupt:
+            Console(stderr=True).print(
+                "Interrupted. What was done stays, and the same command goes on from there. Services of the stack still "
+                "run: `feedwheel down` ends them."
+            )
+            sys.exit(_INTERRUPTED)
 
     return wrapped
 

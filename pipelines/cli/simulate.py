@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 DEFAULT_USERS = 600
 """Some 180 of them are drawn to evaluate. The gate's unit is the person: with 36 of them (120 users) its interval ends
 0.15 below the estimate, however many items each answers; with 120, which two turns reach, 0.08."""
-DEFAULT_TOPICS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +29,9 @@ def simulate(
     dataset: Annotated[Path | None, typer.Option(help="CSV: text, category, and split if there is one.")] = None,
     users: Annotated[int, typer.Option(min=2, help="How many people use the application.")] = DEFAULT_USERS,
     cycles: Annotated[int, typer.Option(min=1, help="Turns of the wheel.")] = 1,
-    topics: Annotated[int, typer.Option(min=0, help="How many topics, the first by name; 0 for all.")] = DEFAULT_TOPICS,
+    topics: Annotated[
+        int | None, typer.Option(min=0, help="How many topics, the first by name; 0 for all.", show_default="20")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 1,
     json: Json = False,
 ) -> None:
@@ -43,7 +44,7 @@ def simulate(
 
     context = Context.load()
     context.config.app(app)
-    plan = Plan.of(app, read_messages(dataset or SHIPPED), topics or None, users, seed)
+    plan = Plan.of(app, read_messages(dataset or SHIPPED), topics, users, seed)
     progress = Console(stderr=json, highlight=False)
     for _ in range(cycles):
         run_turn(context, plan, lambda line: progress.print(line, markup=False))

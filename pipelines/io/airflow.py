@@ -15,6 +15,8 @@ _POLL_S: Final = 1.0
 _REQUEST_TIMEOUT_S: Final = 30.0
 _QUEUED_S: Final = 600.0
 """How long a run may stay queued: as long as one before it of the same DAG takes."""
+_STILL_RUNNING_S: Final = 30.0
+"""A person who waits is told so often that nothing is stuck."""
 _FINISHED: Final = frozenset({"success", "failed"})
 
 
@@ -62,7 +64,7 @@ class AirflowClient:
     ) -> Iterator[FinishedRun]:
         """Runs as they finish: the given one, then each that its asset event sets off, up to one of `last_dag_id`.
 
-        `watch` is told (dag id, task id, state) whenever a task's state changes.
+        `watch` is told (dag id, task id, state) whenever a task's state changes, and of long tasks that they still run.
         """
         while True:
             yield self._wait(dag_id, run_id, watch)
@@ -72,6 +74,7 @@ class AirflowClient:
 
     def _wait(self, dag_id: str, run_id: str, watch: Callable[[str, str, str], None]) -> FinishedRun:
         known: dict[str, str] = {}
+        said_at = started_at = time.monotonic()
         while True:
             state = self._request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"]
             tasks = self._request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
@@ -79,6 +82,11 @@ class AirflowClient:
                 if task["state"] and known.get(task["task_id"]) != task["state"]:
                     known[task["task_id"]] = task["state"]
                     watch(dag_id, task["task_id"], task["state"])
+                    said_at = started_at = time.monotonic()
+            if time.monotonic() - said_at > _STILL_RUNNING_S:
+                said_at = time.monotonic()
+                for task_id in (task_id for task_id, at in known.items() if at == "running"):
+                    watch(dag_id, task_id, f"still running, {said_at - started_at:.0f} s")
             if state in _FINISHED:
                 return FinishedRun(dag_id, run_id, state, _in_order(tasks))
             time.sleep(_POLL_S)

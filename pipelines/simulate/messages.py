@@ -17,6 +17,9 @@ from schemas.errors import FeedwheelError, UsageError
 
 SHIPPED: Final = Path(__file__).parent / "data" / "banking77.csv"
 
+DEFAULT_TOPICS: Final = 20
+"""Few enough that a first turn learns most of them."""
+
 MessageSplit = Literal["train", "test"]
 
 _TEST_SHARE: Final = 0.2
@@ -73,12 +76,17 @@ def _message(path: Path, line: int, row: dict[str, str | None]) -> LabelledMessa
     return LabelledMessage(text, topic_text(category), "test" if given == "test" else "train")
 
 
-def choose_topics(messages: Iterable[LabelledMessage], count: int | None) -> list[str]:
-    """`count` topics (all if None): the first by name, so that every turn of a deployment asks the same ones."""
+def choose_topics(messages: Iterable[LabelledMessage], count: int | None = None) -> list[str]:
+    """The first `count` topics by name, so that every turn of a deployment asks the same ones; 0 is all of them.
+
+    Without a count `DEFAULT_TOPICS`, or as many as there are. Raises UsageError if there are fewer than `count`.
+    """
     topics = sorted({message.topic for message in messages})
-    if count is not None and count > len(topics):
+    if count is None:
+        return topics[:DEFAULT_TOPICS]
+    if count > len(topics):
         raise UsageError(f"--topics {count}: the file has {len(topics)}")
-    return topics[:count]
+    return topics[: count or None]
 
 
 class SeenMessages:

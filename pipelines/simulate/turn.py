@@ -88,7 +88,7 @@ class Plan:
     def of(
         cls, app_name: str, messages: list[LabelledMessage], topic_count: int | None, users: int, seed: int
     ) -> "Plan":
-        """A plan over the first `topic_count` topics (all if None) with `users` people."""
+        """A plan over the first `topic_count` topics (see `choose_topics`) with `users` people."""
         topics = choose_topics(messages, topic_count)
         known = set(topics)
         return cls(

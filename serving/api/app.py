@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from feedback.capture.body_limit import BodyLimit
 from serving.api import chat, feedback, openai_errors, state
@@ -22,7 +23,7 @@ def create_app(service: Service) -> FastAPI:
         await answering.close()
         service.close()
 
-    app = FastAPI(title="Feedwheel serving", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPIOffline(title="Feedwheel serving", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     openai_errors.install(app)
     for part in (chat, feedback, state):
         app.include_router(part.router)

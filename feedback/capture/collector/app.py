@@ -8,6 +8,7 @@ import msgspec
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -29,7 +30,7 @@ def create_app(collector: Collector) -> FastAPI:
         yield
         collector.close()
 
-    app = FastAPI(title="Feedwheel collector", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPIOffline(title="Feedwheel collector", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     for part in (events, feedback):
         app.include_router(part.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])

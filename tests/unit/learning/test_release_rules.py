@@ -34,7 +34,7 @@ def proposed(monkeypatch):
 
 
 @pytest.fixture
-def judged(context):
+def judged(context, clock):
     """A context with one trained model and a gate record of the given verdict."""
 
     def make(verdict=None, **evidence):
@@ -42,6 +42,7 @@ def judged(context):
         model = {name: name for name in TrainedModel.__struct_fields__} | {"app": APP, "model_version": "v1"}
         write_model(ctx.lake, msgspec.convert({**model, "trained_at": START}, TrainedModel))
         if verdict:
+            clock.advance(seconds=1)  # the newest record counts
             record_gate(ctx, APP, "evaluate", "v1", verdict, {**FOUND, **evidence})
         return ctx
 

@@ -49,7 +49,8 @@ def test_a_text_in_both_splits_only_tests(tmp_path: Path) -> None:
 def test_the_shipped_messages_are_all_there() -> None:
     messages = read_messages(SHIPPED)
     assert len(messages) == 13_072  # 13,083 less eleven texts that occur twice
-    assert len(choose_topics(messages, None)) == 77
+    assert [len(choose_topics(messages, count)) for count in (None, 0, 3)] == [20, 77, 3]
+    assert len(choose_topics(messages[:1])) == 1
     topics = choose_topics(messages, 20)
     trained = [message for message in messages if message.topic in topics and message.split == "train"]
     assert len(trained) >= 1_600  # two turns
