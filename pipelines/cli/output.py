@@ -92,8 +92,8 @@ def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
             _fail(error, as_json=bool(kwargs.get("json")))
         except KeyboardInterrupt:
             Console(stderr=True).print(
-                "Interrupted. What was done stays, and the same command goes on from there. What runs of the stack goes "
-                "on: `feedwheel down` ends it."
+                "Interrupted. What was done stays, and the same command goes on from there. "
+                "What runs of the stack goes on: `feedwheel down` ends it."
             )
             sys.exit(_INTERRUPTED)
 
