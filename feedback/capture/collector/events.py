@@ -6,7 +6,8 @@ Retry-After, 503 while the spool is full: then nothing of the request is stored,
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -14,9 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from feedwheel_capture.errors import SpoolFull
 
-from feedback.capture.collector.intake import Known, Refused, Taken
+from feedback.capture.collector.intake import Known, Outcome, Refused, Taken
 from feedback.capture.collector.keys import ApiKey
-from feedback.capture.collector.service import Collector, Outcome
+from feedback.capture.collector.service import Collector
 
 router = APIRouter()
 
@@ -66,8 +67,15 @@ async def take(collector: Collector, key: ApiKey, values: Sequence[bytes]) -> li
         raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
     if wait_s := collector.wait_s(key, len(values)):
         raise Problem(429, "rate", f"this key may send {key.events_per_s:g} events/s", wait_s)
-    try:
+    with full_spool_is_503():
         return await collector.take(values, key.app)
+
+
+@contextmanager
+def full_spool_is_503() -> Iterator[None]:
+    """Raises Problem."""
+    try:
+        yield
     except SpoolFull:
         raise Problem(503, "spool_full", "events cannot be stored at present: send them again later", 5) from None
 

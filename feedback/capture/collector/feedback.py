@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.errors import SpoolFull, TokenInvalid
+from feedwheel_capture.errors import TokenInvalid
 from feedwheel_capture.ids import uuid7
-from feedwheel_capture.recorder import make_event, to_record
+from feedwheel_capture.recorder import envelope
 from feedwheel_capture.records import Author, event_id_of, feedback_of
 from feedwheel_capture.signing import verify
 
-from feedback.capture.collector.events import Problem, answer, collector_of, key_of, take
+from feedback.capture.collector.events import Problem, answer, collector_of, full_spool_is_503, key_of, take
+from feedback.capture.collector.intake import Refused, Taken
 from schemas.events import without_values
 
 router = APIRouter()
@@ -54,16 +54,13 @@ async def feedback_by_link(token: str, request: Request) -> Response:
         record = feedback_of(Author(scope.app, scope.person, scope.consent, scope.simulated), facts)
     except (msgspec.ValidationError, ValueError) as error:
         raise Problem(422, "contract", without_values(error)) from None
-    allowed = apply_consent(record)
-    event_id = event_id_of(record)
-    if allowed is not None:
-        event = make_event(allowed, _SOURCE, collector.clock(), event_id)
-        try:
-            await collector.store([to_record(event)])
-        except SpoolFull:
-            raise Problem(503, "spool_full", "feedback cannot be stored at present: send it again later", 5) from None
-    collector.metrics.events.labels(scope.app, "stored" if allowed else "not_allowed_by_consent").inc()
-    told = {"event_id": event_id if allowed is not None else None, "feedback_id": record.feedback_id}
+    with full_spool_is_503():
+        event = envelope(record, _SOURCE, collector.clock(), event_id_of(record))
+        outcome = await collector.admit(event, scope.app)
+    if isinstance(outcome, Refused):
+        raise Problem(422, outcome.reason, outcome.detail)
+    stored = not (isinstance(outcome, Taken) and outcome.record is None)
+    told = {"event_id": event.id if stored else None, "feedback_id": record.feedback_id}
     return Response(msgspec.json.encode(told), 202, media_type="application/json")
 
 

@@ -58,6 +58,9 @@ class Refused:
     detail: str
 
 
+Outcome = Taken | Known | Refused
+
+
 class Intake:
     """Decides on events, one by one. One thread at a time."""
 
@@ -70,17 +73,21 @@ class Intake:
         self._redactor = redactor
         self._ids: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
-    def take(self, value: bytes, app: str) -> Taken | Known | Refused:
+    def take(self, value: bytes, app: str) -> Outcome:
         """Decide on one event that came with a key of `app`."""
         try:
-            event = self._event(value, app)
-            if event.data.app != app:
-                return Refused("forbidden_app", "data.app is not the application of this key")
-            if (app, event.source, event.id) in self._ids:
-                return Known(event.id)
-            return self._storable(event)
+            return self.admit(self._event(value, app), app)
         except EventRejected as error:
             return Refused(error.reason, error.detail)
+
+    def admit(self, event: Event[Any], app: str) -> Outcome:
+        """Decide on one event that keeps its contract, on behalf of `app`."""
+        if event.data.app != app:
+            return Refused("forbidden_app", "data.app is not the application of this key")
+        if (app, event.source, event.id) in self._ids:
+            return Known(event.id)
+        try:
+            return self._storable(event)
         except RedactionFailed as error:
             return Refused("redaction_failed", str(error))
 

@@ -85,7 +85,7 @@ class KeyRing:
             stamp: tuple[int, int] | None = (found.st_mtime_ns, found.st_ino)
         except FileNotFoundError:
             stamp = None
-        if stamp != self._seen or not self._keys:
+        if stamp != self._seen:
             self._keys = {key.id: key for key in read_keys(self._path) if key.revoked_at is None}
             self._seen = stamp
 

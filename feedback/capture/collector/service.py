@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from feedwheel_capture.events import Event
 from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.publisher import Publisher
-from feedwheel_capture.spool import Record, Spool, claim
+from feedwheel_capture.spool import Spool, claim
 from prometheus_client import CollectorRegistry, Counter
 
-from feedback.capture.collector.intake import Intake, Known, Refused, Taken
+from feedback.capture.collector.intake import Intake, Known, Outcome, Refused, Taken
 from feedback.capture.collector.keys import ApiKey, KeyRing
 from feedback.capture.collector.rate import RateLimit
 from feedback.capture.collector.settings import CollectorSettings
@@ -25,8 +26,6 @@ from feedback.capture.collector.settings import CollectorSettings
 _WRITERS: Final = 4
 """Requests that wait for the disk at the same time share one fsync."""
 _REFRESH_S: Final = 1.0
-
-Outcome = Taken | Known | Refused
 
 
 class CollectorMetrics:
@@ -81,17 +80,23 @@ class Collector:
     async def take(self, values: Sequence[bytes], app: str) -> list[Outcome]:
         """Decide on events and store those that may be; returns when they are on disk. Raises SpoolFull."""
         outcomes = [self.intake.take(value, app) for value in values]
-        await self.store([outcome.record for outcome in outcomes if isinstance(outcome, Taken) and outcome.record])
+        await self._keep(outcomes, app)
+        return outcomes
+
+    async def admit(self, event: Event[Any], app: str) -> Outcome:
+        """The same for one event that keeps its contract. Raises SpoolFull."""
+        outcome = self.intake.admit(event, app)
+        await self._keep([outcome], app)
+        return outcome
+
+    async def _keep(self, outcomes: Sequence[Outcome], app: str) -> None:
+        records = [outcome.record for outcome in outcomes if isinstance(outcome, Taken) and outcome.record]
+        if records:
+            await asyncio.get_running_loop().run_in_executor(self._writers, self.spool.append, *records)
         for outcome in outcomes:
             if isinstance(outcome, Taken):
                 self.intake.remember(outcome, app)
             self.metrics.events.labels(app, _outcome(outcome)).inc()
-        return outcomes
-
-    async def store(self, records: Sequence[Record]) -> None:
-        """Bring records to the disk. Raises SpoolFull."""
-        if records:
-            await asyncio.get_running_loop().run_in_executor(self._writers, self.spool.append, *records)
 
     def close(self) -> None:
         """Finish writing; what Kafka has not taken stays in the spool."""

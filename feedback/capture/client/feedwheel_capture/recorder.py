@@ -53,14 +53,19 @@ def make_event(
     data: EventData, source: str, now: datetime, event_id: str | None = None, redactor: Redactor = PATTERNS
 ) -> Event[EventData]:
     """Redact a record and put it into its envelope. Raises RedactionFailed."""
+    return envelope(redactor.redact_event(data), source, now, event_id or uuid7(now))
+
+
+def envelope(data: EventData, source: str, now: datetime, event_id: str) -> Event[EventData]:
+    """The event of a record as it is."""
     conversation = data.conversation_id if isinstance(data, Generation | Feedback | Exposure) else None
     return Event(
-        id=event_id or uuid7(now),
+        id=event_id,
         source=source,
         type=event_type(data).versioned_name,
         time=now,
         subject=conversation,
-        data=redactor.redact_event(data),
+        data=data,
     )
 
 
