@@ -39,6 +39,16 @@ class Position:
     topic: str = field(compare=False)
 
 
+def is_skewed(sent_at: datetime, appended_at: datetime) -> bool:
+    """Whether an event is dated after it reached Kafka."""
+    return sent_at > appended_at + MAX_CLOCK_LEAD
+
+
+def happened_at(sent_at: datetime, appended_at: datetime) -> datetime:
+    """When an event happened, as far as can be known."""
+    return appended_at if is_skewed(sent_at, appended_at) else sent_at
+
+
 @dataclass(frozen=True, slots=True)
 class Logged(Generic[DataT]):
     """An event as the log holds it: `sent_at` by the producer's clock, `appended_at` by Kafka's."""
@@ -53,12 +63,12 @@ class Logged(Generic[DataT]):
     @property
     def is_skewed(self) -> bool:
         """Whether it is dated after it reached Kafka."""
-        return self.sent_at > self.appended_at + MAX_CLOCK_LEAD
+        return is_skewed(self.sent_at, self.appended_at)
 
     @property
     def time(self) -> datetime:
         """When it happened, as far as can be known."""
-        return self.appended_at if self.is_skewed else self.sent_at
+        return happened_at(self.sent_at, self.appended_at)
 
 
 @dataclass(frozen=True, slots=True)

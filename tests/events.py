@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from feedwheel_capture.events import Exposure, Feedback, FeedbackValue, Generation, Message
+from feedwheel_capture.catalogue import event_type
+from feedwheel_capture.events import ConsentChange, Exposure, Feedback, FeedbackValue, Generation, Message
 from feedwheel_capture.ids import thread_hash
 
 from feedback.conversation import Conversation, Logged, Position, assemble
@@ -85,9 +86,13 @@ def exposure(response_id: str = "a0", **fields: Any) -> Exposure:
     return Exposure(response_id=response_id, **{**defaults, **fields})
 
 
+def consent(state: str, **fields: Any) -> ConsentChange:
+    return ConsentChange(change_id=f"change-to-{state}", **{**PERSON, **fields, "consent": state})
+
+
 def logged(data: Any, offset: int, **fields: Any) -> Logged[Any]:
     """The event at an offset of a partition, sent one minute after the one before it."""
-    topic = "feedwheel.generations" if isinstance(data, Generation) else "feedwheel.feedback"
+    topic = event_type(data).topic
     sent_at = START + timedelta(minutes=offset)
     defaults: dict[str, Any] = {
         "position": Position(f"{topic}-id", 0, offset, topic),

@@ -1,8 +1,12 @@
 """Consent, applied before anything is written: what a person did not allow is not there to be leaked."""
 
+from typing import TypeVar
+
 import msgspec
 
 from feedwheel_capture.events import EventData, Feedback, FeedbackValue, Generation
+
+DataT = TypeVar("DataT", bound=EventData)
 
 
 def apply_consent(data: EventData) -> EventData | None:
@@ -15,10 +19,11 @@ def apply_consent(data: EventData) -> EventData | None:
         return data
     if data.consent == "none":
         return None
-    return _without_text(data)
+    return without_text(data)
 
 
-def _without_text(data: EventData) -> EventData:
+def without_text(data: DataT) -> DataT:
+    """The record less every text that a person or a model wrote; lengths stay."""
     match data:
         case Generation():
             return msgspec.structs.replace(
