@@ -1,27 +1,26 @@
 """Reading silver: the current rows of an append-only layer.
 
 In: silver tables. Out: the rows of each conversation's highest revision. A revision counts once `silver/conversations`
-names it, so rows of an extract run that died before its last commit are never seen.
+names it, so rows of an extract run that died before its last commit are never seen. A revision without a turn ends its
+conversation: nothing of it may be used any more.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.io.lake import Lake
 
+_REVISION: Final = ["conversation_id", "revision"]
 RevisedTable = Literal["silver/turns", "silver/signals", "silver/conversations"]
 
 
 def current_revisions(lake: Lake, app: str) -> pa.Table:
-    """One row per conversation of `app`: conversation_id string, revision string (its highest)."""
-    rows = lake.read("silver/conversations", ["conversation_id", "revision"], pc.field("app") == app)
-    return (
-        rows.group_by("conversation_id")
-        .aggregate([("revision", "max")])
-        .rename_columns(["conversation_id", "revision"])
-    )
+    """One row per conversation of `app` that holds anything: conversation_id string, revision string (its highest)."""
+    rows = lake.read("silver/conversations", [*_REVISION, "turns"], pc.field("app") == app)
+    newest = rows.group_by("conversation_id").aggregate([("revision", "max")]).rename_columns(_REVISION)
+    return newest.join(rows.filter(pc.field("turns") == 0), keys=_REVISION, join_type="left anti")
 
 
 def admitted_revisions(lake: Lake, app: str) -> pa.Table:

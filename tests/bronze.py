@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
-from feedwheel_capture.events import Generation
 
 from feedback.conversation import Logged
 from pipelines.ingest.offsets import Source, advance_as_of, progress_of
 from pipelines.io.lake import Lake
 from schemas.arrow import to_row
+from schemas.tables import TABLE_OF_TOPIC
 
 
 def ingest(lake: Lake, events: Iterable[Logged[Any]], as_of: datetime) -> None:
     """Accept events, each at its own position, as a drain that started at `as_of` and reached the end."""
     rows = defaultdict(list)
     for event in events:
-        rows["bronze/generations" if isinstance(event.data, Generation) else "bronze/feedback"].append(accepted(event))
+        rows[TABLE_OF_TOPIC[TYPE_OF_RECORD[type(event.data)].topic]].append(accepted(event))
     for table, of in rows.items():
         append(lake, table, of)
     advance_as_of(lake, as_of)

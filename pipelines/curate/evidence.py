@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from feedback.labels import Answer, Evidence, answers_of, evidence_of
 from pipelines.context import Context
+from pipelines.people import UserKeys, lifted
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
 from schemas.errors import InfrastructureError, NothingToDo
 
@@ -54,15 +55,19 @@ class Admitted:
 
 
 def read_admitted(context: Context, app: str) -> Admitted:
-    """Admitted conversations of `app`. Raises NothingToDo, and InfrastructureError if extract runs meanwhile."""
+    """Admitted conversations of `app`, people under their newest key.
+
+    Raises NothingToDo, InfrastructureError if extract runs meanwhile, ConfigError without the layers of user keys.
+    """
     from pipelines.extract.marks import from_milliseconds, read_marks  # brings Beam, which workers need not load
 
     lake = context.lake
     before = read_marks(lake.open("silver/conversations"), app)
     current = current_revisions(lake, app)
     admitted = admitted_revisions(lake, app)
-    turns = rows_of(lake, "silver/turns", app, admitted).to_pylist()
-    signals = rows_of(lake, "silver/signals", app, admitted).to_pylist()
+    keys = UserKeys(context.settings.user_keys)  # a person has had several, and counts once
+    turns = lifted(rows_of(lake, "silver/turns", app, admitted), keys).to_pylist()
+    signals = lifted(rows_of(lake, "silver/signals", app, admitted), keys).to_pylist()
     if read_marks(lake.open("silver/conversations"), app) != before:
         raise InfrastructureError(f"extract of {app} ran while curate was reading: run curate again")
     if not turns:

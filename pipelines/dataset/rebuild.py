@@ -8,23 +8,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from feedback.conversation import Logged, assemble
 from feedback.detectors import all_detectors, detect
 from feedback.taxonomy import weights
+from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, rows_between
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
 from schemas.config import Config
 
 if TYPE_CHECKING:
-    from pipelines.extract.marks import Partition
     from pipelines.extract.rows import SilverRows
 
 # Extract brings Beam, which the workers that train need not load: it is imported where it is used.
 
 
-def rebuild(lake: Lake, app: str, vector: Mapping["Partition", int], as_of: datetime, config: Config) -> "SilverRows":
+def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config) -> "SilverRows":
     """Turns, signals and conversations of `app` from the offsets below `vector`, as they were known at `as_of`."""
     from pipelines.extract.arrivals import read_arrivals
     from pipelines.extract.recompute import read_events
@@ -49,14 +47,12 @@ def rebuild(lake: Lake, app: str, vector: Mapping["Partition", int], as_of: date
     return rows
 
 
-def vector_of(inputs: Inputs) -> "dict[Partition, int]":
+def vector_of(inputs: Inputs) -> dict[Partition, int]:
     """The offset vector of a curation's inputs."""
     return {(part.topic_id, part.partition): part.next for part in inputs.vector}
 
 
 def count_inputs(lake: Lake, app: str, inputs: Inputs) -> int:
     """Accepted events of `app` that bronze holds below the vector now."""
-    from pipelines.extract.arrivals import CONVERSATION_TABLES, rows_between
-
-    below = rows_between({}, vector_of(inputs)) & (pc.field("app") == app) & (pc.field("status") == "accepted")
+    below = rows_between({}, vector_of(inputs)) & accepted(app)
     return sum(lake.read(table, ["offset"], below).num_rows for table in CONVERSATION_TABLES)

@@ -1,15 +1,14 @@
 """What is new in bronze for one application.
 
 In: the high-water marks. Out: where every accepted event beyond them lies, what it is and what it names, without its
-text; and the marks that follow. Reads the narrow columns of the new offsets only: file statistics skip the rest.
+text; and the marks that follow. Reads the narrow columns of the new offsets only: file statistics skip the rest. Of
+people whose consent changed it also reads what was taken before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,14 +17,11 @@ from feedwheel_capture.catalogue import TYPE_OF_RECORD
 from feedwheel_capture.events import Exposure, Feedback, Generation
 from feedwheel_capture.vocabulary import Consent
 
-from feedback.conversation import Position
-from pipelines.extract.marks import Partition
+from feedback.conversation import Position, happened_at
+from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, accepted, position_of, rows_between
 from pipelines.ingest.offsets import progress_of
 from pipelines.io.lake import Lake
 from schemas.tables import BronzeTable
-
-ConversationTable = Literal["bronze/generations", "bronze/feedback"]
-CONVERSATION_TABLES: Final[tuple[ConversationTable, ...]] = ("bronze/generations", "bronze/feedback")
 
 RECORDS: Final[dict[str, type[Generation | Feedback | Exposure]]] = {
     TYPE_OF_RECORD[record].versioned_name: record for record in (Generation, Feedback, Exposure)
@@ -38,9 +34,11 @@ _COLUMNS: Final = (
     "partition",
     "offset",
     "appended_at",
+    "event_time",
     "event_type",
     "event_id",
     "user_key",
+    "user_key_id",
     "consent",
     "response_id",
     "conversation_id",
@@ -49,13 +47,15 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One accepted event: where it lies and what it names."""
+    """One accepted event: where it lies and what it names. `consent` is the one that it carries, or a stricter one."""
 
     position: Position
     appended_at: datetime
+    time: datetime
     record: type[Generation | Feedback | Exposure]
     event_id: str
     user_key: str | None
+    user_key_id: int
     consent: Consent
     response_id: str | None
     conversation_id: str | None
@@ -63,7 +63,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """New events, and how far bronze was read for them."""
+    """New events, and how far bronze was read for them and for changes of consent."""
 
     events: tuple[Arrival, ...]
     next_offsets: Mapping[Partition, int]
@@ -72,13 +72,22 @@ class Arrivals:
 def read_arrivals(lake: Lake, app: str, taken: Mapping[Partition, int]) -> Arrivals:
     """All accepted events of `app` at or beyond the offsets `taken`, to the end of bronze."""
     events, ends = list[Arrival](), dict[Partition, int]()
-    wanted = (pc.field("app") == app) & (pc.field("status") == "accepted") & pc.field("event_type").isin(list(RECORDS))
     for table in CONVERSATION_TABLES:
         here = read_ends(lake, table)
         ends |= here
-        rows = lake.read(table, _COLUMNS, rows_between(taken, here) & wanted)
-        events += [_arrival(row) for batch in rows.to_batches() for row in batch.to_pylist()]
-    return Arrivals(tuple(events), ends)
+        events += _read(lake, app, table, rows_between(taken, here))
+    return Arrivals(tuple(events), ends | read_ends(lake, "bronze/privacy"))
+
+
+def read_taken(lake: Lake, app: str, user_keys: Collection[str], taken: Mapping[Partition, int]) -> list[Arrival]:
+    """All accepted events below the offsets `taken` that are stored under one of these keys."""
+    theirs = rows_between({}, taken) & pc.field("user_key").isin(pa.array(sorted(user_keys), pa.string()))
+    return [arrival for table in CONVERSATION_TABLES for arrival in _read(lake, app, table, theirs)]
+
+
+def _read(lake: Lake, app: str, table: ConversationTable, where: ds.Expression) -> list[Arrival]:
+    rows = lake.read(table, _COLUMNS, accepted(app) & pc.field("event_type").isin(list(RECORDS)) & where)
+    return [_arrival(row) for batch in rows.to_batches() for row in batch.to_pylist()]
 
 
 def read_ends(lake: Lake, table: BronzeTable) -> dict[Partition, int]:
@@ -87,35 +96,16 @@ def read_ends(lake: Lake, table: BronzeTable) -> dict[Partition, int]:
     return {(source.topic_id, source.partition): known.next for source, known in progress.items()}
 
 
-def rows_between(first: Mapping[Partition, int], ends: Mapping[Partition, int]) -> ds.Expression:
-    """The rows from the offsets `first` (0 where a partition is not named) to `ends`; also skips files."""
-    ranges = [_between(partition, first.get(partition, 0), end) for partition, end in ends.items()]
-    return reduce(or_, ranges, pc.scalar(False))
-
-
-def _between(partition: Partition, first: int, end: int) -> ds.Expression:
-    return in_partition(partition) & (pc.field("offset") >= first) & (pc.field("offset") < end)
-
-
-def in_partition(partition: Partition) -> ds.Expression:
-    """The rows of one partition of one incarnation of a topic."""
-    topic_id, number = partition
-    return (pc.field("topic_id") == topic_id) & (pc.field("partition") == pa.scalar(number, pa.int32()))
-
-
 def _arrival(row: Mapping[str, Any]) -> Arrival:
     return Arrival(
         position=position_of(row),
         appended_at=row["appended_at"],
+        time=happened_at(row["event_time"], row["appended_at"]),
         record=RECORDS[row["event_type"]],
         event_id=row["event_id"],
         user_key=row["user_key"],
+        user_key_id=row["user_key_id"],
         consent=row["consent"],
         response_id=row["response_id"],
         conversation_id=row["conversation_id"],
     )
-
-
-def position_of(row: Mapping[str, Any]) -> Position:
-    """Where a row's event lies."""
-    return Position(row["topic_id"], row["partition"], row["offset"], row["topic"])

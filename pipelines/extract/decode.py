@@ -9,7 +9,8 @@ import pyarrow as pa
 from feedwheel_capture.events import Exposure, Feedback, Generation
 
 from feedback.conversation import Logged
-from pipelines.extract.arrivals import RECORDS, position_of
+from pipelines.bronze import position_of
+from pipelines.extract.arrivals import RECORDS
 from schemas.tables import TABLES, BronzeTable
 
 _ENVELOPE: Final = (
@@ -32,15 +33,20 @@ def events_of(rows: pa.Table) -> Iterator[Logged[Generation | Feedback | Exposur
 
 
 def _event(row: Mapping[str, Any]) -> Logged[Generation | Feedback | Exposure]:
-    record = RECORDS[row["event_type"]]
     return Logged(
         position=position_of(row),
         appended_at=row["appended_at"],
         event_id=row["event_id"],
         source=row["event_source"],
         sent_at=row["event_time"],
-        data=msgspec.convert(_given(record, row), record),
+        data=record_of(row),
     )
+
+
+def record_of(row: Mapping[str, Any]) -> Generation | Feedback | Exposure:
+    """The record of an accepted row."""
+    record = RECORDS[row["event_type"]]
+    return msgspec.convert(_given(record, row), record)
 
 
 def _given(record: type, row: Mapping[str, Any]) -> dict[str, Any]:

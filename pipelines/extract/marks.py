@@ -16,10 +16,8 @@ from typing import Final
 
 from deltalake import DeltaTable
 
+from pipelines.bronze import Partition
 from pipelines.io.delta_log import transactions
-
-Partition = tuple[str, int]
-"""Topic id and number."""
 
 _AS_OF: Final = "as_of"
 _REVISION: Final = "revision"

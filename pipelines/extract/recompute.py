@@ -1,14 +1,16 @@
 """Recomputing a batch of conversations: all their events from bronze, assembled, judged, and written as files.
 
-In: conversations by the positions of their events. Out: one uncommitted Parquet file for each silver table, and the
-outcome of every new event. A function of its input: a worker may die and another do the same again.
+In: conversations by the positions of their events, and what people allow now. Out: one uncommitted Parquet file for
+each silver table, and the outcome of every new event. A function of its input: a worker may die and another do the same
+again.
 """
 
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -22,10 +24,12 @@ from feedwheel_capture.events import Generation
 from feedback.conversation import Conversation, Logged, Position, assemble
 from feedback.detectors import all_detectors, detect
 from feedback.taxonomy import Weights
-from pipelines.extract.arrivals import CONVERSATION_TABLES, ConversationTable, in_partition
+from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, in_partition
+from pipelines.consents import Consents
 from pipelines.extract.decode import columns_of, events_of
-from pipelines.extract.marks import Partition, to_milliseconds
-from pipelines.extract.rows import Row, SilverRows
+from pipelines.extract.marks import to_milliseconds
+from pipelines.extract.routing import NO_CONSENT
+from pipelines.extract.rows import Ending, Row, SilverRows
 from pipelines.io.lake import Lake, check_required
 from pipelines.io.parquet import TableFile
 from schemas.tables import TABLES, SilverTable
@@ -39,10 +43,15 @@ GONE: Final = "gone"
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """One conversation to recompute: the positions of all its events, and which of them are new in this run."""
+    """One conversation to recompute: the positions of all its events, and which of them are new in this run.
 
+    `is_alive`: its current revision holds something, so that a new one must follow even if nothing is left.
+    """
+
+    name: str
     events: frozenset[Position]
     new: frozenset[Position]
+    is_alive: bool = False
 
 
 Batch = tuple[Members, ...]
@@ -51,7 +60,7 @@ Batch = tuple[Members, ...]
 def batches(touched: Iterable[Members], size: int = EVENTS_PER_BATCH) -> Iterator[Batch]:
     """Conversations in batches of about `size` events, neighbours in the log together."""
     batch, events = list[Members](), 0
-    for members in sorted(touched, key=lambda members: min(members.events)):
+    for members in sorted(touched, key=_first):
         batch.append(members)
         events += len(members.events)
         if events >= size:
@@ -61,9 +70,17 @@ def batches(touched: Iterable[Members], size: int = EVENTS_PER_BATCH) -> Iterato
         yield tuple(batch)
 
 
+def _first(members: Members) -> list[Position]:
+    """Where a conversation begins in the log; nowhere, if none of its events is left."""
+    return [min(members.events)] if members.events else []
+
+
 @dataclass(slots=True)
 class Tally:
-    """What became of a batch: new events used by record and dropped by reason, rows by table, signals by kind."""
+    """What became of a batch: new events used by record and dropped by reason, rows by table, signals by kind.
+
+    `ended` conversations hold nothing any more.
+    """
 
     used: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -71,6 +88,7 @@ class Tally:
     signals: Counter[str] = field(default_factory=Counter)
     unread_messages: int = 0
     skewed_events: int = 0
+    ended: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -80,6 +98,7 @@ class Tally:
             self.signals + other.signals,
             self.unread_messages + other.unread_messages,
             self.skewed_events + other.skewed_events,
+            self.ended + other.ended,
         )
 
 
@@ -93,32 +112,45 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Recomputer:
-    """Recomputes batches as of one instant, as one revision."""
+    """Recomputes batches as of one instant and under the consents of now, as one revision."""
 
     lake: Lake
     weights: Weights
     abandoned_after: timedelta
-    as_of: datetime
+    ending: Ending
+    consents: Consents
     revision: str
 
     def recompute(self, batch: Batch) -> Manifest:
         """Read, assemble, judge and write. Raises ContractViolation if a row breaks its contract."""
         members_of = {position: members for members in batch for position in members.events}
-        found = defaultdict[Members, list[Logged[Any]]](list)
+        found, withheld = defaultdict[Members, list[Logged[Any]]](list), set[Position]()
         for event in read_events(self.lake, members_of):
-            found[members_of[event.position]].append(event)
+            present = self.consents.present(event)
+            if present is None:
+                withheld.add(event.position)
+            else:
+                found[members_of[event.position]].append(present)
         rows, tally, detectors = SilverRows(), Tally(), all_detectors(self.weights)
         for members in batch:
             events = found[members]
+            tally.dropped[NO_CONSENT] += len(members.new & withheld)
             if not any(isinstance(event.data, Generation) for event in events):
-                tally.dropped[GONE] += len(members.new)
+                self._end(rows, tally, members, withheld)
                 continue
-            conversation = assemble(events, self.as_of, self.abandoned_after)
+            conversation = assemble(events, self.ending.as_of, self.abandoned_after)
             signals = detect(conversation, detectors)
             rows.add(conversation, signals, self.revision)
-            _count(tally, conversation, members, events)
+            _count(tally, conversation, members.new - withheld, events)
             tally.signals.update(signal.kind for signal in signals)
         return Manifest(dict(self._written(rows, tally)), tally)
+
+    def _end(self, rows: SilverRows, tally: Tally, members: Members, withheld: AbstractSet[Position]) -> None:
+        """No answer is left: nothing is to be said, and what was said is taken back."""
+        tally.dropped[GONE] += len(members.new - withheld)
+        if members.is_alive:
+            rows.end(members.name, self.ending, members.events - withheld, self.revision)
+            tally.ended += 1
 
     def _written(self, rows: SilverRows, tally: Tally) -> Iterator[tuple[SilverTable, AddAction]]:
         for table, of in rows.by_table().items():
@@ -133,13 +165,13 @@ class Recomputer:
         name = f"part-{self.revision}-{uuid.uuid4().hex}.parquet"
         with TableFile(self.lake.uri(table), name, schema) as file:
             file.write(data)
-        return AddAction(name, file.size, {}, to_milliseconds(self.as_of), True, file.statistics.to_json())
+        return AddAction(name, file.size, {}, to_milliseconds(self.ending.as_of), True, file.statistics.to_json())
 
 
-def _count(tally: Tally, conversation: Conversation, members: Members, events: Iterable[Logged[Any]]) -> None:
-    """The outcome of every new event of a conversation."""
+def _count(tally: Tally, conversation: Conversation, new: Iterable[Position], events: Iterable[Logged[Any]]) -> None:
+    """The outcome of every new event of a conversation that may be used."""
     record = {event.position: type(event.data).__name__.lower() for event in events}
-    for position in members.new:
+    for position in new:
         outcome = conversation.outcomes.get(position, GONE)
         if outcome == "used":
             tally.used[record[position]] += 1
@@ -154,7 +186,7 @@ def read_events(lake: Lake, positions: Iterable[Position]) -> Iterator[Logged[An
     offsets = defaultdict[Partition, list[int]](list)
     for position in positions:
         offsets[position.topic_id, position.partition].append(position.offset)
-    where = reduce(or_, (_at(partition, sorted(found)) for partition, found in offsets.items()))
+    where = reduce(or_, (_at(partition, sorted(found)) for partition, found in offsets.items()), pc.scalar(False))
     for table in CONVERSATION_TABLES:
         yield from _read(lake, table, where & (pc.field("status") == "accepted"))
 

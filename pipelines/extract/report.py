@@ -10,7 +10,9 @@ class ExtractReport:
 
     `taken` events became `used` ones by record, or were `dropped` by reason; `joined` of them are orphans of earlier
     runs. `rows` are those appended by table. `unread_messages` are withheld by consent: their language signals are
-    absent. `due` conversations were touched by silence alone.
+    absent. `due` conversations were touched by silence alone, `reconsidered` ones because somebody's consent changed;
+    of `ended` ones nothing may be used any more. `unknown_layers`: changes of consent whose key has more layers than
+    this deployment knows, so that they meet only events of the same key.
     """
 
     run_id: str
@@ -19,6 +21,8 @@ class ExtractReport:
     seconds: float
     conversations: int
     due: int
+    reconsidered: int
+    ended: int
     taken: dict[str, int]
     used: dict[str, int]
     dropped: dict[str, int]
@@ -27,3 +31,4 @@ class ExtractReport:
     signals: dict[str, int]
     unread_messages: int
     skewed_events: int
+    unknown_layers: int

@@ -1,11 +1,13 @@
 """Assembled conversations to rows of silver, by the contracts of `schemas.tables`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from feedwheel_capture.identity import Person
+from feedwheel_capture.vocabulary import AppType
 
 from feedback.conversation import Conversation, Position, Turn
 from feedback.detectors.base import person_of
@@ -18,6 +20,18 @@ from schemas.tables import SilverTable
 Row = dict[str, Any]
 SILVER_TABLES: Final[tuple[SilverTable, ...]] = ("silver/turns", "silver/signals", "silver/conversations")
 """The tables that conversations become, in the order in which they are committed."""
+
+
+_NOBODY: Final = Person(user_key=None, user_key_id=0, split_bucket=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the last revision of a conversation still says: it must say something, and nothing of anybody."""
+
+    app: str
+    app_type: AppType
+    as_of: datetime
 
 
 @dataclass(slots=True)
@@ -44,6 +58,26 @@ class SilverRows:
         self.signals += [of | _signal(conversation, signal) for signal in signals]
         satisfied = satisfaction(list(dissatisfied.values()), about_all)
         self.conversations.append(of | _conversation(conversation, len(signals), satisfied))
+
+    def end(self, conversation_id: str, ending: Ending, events: Iterable[Position], revision: str) -> None:
+        """Add the revision that ends a conversation: nothing of it may be used, so nothing of it is said.
+
+        `events` are those that others said in it and that may be used if it comes to life again.
+        """
+        self.conversations.append(
+            {
+                "conversation_id": conversation_id,
+                "revision": revision,
+                **_person(_NOBODY, ending.app, simulated=False),
+                "app_type": ending.app_type,
+                "consent": "none",
+                **dict.fromkeys(("first_time", "last_time", "as_of"), ending.as_of),
+                "due_at": None,
+                **dict.fromkeys(("turns", "signals", "duplicates", "unread_messages", "skewed_events"), 0),
+                "satisfaction": satisfaction([], []),
+                "events": [_position(position) for position in sorted(events)],
+            }
+        )
 
 
 def _person(person: Person, app: str, simulated: bool) -> Row:

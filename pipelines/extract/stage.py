@@ -4,44 +4,50 @@ In: bronze as it is now, silver as the last run left it. Out: new current revisi
 (I10). The steps, numbered as in the code:
 
 1. read the clock that ingest left, before reading bronze: all that had happened by then is inside;
-2. read the marks, and from them on what is new in bronze;
-3. find the conversations touched: by arrivals, by orphans whose answer arrived, by silence that is due;
-4. recompute them whole and commit, the marks with them.
+2. read the marks, and from them on what is new in bronze, changes of consent included;
+3. find the conversations touched: by arrivals, by orphans whose answer arrived, by silence that is due, and by people
+   whose consent changed: whatever they had part in;
+4. recompute them whole, under the consents of now, and commit, the marks with them.
 
 With `rebuild` every conversation is recomputed from bronze alone; the result is the same.
 """
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from feedwheel_capture.ids import uuid7
 
+from feedback.consent import stricter
 from feedback.conversation import Position
 from feedback.taxonomy import weights
 from pipelines import ingest
+from pipelines.consents import Consents, StoredChange, read_consents
 from pipelines.context import Context
 from pipelines.extract import state
-from pipelines.extract.arrivals import Arrivals, read_arrivals
+from pipelines.extract.arrivals import Arrival, Arrivals, read_arrivals, read_taken
 from pipelines.extract.commit import Committer, committed_tally
 from pipelines.extract.marks import Marks, from_milliseconds, read_marks, to_milliseconds
 from pipelines.extract.pipeline import run_batches
 from pipelines.extract.recompute import Members, Recomputer, Tally, batches
 from pipelines.extract.report import ExtractReport
 from pipelines.extract.routing import Known, Routes, route
-from pipelines.extract.rows import SILVER_TABLES, orphan_row
+from pipelines.extract.rows import SILVER_TABLES, Ending, orphan_row
 from pipelines.io.lake import Lake
+from pipelines.people import UserKeys, stored_keys
 from pipelines.runs import Counts, stage_run
 from schemas.errors import NothingToDo
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run has to do: events taken, where they go, and the conversations to recompute."""
+    """What a run has to do: events and changes taken, where they go, and the conversations to recompute."""
 
     arrivals: Arrivals
+    consents: Consents
+    changes: Sequence[StoredChange]
     routes: Routes
     members: Mapping[str, Members]
     joined: int
@@ -50,7 +56,7 @@ class Plan:
 
 
 def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
-    """Extract what is new. Raises NothingToDo, InfrastructureError."""
+    """Extract what is new. Raises NothingToDo, InfrastructureError, ConfigError without the layers of user keys."""
     context.config.app(app)
     started = time.monotonic()
     drained = ingest.as_of(context)  # 1
@@ -60,8 +66,9 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         conversations = context.lake.open("silver/conversations")
         before = read_marks(conversations, app)  # 2
         as_of = max(drained, from_milliseconds(before.as_of_ms))
-        plan = make_plan(context.lake, app, Marks({}) if rebuild else before, as_of, rebuild=rebuild)
-        if not plan.arrivals.events and not plan.members:
+        keys = UserKeys(context.settings.user_keys)
+        plan = make_plan(context.lake, app, keys, Marks({}) if rebuild else before, as_of, rebuild=rebuild)
+        if not plan.arrivals.events and not plan.members and not plan.changes:
             raise NothingToDo("every event in bronze is extracted, and no silence is due")
         revision_ms = max(to_milliseconds(context.clock()), before.revision_ms + 1)
         revision = uuid7(from_milliseconds(revision_ms))
@@ -76,6 +83,8 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         seconds=time.monotonic() - started,
         conversations=tally.rows["silver/conversations"],
         due=plan.due,
+        reconsidered=len(plan.routes.again),
+        ended=tally.ended,
         taken=dict(stage.counts.taken),
         used=dict(stage.counts.given),
         dropped=dict(stage.counts.dropped),
@@ -84,33 +93,60 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         signals=dict(tally.signals),
         unread_messages=tally.unread_messages,
         skewed_events=tally.skewed_events,
+        unknown_layers=sum(not stored.known_layers for stored in plan.changes),
     )
 
 
-def make_plan(lake: Lake, app: str, marks: Marks, as_of: datetime, *, rebuild: bool) -> Plan:
+def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetime, *, rebuild: bool) -> Plan:
     """Steps 2 and 3: what is new since `marks`, and whom it touches."""
     arrivals = read_arrivals(lake, app, marks.next_offsets)
-    current = state.NONE_YET if rebuild else state.read_conversations(lake, app, as_of)
+    consents = read_consents(lake, app, keys)
+    changes = [stored for stored in consents.beyond(marks.next_offsets) if stored.is_below(arrivals.next_offsets)]
+    new, again = _present(consents, arrivals.events), _present(consents, _reconsidered(lake, app, consents, marks))
+    stored = state.read_conversations(lake, app, as_of)
+    current = state.NONE_YET if rebuild else stored
     orphans = state.read_orphans(lake, app)
-    answers = state.conversation_of(lake, app, arrivals.events, current)
-    known = Known(answers, frozenset(current.revisions), () if rebuild else orphans)
-    routes = route(arrivals.events, known)
-    touched = {*routes.arrived, *routes.joined, *current.due}
+    answers = state.conversation_of(lake, app, [*new, *again], current)
+    routes = route(new, Known(answers, current.alive, () if rebuild else orphans), again)
+    touched = {*routes.arrived, *routes.joined, *routes.again, *current.due}
     held = state.read_events(lake, app, touched, current)
-    members = {name: _members(name, held.get(name, frozenset()), routes) for name in touched}  # 3
+    left = stored.alive - touched if rebuild else frozenset[str]()
+    members = {  # 3
+        name: _members(name, held.get(name, frozenset()), routes, is_alive=name in stored.alive)
+        for name in touched | left
+    }
     return Plan(
         arrivals=arrivals,
+        consents=consents,
+        changes=changes,
         routes=routes,
         members=members,
         joined=sum(len(joined - held.get(name, frozenset())) for name, joined in routes.joined.items()),
-        due=len(current.due - {*routes.arrived, *routes.joined}),
+        due=len(current.due - {*routes.arrived, *routes.joined, *routes.again}),
         waiting=frozenset(orphan.position for orphan in orphans),
     )
 
 
-def _members(name: str, held: frozenset[Position], routes: Routes) -> Members:
+def _reconsidered(lake: Lake, app: str, consents: Consents, marks: Marks) -> list[Arrival]:
+    """What was taken before of people who withhold something and of whom a change is new."""
+    people = consents.unknown_to(marks.next_offsets)
+    if not people or not marks.next_offsets:
+        return []
+    return read_taken(lake, app, stored_keys(lake, app, consents.keys, people), marks.next_offsets)
+
+
+def _present(consents: Consents, arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """The arrivals, each under the consent of now."""
+    return [
+        replace(arrival, consent=stricter(arrival.consent, limit))
+        for arrival in arrivals
+        for limit in (consents.limit(arrival.user_key, arrival.user_key_id, arrival.time),)
+    ]
+
+
+def _members(name: str, held: frozenset[Position], routes: Routes, *, is_alive: bool) -> Members:
     new = (routes.arrived.get(name, set()) | routes.joined.get(name, set())) - held
-    return Members(held | new, frozenset(new))
+    return Members(name, held | new | routes.again.get(name, set()), frozenset(new), is_alive)
 
 
 def _compute(
@@ -123,7 +159,8 @@ def _compute(
         context.lake,
         weights(context.config.signals),
         timedelta(seconds=context.config.extraction.abandoned_after_s),
-        as_of,
+        Ending(app, context.config.app(app).type, as_of),
+        plan.consents,
         revision,
     )
     for table in SILVER_TABLES:
@@ -135,8 +172,10 @@ def _compute(
 
 
 def _count(counts: Counts, plan: Plan, tally: Tally) -> None:
-    """Events in, by record; used ones out; the others dropped by reason."""
+    """Events in, by record; used ones out; the others dropped by reason. A change of consent is used by taking it."""
     counts.taken.update(arrival.record.__name__.lower() for arrival in plan.arrivals.events)
     counts.taken.update(Counter(orphan=plan.joined) + Counter())  # the sum leaves zeros out
     counts.given.update(tally.used)
+    for taken in (counts.taken, counts.given):
+        taken.update(Counter(consentchange=len(plan.changes)) + Counter())
     counts.dropped.update(tally.dropped + plan.routes.dropped + Counter(orphan=len(plan.routes.orphans)))

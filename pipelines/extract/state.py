@@ -1,6 +1,6 @@
 """What silver already holds: current conversations, the answers in them, the events they are made of, the orphans.
 
-In: names that this run needs. Out: exactly what is current of them. Grows with the number of conversations (three
+In: names that this run needs. Out: exactly what is current of them. Grows with the number of conversations (four
 narrow columns of all are read to find those whose silence is due); everything else is read by name.
 """
 
@@ -12,32 +12,41 @@ from datetime import datetime
 import pyarrow.compute as pc
 
 from feedback.conversation import Position
-from pipelines.extract.arrivals import Arrival, position_of
+from pipelines.bronze import position_of
+from pipelines.extract.arrivals import Arrival
 from pipelines.extract.routing import Waiting
 from pipelines.io.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
-    """Current revision of each conversation, and those whose silence is due."""
+    """Current revision of each conversation, those whose silence is due, and those that hold nothing any more."""
 
     revisions: dict[str, str]
     due: frozenset[str]
+    ended: frozenset[str]
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """Conversations that hold something."""
+        return frozenset(self.revisions.keys() - self.ended)
 
 
-NONE_YET = Conversations({}, frozenset())
+NONE_YET = Conversations({}, frozenset(), frozenset())
 
 
 def read_conversations(lake: Lake, app: str, as_of: datetime) -> Conversations:
     """The current conversations of `app`."""
-    rows = lake.read("silver/conversations", ["conversation_id", "revision", "due_at"], pc.field("app") == app)
-    newest = dict[str, tuple[str, datetime | None]]()
-    for conversation_id, revision, due_at in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+    columns = ["conversation_id", "revision", "due_at", "turns"]
+    rows = lake.read("silver/conversations", columns, pc.field("app") == app)
+    newest = dict[str, tuple[str, datetime | None, int]]()
+    for conversation_id, revision, due_at, turns in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         if conversation_id not in newest or newest[conversation_id][0] < revision:
-            newest[conversation_id] = revision, due_at
+            newest[conversation_id] = revision, due_at, turns
     return Conversations(
-        {conversation_id: revision for conversation_id, (revision, _) in newest.items()},
-        frozenset(name for name, (_, due_at) in newest.items() if due_at is not None and due_at <= as_of),
+        {conversation_id: revision for conversation_id, (revision, _, _) in newest.items()},
+        frozenset(name for name, (_, due_at, _) in newest.items() if due_at is not None and due_at <= as_of),
+        frozenset(name for name, (_, _, turns) in newest.items() if not turns),
     )
 
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import silver
-from pipelines.extract.arrivals import CONVERSATION_TABLES, read_ends, rows_between
-from pipelines.extract.marks import Partition
+from pipelines.bronze import CONVERSATION_TABLES, Partition, rows_between
+from pipelines.extract.arrivals import read_ends
 from pipelines.io.lake import Lake
+from pipelines.people import UserKeys, lifted
 from pipelines.validate import suites
 from pipelines.validate.thresholds import Facts
 
@@ -38,24 +39,25 @@ class Batch:
         return list(zip(*columns, strict=True))
 
 
-def read_batch(lake: Lake, app: str) -> Batch | None:
-    """The current revisions of `app` that nobody has judged; None if there are none."""
+def read_batch(lake: Lake, app: str, keys: UserKeys) -> Batch | None:
+    """The current revisions of `app` that nobody has judged, people under their newest key; None if there are none."""
     revisions = silver.current_revisions(lake, app)
     for judged in _judged(lake, app):
         revisions = revisions.join(judged, keys=_REVISION, join_type="left anti")
     if revisions.num_rows == 0:
         return None
-    return Batch(
-        _with_known_buckets(lake, app, silver.rows_of(lake, "silver/turns", app, revisions)),
-        silver.rows_of(lake, "silver/signals", app, revisions),
-        silver.rows_of(lake, "silver/conversations", app, revisions),
+    turns, signals, conversations = (
+        lifted(silver.rows_of(lake, table, app, revisions), keys)
+        for table in ("silver/turns", "silver/signals", "silver/conversations")
     )
+    return Batch(_with_known_buckets(lake, app, keys, turns), signals, conversations)
 
 
-def _with_known_buckets(lake: Lake, app: str, turns: pa.Table) -> pa.Table:
+def _with_known_buckets(lake: Lake, app: str, keys: UserKeys, turns: pa.Table) -> pa.Table:
     """A person who is not known, or new, has the bucket of the turn itself."""
     where = (pc.field("app") == app) & pc.field("user_key").is_valid()
-    met = lake.read("silver/conversations", ["user_key", "split_bucket", "first_time"], where).sort_by("first_time")
+    columns = ["user_key", "user_key_id", "split_bucket", "first_time"]
+    met = lifted(lake.read("silver/conversations", columns, where), keys).sort_by("first_time")
     first = met.group_by("user_key", use_threads=False).aggregate([("split_bucket", "first")])
     known = dict(zip(*(first.column(name).to_pylist() for name in ("user_key", "split_bucket_first")), strict=True))
     people = zip(*(turns.column(name).to_pylist() for name in ("user_key", "split_bucket")), strict=True)

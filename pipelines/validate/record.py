@@ -13,7 +13,7 @@ import msgspec
 import pyarrow.compute as pc
 from feedwheel_capture.vocabulary import GateVerdict
 
-from pipelines.extract.marks import Partition
+from pipelines.bronze import Partition
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
 from pipelines.validate.engine import Outcome

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from pipelines.bronze import CONVERSATION_TABLES
 from pipelines.context import Context
-from pipelines.extract.arrivals import CONVERSATION_TABLES, read_ends
+from pipelines.extract.arrivals import read_ends
+from pipelines.people import UserKeys
 from pipelines.runs import stage_run
 from pipelines.silver import RevisedTable
 from pipelines.validate import suites, thresholds
@@ -32,7 +34,7 @@ def run(context: Context, app: str) -> ValidateReport:
     """Judge what is new. Raises NothingToDo, also for a batch too small to judge, and GateRefused."""
     context.config.app(app)
     started = time.monotonic()
-    batch = read_batch(context.lake, app)  # 1
+    batch = read_batch(context.lake, app, UserKeys(context.settings.user_keys))  # 1
     if batch is None:
         raise NothingToDo("every current revision is judged: run `feedwheel extract` first")
     with stage_run(context, app, "validate") as stage:

@@ -77,7 +77,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     for count in arguments.parse_args().conversations:
         with tempfile.TemporaryDirectory(prefix="bench-extract-") as home:
-            settings = Settings(home=Path(home), config_path=REPOSITORY / "feedwheel.toml")
+            settings = Settings(home=Path(home), config_path=REPOSITORY / "feedwheel.toml", user_key_layers="layer")
             context = Context(settings, settings.config(), Lake(settings.lake_url), lambda: AS_OF)
             end = ingest(context.lake, list(events(count)), 0)
             measure(context, "everything")
