@@ -177,3 +177,9 @@ def people_behind(lake: Lake, app: str, events: Iterable[WithheldEvent]) -> dict
         for row in lake.read("bronze/generations", ["response_id", "conversation_id"], where).to_pylist():
             found[row["conversation_id"]] |= of_answer[row["response_id"]]
     return dict(found)
+
+
+def withdrawn_since(lake: Lake, app: str, keys: UserKeys, offsets: Offsets) -> frozenset[str]:
+    """Conversations in which people had part of whose changes whoever has read bronze up to `offsets` does not know."""
+    consents = read_consents(lake, app, keys)
+    return frozenset(people_behind(lake, app, withheld_events(lake, app, consents, consents.unknown_to(offsets))))

@@ -2,7 +2,8 @@
 
 In: the id of a person (their key), an event, a conversation, an answer, an example, a data set, a model or a release.
 Out: two trees over the tables of the lake. Every edge is two columns of one table, read one way or the other; what a
-model answered is not among what a model was used for, because that is everything.
+model answered is not among what a model was used for, because that is everything. A person is one node, named by the
+newest key, whatever key an event was stored under.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from pipelines.context import Context
 from pipelines.io.lake import Lake
+from pipelines.people import UserKeys, find_person, lifted, stored_keys
 from schemas.errors import CheckFailed
 from schemas.tables import TABLES, TableName
 
@@ -84,40 +86,89 @@ class LineageReport:
     used_by: Branch
 
 
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The tables of one application, in which a person has one key."""
+
+    lake: Lake
+    app: str
+    keys: UserKeys
+
+    def pairs(self, table: TableName, near: str, far: str, ids: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Values of two columns that stand in one row, where the near one is among `ids`."""
+        rows = self.rows(table, (near, far), near, ids)
+        for one, other in zip(rows.column(near).to_pylist(), rows.column(far).to_pylist(), strict=True):
+            for near_id in _several(one):
+                if near_id in ids:
+                    yield from ((near_id, far_id) for far_id in _several(other))
+
+    def rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
+        """Rows whose `key` is, or whose list `key` holds, one of `ids`. Lists cannot be filtered on reading."""
+        if "user_key" in columns:
+            stored = stored_keys(self.lake, self.app, self.keys, ids) if key == "user_key" else ids
+            return lifted(self._rows(table, (*columns, "user_key_id"), key, stored), self.keys)
+        return self._rows(table, columns, key, ids)
+
+    def _rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
+        wanted = pa.array(sorted(ids), pa.string())
+        of_app = pc.field("app") == self.app
+        if pa.types.is_list(TABLES[table].schema.field(key).type):
+            rows = self.lake.read(table, list(columns), of_app)
+            lists = rows.column(key).combine_chunks()
+            holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), wanted))
+            return rows.take(holding.unique())
+        return self.lake.read(table, list(columns), of_app & pc.field(key).isin(wanted))
+
+
+def _several(value: str | list[str] | None) -> list[str]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
 def run(context: Context, app: str, node_id: str) -> LineageReport:
     """Both trees of the node with this id. Raises CheckFailed if no table of the application knows it."""
     context.config.app(app)
-    start = _find(context.lake, app, node_id)
-    return LineageReport(
-        _tree(context.lake, app, start, "made_from"),
-        _tree(context.lake, app, start, "used_by"),
-    )
+    tables = _Tables(context.lake, app, UserKeys(context.settings.key_layers))
+    start = _find(tables, node_id)
+    return LineageReport(_tree(tables, start, "made_from"), _tree(tables, start, "used_by"))
 
 
-def _find(lake: Lake, app: str, node_id: str) -> Node:
+def uses_of(context: Context, app: str, person: str) -> dict[Kind, list[str]]:
+    """Ids of everything that used what a person said, by kind; `person` is the newest key."""
+    tables = _Tables(context.lake, app, UserKeys(context.settings.key_layers))
+    found = _below(tables, ("user", person), "used_by")
+    return {kind: sorted(ids) for kind, ids in _by_kind(found.keys() - {("user", person)}).items()}
+
+
+def _find(tables: _Tables, node_id: str) -> Node:
     for edge in EDGES:
         for kind, column in ((edge.made, edge.made_column), (edge.source, edge.source_column)):
-            if _rows(lake, app, edge.table, (column,), column, {node_id}).num_rows:
+            if kind != "user" and tables.rows(edge.table, (column,), column, {node_id}).num_rows:
                 return kind, node_id
+    if (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
+        return "user", person
     raise CheckFailed(
-        f"{app}: nothing is known of this id; it can be a user key, or the id of an event, a conversation, an answer "
-        "(response_id), an example, a data set, a model version or a release"
+        f"{tables.app}: nothing is known of this id; it can be a user key, or the id of an event, a conversation, an "
+        "answer (response_id), an example, a data set, a model version or a release"
     )
 
 
-def _tree(lake: Lake, app: str, start: Node, direction: Direction) -> Branch:
-    """The tree below `start`: edges are read level by level, each table at most once for a level."""
+def _tree(tables: _Tables, start: Node, direction: Direction) -> Branch:
+    below = _below(tables, start, direction)
+    return _branch(start, below, _describe(tables, below.keys()), set())
+
+
+def _below(tables: _Tables, start: Node, direction: Direction) -> dict[Node, list[Node]]:
+    """What can be reached, each node with the next ones: edges are read level by level, each table once for a level."""
     below = dict[Node, list[Node]]()
     level = {start}
     while level:
-        found = _step(lake, app, level, direction)
+        found = _step(tables, level, direction)
         below |= {node: sorted(found.get(node, ())) for node in level}
         level = {node for nodes in found.values() for node in nodes} - below.keys()
-    facts = _describe(lake, app, below.keys())
-    return _branch(start, below, facts, set())
+    return below
 
 
-def _step(lake: Lake, app: str, level: Collection[Node], direction: Direction) -> dict[Node, set[Node]]:
+def _step(tables: _Tables, level: Collection[Node], direction: Direction) -> dict[Node, set[Node]]:
     found = defaultdict[Node, set[Node]](set)
     ids = _by_kind(level)
     for edge in EDGES:
@@ -125,7 +176,7 @@ def _step(lake: Lake, app: str, level: Collection[Node], direction: Direction) -
         if direction == "used_by":
             near, far = far, near
         if near[0] in ids and (edge.both_ways or direction == "made_from"):
-            for one, other in _pairs(lake, app, edge.table, near[1], far[1], ids[near[0]]):
+            for one, other in tables.pairs(edge.table, near[1], far[1], ids[near[0]]):
                 found[near[0], one].add((far[0], other))
     return found
 
@@ -137,37 +188,11 @@ def _by_kind(nodes: Collection[Node]) -> dict[Kind, set[str]]:
     return dict(ids)
 
 
-def _pairs(
-    lake: Lake, app: str, table: TableName, near: str, far: str, ids: Collection[str]
-) -> Iterator[tuple[str, str]]:
-    """Values of two columns that stand in one row, where the near one is among `ids`."""
-    rows = _rows(lake, app, table, (near, far), near, ids)
-    for one, other in zip(rows.column(near).to_pylist(), rows.column(far).to_pylist(), strict=True):
-        for near_id in _several(one):
-            if near_id in ids:
-                yield from ((near_id, far_id) for far_id in _several(other))
-
-
-def _several(value: str | list[str] | None) -> list[str]:
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _rows(lake: Lake, app: str, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
-    """Rows whose `key` is, or whose list `key` holds, one of `ids`. Lists cannot be filtered on reading."""
-    wanted = pa.array(sorted(ids), pa.string())
-    if pa.types.is_list(TABLES[table].schema.field(key).type):
-        rows = lake.read(table, list(columns), pc.field("app") == app)
-        lists = rows.column(key).combine_chunks()
-        holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), wanted))
-        return rows.take(holding.unique())
-    return lake.read(table, list(columns), (pc.field("app") == app) & pc.field(key).isin(wanted))
-
-
-def _describe(lake: Lake, app: str, nodes: Collection[Node]) -> dict[Node, dict[str, str]]:
+def _describe(tables: _Tables, nodes: Collection[Node]) -> dict[Node, dict[str, str]]:
     ids, facts = _by_kind(nodes), dict[Node, dict[str, str]]()
     for table, (kind, key, columns) in _FACTS.items():
         if kind in ids:
-            for row in _rows(lake, app, table, (key, *columns), key, ids[kind]).to_pylist():
+            for row in tables.rows(table, (key, *columns), key, ids[kind]).to_pylist():
                 facts[kind, row[key]] = {name: str(row[name]) for name in columns if row[name] is not None}
     return facts
 

@@ -17,7 +17,7 @@ from pipelines.io.lake import Lake
 from schemas.tables import BronzeTable
 
 PERSONAL_TABLES: Final[tuple[BronzeTable, ...]] = ("bronze/generations", "bronze/feedback", "bronze/privacy")
-"""Where people enter the lake: every key of any other table stands in one of these too, or is lifted from one."""
+"""Where people enter the lake: every key of any other table stands in one of these, or is lifted from one."""
 _KEY: Final = ["user_key", "user_key_id"]
 
 
@@ -33,6 +33,14 @@ class UserKeys:
         A key of no layer at all would be a raw id, which nobody may send in place of a hash.
         """
         return lift_user_key(self.layers, user_key_id, user_key) if self.is_older(user_key_id) else user_key
+
+    def since(self, user_key: str, user_key_id: int) -> list[str]:
+        """The key itself, and those that its person has had since: under one layer more, two, and so on."""
+        found = [user_key]
+        if self.is_older(user_key_id):
+            for layer in self.layers[user_key_id:]:
+                found.append(lift_user_key([layer], 0, found[-1]))
+        return found
 
     def is_older(self, user_key_id: int) -> bool:
         """Whether keys of so many layers were made before the last rotation."""
@@ -60,9 +68,10 @@ def lifted(rows: pa.Table, keys: UserKeys) -> pa.Table:
 
 
 def stored_keys(lake: Lake, app: str, keys: UserKeys, people: Collection[str]) -> frozenset[str]:
-    """Every key under which bronze may hold these people, each given by the newest key.
+    """Every key under which tables may hold these people, each given by the newest key.
 
-    An older key cannot be found from a newer one, so those of older layers are read, all of them, and lifted.
+    An older key cannot be found from a newer one, so those of older layers are read from bronze, all of them, and
+    lifted: what was derived between two rotations has a key that no event has.
     """
     if len(keys.layers) < 2 or not people:
         return frozenset(people)
@@ -72,6 +81,16 @@ def stored_keys(lake: Lake, app: str, keys: UserKeys, people: Collection[str]) -
     for table in PERSONAL_TABLES:
         distinct = lake.read(table, _KEY, older).group_by(_KEY).aggregate([])
         for user_key, number in zip(*(distinct.column(name).to_pylist() for name in _KEY), strict=True):
-            if keys.newest(user_key, number) in wanted:
-                found.add(user_key)
+            if (had := keys.since(user_key, number))[-1] in wanted:
+                found.update(had)
     return frozenset(found)
+
+
+def find_person(lake: Lake, app: str, keys: UserKeys, user_key: str) -> str | None:
+    """The newest key of the person who has, or had, this key; None if bronze knows nobody by it."""
+    for table in PERSONAL_TABLES:
+        where = (pc.field("app") == app) & (pc.field("user_key") == user_key)
+        if layers := lake.read(table, ["user_key_id"], where).column("user_key_id").unique().to_pylist():
+            return keys.newest(user_key, max(layers))
+    older = stored_keys(lake, app, keys, {user_key}) - {user_key}
+    return user_key if older else None

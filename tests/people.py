@@ -15,7 +15,7 @@ from pipelines.context import Context
 from pipelines.simulate.behaviour import population, react, sender
 from pipelines.simulate.messages import SHIPPED, LabelledMessage, choose_topics, read_messages
 from tests import bronze
-from tests.events import APP, START, exposure, feedback, generation, logged, user
+from tests.events import APP, START, consent, exposure, feedback, generation, logged, user
 
 VALUES = {
     "confirm": ("solved", FeedbackValue(rating=1.0, scale=(0.0, 1.0))),
@@ -62,6 +62,7 @@ class Town:
                 "app": self.app,
                 "conversation_id": name,
                 "user_key": who.user_key,
+                "user_key_id": who.user_key_id,
                 "split_bucket": who.split_bucket,
                 "simulated": True,
             }
@@ -85,6 +86,10 @@ class Town:
                 events.append(self._log(feedback(*said, response_id=f"r{name}", feedback_id=f"f{name}", **of)))
             self.said += 1
         bronze.ingest(self.context.lake, events, self.now)
+
+    def change_consent(self, state: str, **person: Any) -> None:
+        """Put a change of consent into bronze; `person`: user_key, user_key_id."""
+        bronze.ingest(self.context.lake, [self._log(consent(state, **person))], self.now)
 
     @property
     def now(self):

@@ -55,9 +55,14 @@ class SharedSettings(BaseSettings):
         return self.kafka_bootstrap_servers or f"{LOCAL_HOST}:{self.kafka_port}"
 
     @property
+    def key_layers(self) -> tuple[str, ...]:
+        """Layers of the user key, oldest first; none where whoever looks is not trusted with them."""
+        return tuple(filter(None, self.user_key_layers.get_secret_value().split(",")))
+
+    @property
     def user_keys(self) -> tuple[str, ...]:
         """Layers of the user key, oldest first. Raises ConfigError if there is none."""
-        layers = tuple(filter(None, self.user_key_layers.get_secret_value().split(",")))
+        layers = self.key_layers
         if not layers:
             raise ConfigError(
                 "FEEDWHEEL_USER_KEY_LAYERS is empty: run `feedwheel up`, or set it to a secret of your own"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pipelines.context import Context
-from pipelines.dataset.manifest import examples_of, find_manifest
+from pipelines.dataset.manifest import find_manifest, readable_examples_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def export(context: Context, app: str, dataset_id: str, folder: Path) -> ExportR
     folder.mkdir(parents=True, exist_ok=True)
     written = dict[str, int]()
     for set_name in sorted(manifest.sets):
-        rows = examples_of(context.lake, manifest.dataset_id, set_name).to_pylist()
+        rows = readable_examples_of(context.lake, manifest.dataset_id, set_name).to_pylist()
         write_jsonl(folder / f"{set_name}.jsonl", map(training_row, rows))
         written[set_name] = len(rows)
     return ExportReport(manifest.dataset_id, [str(folder / f"{name}.jsonl") for name in written], written)

@@ -7,7 +7,7 @@ hash names what the set says, not when or by which run: run ids, keys that rotat
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +19,9 @@ from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
 from schemas.config import Config
 from schemas.errors import UsageError
+
+WITHDRAWN_TEXT: Final = ""
+"""Stands where the text of an example was taken out; no example is curated without one."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,3 +102,9 @@ def examples_of(lake: Lake, dataset_id: str, set_name: str | None = None) -> pa.
     if set_name is not None:
         where &= pc.field("set_name") == set_name
     return lake.read("gold/datasets/examples", where=where).sort_by("example_id")
+
+
+def readable_examples_of(lake: Lake, dataset_id: str, set_name: str | None = None) -> pa.Table:
+    """The same, less those whose text was taken out because somebody withdrew it; their rows stay, for lineage (I8)."""
+    examples = examples_of(lake, dataset_id, set_name)
+    return examples.filter(pc.field("completion") != WITHDRAWN_TEXT)

@@ -1,7 +1,7 @@
 """Silver again, from the bronze of today: what a replay derives its examples from (I3).
 
-In: an offset vector, `as_of`, and a configuration. Out: the rows of turns and signals that extract would write had it
-never run before, through the same pure functions, in memory and written nowhere.
+In: an offset vector, `as_of`, a configuration, and what people allow now. Out: the rows of turns and signals that
+extract would write had it never run before, through the same pure functions, in memory and written nowhere.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from feedback.conversation import Logged, assemble
 from feedback.detectors import all_detectors, detect
 from feedback.taxonomy import weights
-from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, rows_between
+from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, partition_of, rows_between
+from pipelines.consents import Consents
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
 from schemas.config import Config
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 # Extract brings Beam, which the workers that train need not load: it is imported where it is used.
 
 
-def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config) -> "SilverRows":
+def rebuild(
+    lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config, consents: Consents
+) -> "SilverRows":
     """Turns, signals and conversations of `app` from the offsets below `vector`, as they were known at `as_of`."""
-    from pipelines.extract.arrivals import read_arrivals
+    from pipelines.extract.arrivals import read_arrivals, under_consents
     from pipelines.extract.recompute import read_events
     from pipelines.extract.routing import Known, route
     from pipelines.extract.rows import SilverRows
@@ -34,13 +37,14 @@ def rebuild(lake: Lake, app: str, vector: Mapping[Partition, int], as_of: dateti
     arrivals = [
         arrival
         for arrival in read_arrivals(lake, app, {}).events
-        if arrival.position.offset < vector.get((arrival.position.topic_id, arrival.position.partition), 0)
+        if arrival.position.offset < vector.get(partition_of(arrival.position), 0)
     ]
-    routes = route(arrivals, Known({}, frozenset(), ()))
+    routes = route(under_consents(consents, arrivals), Known({}, frozenset(), ()))
     name_of = {position: name for name, positions in routes.arrived.items() for position in positions}
     events = {name: list[Logged[Any]]() for name in routes.arrived}
-    for event in read_events(lake, name_of) if name_of else ():
-        events[name_of[event.position]].append(event)
+    for event in read_events(lake, name_of):
+        if (present := consents.present(event)) is not None:
+            events[name_of[event.position]].append(present)
     for found in events.values():
         conversation = assemble(found, as_of, silence)
         rows.add(conversation, detect(conversation, detectors), revision="")

@@ -4,36 +4,44 @@ In: a data set, and bronze as it is today. Out: a verdict by content, the first 
 
 * INPUT_GONE    rows of bronze below the manifest's vector are gone, and no erasure explains it;
 * IDENTICAL     the same examples come out, whatever the code;
-* REDUCED       what is missing belongs to people who were erased, and the rest agrees;
+* REDUCED       what is missing belongs to people who were erased or have withdrawn, and the rest agrees;
 * CODE_DIFFERS  another version of the code gives other examples;
 * DEFECT        the same input and the same code gave something else.
+
+Erasures and consents of now always apply. Who goes takes more along than their own examples: a vote that decided a
+conflict, a twin because of which another's was dropped. So what is there instead agrees if selection knew it then, and
+what is missing besides if selection drops it now.
 """
 
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
 from feedwheel_capture.events import Erasure
 from pydantic import ValidationError
 
+from pipelines.bronze import accepted
+from pipelines.consents import Consents, people_behind, read_consents, withheld_events
 from pipelines.context import Context
 from pipelines.curate.evidence import conversation_table
-from pipelines.curate.steps import curated
+from pipelines.curate.steps import Curated, curated
 from pipelines.dataset.manifest import Manifest, content_hash, examples_of, find_manifest, members
 from pipelines.dataset.rebuild import count_inputs, rebuild, vector_of
 from pipelines.dataset.stage import take
 from pipelines.io.lake import Lake
 from pipelines.io.ray import ray_session
+from pipelines.people import UserKeys, lifted, stored_keys
 from pipelines.version import code_hash
 from schemas.errors import CheckFailed, InputGone
 
 ReplayVerdict = Literal["INPUT_GONE", "IDENTICAL", "REDUCED", "CODE_DIFFERS", "DEFECT"]
 
-Members = Mapping[tuple[str, str], str | None]
-"""The person behind each (set, example id)."""
+Members = Set[tuple[str, str]]
+"""Set and id of each example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +63,46 @@ class ReplayReport:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that the judgement needs. `explained`: ids that the curation dropped, which an erasure can free."""
+    """Everything that the judgement needs.
+
+    `erased`: whether anybody was. `gone`: ids of the examples, then and now, selected or not, that rest on what people
+    said who were erased or have withdrawn. `dropped_then` and `dropped_now`: ids that selection left out.
+    """
 
     then: Members
     now: Members
     rows_then: int
     rows_now: int
-    erased: Set[str]
-    explained: Set[str]
+    erased: bool
+    gone: Set[str]
+    dropped_then: Set[str]
+    dropped_now: Set[str]
     code_differs: bool
 
     @property
-    def missing(self) -> set[tuple[str, str]]:
+    def missing(self) -> Members:
         """Examples that did not come out again."""
-        return self.then.keys() - self.now.keys()
+        return self.then - self.now
 
     @property
-    def extra(self) -> set[tuple[str, str]]:
+    def extra(self) -> Members:
         """Examples that came out and are not in the set."""
-        return self.now.keys() - self.then.keys()
+        return self.now - self.then
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether all that differs follows from who is gone."""
+        missing, extra = ({example_id for _, example_id in members} for members in (self.missing, self.extra))
+        return bool(self.gone) and missing <= self.gone | self.dropped_now and extra <= self.gone | self.dropped_then
 
 
 def judge(found: Comparison) -> ReplayVerdict:
     """The first verdict that holds."""
-    reduced = all(found.then[member] in found.erased for member in found.missing)
     if found.rows_now < found.rows_then and not found.erased:
         return "INPUT_GONE"
     if not found.missing and not found.extra:
         return "IDENTICAL"
-    if found.erased and reduced and all(example_id in found.explained for _, example_id in found.extra):
+    if found.is_reduced:
         return "REDUCED"
     return "CODE_DIFFERS" if found.code_differs else "DEFECT"
 
@@ -129,43 +148,61 @@ def _compare(context: Context, manifest: Manifest, rows_now: int) -> Comparison:
     stored = examples_of(context.lake, manifest.dataset_id)
     if content_hash(members(stored)) != manifest.content_hash:
         raise CheckFailed(f"data set {manifest.dataset_id}: its stored rows do not have the manifest's content hash")
+    keys = UserKeys(context.settings.user_keys)
+    consents = read_consents(context.lake, manifest.app, keys)
+    erased = _erased(context.lake, manifest.app, keys)
+    withdrawn = people_behind(
+        context.lake, manifest.app, withheld_events(context.lake, manifest.app, consents, consents.limits.keys())
+    )
+    derived, dropped = _derive(context, manifest, consents), _dropped(context.lake, manifest)
     return Comparison(
-        then=dict(zip(members(stored), stored.column("user_key").to_pylist(), strict=True)),
-        now=_derive(context, manifest),
+        then=set(members(stored)),
+        now=set(members(take(derived.kept, manifest.selection))),
         rows_then=manifest.input_rows,
         rows_now=rows_now,
-        erased=_erased(context.lake, manifest.app),
-        explained=_dropped(context.lake, manifest),
+        erased=bool(erased),
+        gone={
+            example_id
+            for rows in (stored, dropped, derived.kept, derived.dropped)
+            for example_id in _touched(rows, stored_keys(context.lake, manifest.app, keys, erased), withdrawn.keys())
+        },
+        dropped_then=set(dropped.column("example_id").to_pylist()),
+        dropped_now=set(derived.dropped.column("example_id").to_pylist()),
         code_differs=manifest.code_hash != code_hash(),
     )
 
 
-def _derive(context: Context, manifest: Manifest) -> dict[tuple[str, str], str | None]:
+def _touched(rows: pa.Table, erased: Collection[str], withdrawn: Collection[str]) -> Iterator[str]:
+    """Ids of the examples of people who were erased, and of conversations of which something is withheld."""
+    of_them = pc.field("user_key").isin(pa.array(sorted(erased), pa.string()))
+    theirs = pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string()))
+    yield from rows.filter(of_them | theirs).column("example_id").to_pylist()
+
+
+def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated:
     """The examples that bronze gives now, by the code of now; none if this code cannot read the configuration."""
     try:
         config = manifest.read_config()
     except ValidationError:
-        return {}
+        return Curated([])
     inputs = manifest.inputs
-    silver = rebuild(context.lake, manifest.app, vector_of(inputs), inputs.as_of, config)
+    silver = rebuild(context.lake, manifest.app, vector_of(inputs), inputs.as_of, config, consents)
     withheld = set(inputs.withheld)
     with ray_session(context.settings):
-        result = curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config)
-    chosen = take(result.kept, manifest.selection)
-    return dict(zip(members(chosen), chosen.column("user_key").to_pylist(), strict=True))
+        return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config)
 
 
 def _admitted(turns: list[dict[str, Any]], withheld: Set[str]) -> list[dict[str, Any]]:
     return [turn for turn in turns if turn["conversation_id"] not in withheld]
 
 
-def _erased(lake: Lake, app: str) -> frozenset[str]:
-    """Keys of the people of `app` who asked to be erased."""
-    erasure = TYPE_OF_RECORD[Erasure].versioned_name
-    where = (pc.field("app") == app) & (pc.field("event_type") == erasure) & (pc.field("status") == "accepted")
-    return frozenset(filter(None, lake.read("bronze/privacy", ["user_key"], where).column("user_key").to_pylist()))
+def _erased(lake: Lake, app: str, keys: UserKeys) -> frozenset[str]:
+    """The people of `app` who asked to be erased, by their newest key."""
+    where = accepted(app) & (pc.field("event_type") == TYPE_OF_RECORD[Erasure].versioned_name)
+    rows = lifted(lake.read("bronze/privacy", ["user_key", "user_key_id"], where), keys)
+    return frozenset(rows.column("user_key").drop_null().to_pylist())
 
 
-def _dropped(lake: Lake, manifest: Manifest) -> frozenset[str]:
-    where = pc.field("run_id") == manifest.curation_run_id
-    return frozenset(lake.read("gold/dropped", ["example_id"], where).column("example_id").to_pylist())
+def _dropped(lake: Lake, manifest: Manifest) -> pa.Table:
+    """What the curation of a data set left out."""
+    return lake.read("gold/dropped", where=pc.field("run_id") == manifest.curation_run_id)

@@ -3,7 +3,8 @@
 In: the candidates of the newest curation. Out: its evaluation, finetuning and preference sets with a manifest. The
 steps, numbered as in the code:
 
-1. take the candidates, all or a selection, and check that nobody is on both sides (I5);
+1. take the candidates, all or a selection, less those of people who have withdrawn since they were curated, and check
+   that nobody is on both sides (I5);
 2. stop if too little is new since the data set that was trained on last;
 3. write the examples, and last the manifest: without it the set does not exist.
 """
@@ -23,6 +24,7 @@ from feedback.detectors import all_detectors
 from feedback.detectors.base import label
 from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
+from pipelines.consents import withdrawn_since
 from pipelines.context import Context
 from pipelines.curate.record import Curation, candidates_of, newest_curation
 from pipelines.dataset.manifest import (
@@ -33,8 +35,9 @@ from pipelines.dataset.manifest import (
     newest_manifest,
     write_manifest,
 )
-from pipelines.dataset.rebuild import count_inputs
+from pipelines.dataset.rebuild import count_inputs, vector_of
 from pipelines.dataset.selection import Selection
+from pipelines.people import UserKeys
 from pipelines.runs import Run, stage_run
 from pipelines.trained import newest_model
 from schemas.config import Config
@@ -68,7 +71,8 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         if curation is None:
             raise NothingToDo(f"{app} has no candidates yet: run `feedwheel curate`")
         candidates = candidates_of(context.lake, curation)
-        chosen = take(candidates, selection)  # 1
+        allowed = _allowed(context, curation, candidates)
+        chosen = take(allowed, selection)  # 1
         check_split(chosen)
         new = _new_examples(context, app, chosen)
         if selection == _WHOLE and new < context.config.trigger.min_new_examples:  # 2
@@ -78,7 +82,8 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
             )
         stage.counts.taken.update(candidates.column("use").to_pylist())
         stage.counts.given.update(chosen.column("set_name").to_pylist())
-        stage.counts.dropped["not_selected"] = candidates.num_rows - chosen.num_rows
+        stage.counts.dropped["withdrawn"] = candidates.num_rows - allowed.num_rows
+        stage.counts.dropped["not_selected"] = allowed.num_rows - chosen.num_rows
         manifest = _existing(context, app, chosen, curation, selection) or _write(
             context, stage, curation, chosen, selection, new
         )
@@ -93,6 +98,13 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         gate_asked=manifest.gate_asked,
         gate_answered=manifest.gate_answered,
     )
+
+
+def _allowed(context: Context, curation: Curation, candidates: pa.Table) -> pa.Table:
+    """The candidates less those of conversations of which somebody has withdrawn something since they were curated."""
+    keys = UserKeys(context.settings.user_keys)
+    withdrawn = withdrawn_since(context.lake, curation.app, keys, vector_of(curation.inputs))
+    return candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
 
 
 def take(candidates: pa.Table, selection: Selection) -> pa.Table:
@@ -154,7 +166,7 @@ def _write(
         artefacts=artefacts(curation.read_config()),
         sets=dict(stage.counts.given),
         rules=dict(sorted(Counter(chosen.column("rule").to_pylist()).items())),
-        dropped=curation.dropped,
+        dropped=curation.dropped | _withdrawn(stage),
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
         new_examples=new,
@@ -163,6 +175,11 @@ def _write(
     context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
     write_manifest(context.lake, manifest)
     return manifest
+
+
+def _withdrawn(stage: Run) -> dict[str, dict[str, int]]:
+    count = stage.counts.dropped["withdrawn"]
+    return {"consents": {"withdrawn": count}} if count else {}
 
 
 def artefacts(config: Config) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from feedback.labels import Message
 from feedback.near_duplicates import clusters, containing, normalise
 from pipelines.curate.examples import sign, user_text
-from pipelines.dataset.manifest import examples_of
+from pipelines.dataset.manifest import readable_examples_of
 from pipelines.io.lake import Lake
 
 
@@ -48,11 +48,11 @@ class Items:
 
 def read_items(lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold: float) -> Items:
     """The gate items of a data set, sorted by example id. `trained_on`: ids of the compared models' data sets."""
-    items = msgspec.convert(examples_of(lake, dataset_id, "eval").to_pylist(), list[Item])
+    items = msgspec.convert(readable_examples_of(lake, dataset_id, "eval").to_pylist(), list[Item])
     trained = [
         normalise(user_text(row["prompt"]))
         for name in sorted(set(trained_on))
-        for row in examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
+        for row in readable_examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
     ]
     seen = _neighbours([item.text for item in items], trained, threshold)
     return Items([item for item in items if item.text not in seen], sum(item.text in seen for item in items))

@@ -22,7 +22,7 @@ from feedback.labels import Message
 from feedback.rollout import Rollout
 from feedback.statistics import Interval
 from pipelines.context import Context
-from pipelines.dataset.manifest import Manifest, examples_of, newest_manifest
+from pipelines.dataset.manifest import Manifest, newest_manifest, readable_examples_of
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
 from pipelines.evaluate.items import Item, Items, read_items
@@ -129,7 +129,8 @@ def _case(context: Context, app: str) -> _Case:
 
 def _export(context: Context, case: _Case) -> tuple[ModelRef, Parity]:
     """Step 1. A broken export is recorded as a FAIL: no evidence about people is needed."""
-    rows = examples_of(context.lake, case.manifest.dataset_id).select(["prompt"]).slice(0, GOLDEN_PROMPTS).to_pylist()
+    rows = readable_examples_of(context.lake, case.manifest.dataset_id).select(["prompt"])
+    rows = rows.slice(0, GOLDEN_PROMPTS).to_pylist()
     golden = msgspec.convert([row["prompt"] for row in rows], list[list[Message]])
     reference, precision, parity = candidate(context, case.model, golden)
     least = MIN_TOKEN_AGREEMENT[precision]

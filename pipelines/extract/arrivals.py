@@ -5,8 +5,8 @@ text; and the marks that follow. Reads the narrow columns of the new offsets onl
 people whose consent changed it also reads what was taken before.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,8 +17,10 @@ from feedwheel_capture.catalogue import TYPE_OF_RECORD
 from feedwheel_capture.events import Exposure, Feedback, Generation
 from feedwheel_capture.vocabulary import Consent
 
+from feedback.consent import stricter
 from feedback.conversation import Position, happened_at
 from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, accepted, position_of, rows_between
+from pipelines.consents import Consents
 from pipelines.ingest.offsets import progress_of
 from pipelines.io.lake import Lake
 from schemas.tables import BronzeTable
@@ -83,6 +85,12 @@ def read_taken(lake: Lake, app: str, user_keys: Collection[str], taken: Mapping[
     """All accepted events below the offsets `taken` that are stored under one of these keys."""
     theirs = rows_between({}, taken) & pc.field("user_key").isin(pa.array(sorted(user_keys), pa.string()))
     return [arrival for table in CONVERSATION_TABLES for arrival in _read(lake, app, table, theirs)]
+
+
+def under_consents(consents: Consents, arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """The arrivals, each with the consent that holds for it now."""
+    limits = ((arrival, consents.limit(arrival.user_key, arrival.user_key_id, arrival.time)) for arrival in arrivals)
+    return [replace(arrival, consent=stricter(arrival.consent, limit)) for arrival, limit in limits]
 
 
 def _read(lake: Lake, app: str, table: ConversationTable, where: ds.Expression) -> list[Arrival]:

@@ -14,20 +14,19 @@ With `rebuild` every conversation is recomputed from bronze alone; the result is
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from feedwheel_capture.ids import uuid7
 
-from feedback.consent import stricter
 from feedback.conversation import Position
 from feedback.taxonomy import weights
 from pipelines import ingest
 from pipelines.consents import Consents, StoredChange, read_consents
 from pipelines.context import Context
 from pipelines.extract import state
-from pipelines.extract.arrivals import Arrival, Arrivals, read_arrivals, read_taken
+from pipelines.extract.arrivals import Arrival, Arrivals, read_arrivals, read_taken, under_consents
 from pipelines.extract.commit import Committer, committed_tally
 from pipelines.extract.marks import Marks, from_milliseconds, read_marks, to_milliseconds
 from pipelines.extract.pipeline import run_batches
@@ -102,7 +101,8 @@ def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetim
     arrivals = read_arrivals(lake, app, marks.next_offsets)
     consents = read_consents(lake, app, keys)
     changes = [stored for stored in consents.beyond(marks.next_offsets) if stored.is_below(arrivals.next_offsets)]
-    new, again = _present(consents, arrivals.events), _present(consents, _reconsidered(lake, app, consents, marks))
+    new = under_consents(consents, arrivals.events)
+    again = under_consents(consents, _reconsidered(lake, app, consents, marks))
     stored = state.read_conversations(lake, app, as_of)
     current = state.NONE_YET if rebuild else stored
     orphans = state.read_orphans(lake, app)
@@ -133,15 +133,6 @@ def _reconsidered(lake: Lake, app: str, consents: Consents, marks: Marks) -> lis
     if not people or not marks.next_offsets:
         return []
     return read_taken(lake, app, stored_keys(lake, app, consents.keys, people), marks.next_offsets)
-
-
-def _present(consents: Consents, arrivals: Iterable[Arrival]) -> list[Arrival]:
-    """The arrivals, each under the consent of now."""
-    return [
-        replace(arrival, consent=stricter(arrival.consent, limit))
-        for arrival in arrivals
-        for limit in (consents.limit(arrival.user_key, arrival.user_key_id, arrival.time),)
-    ]
 
 
 def _members(name: str, held: frozenset[Position], routes: Routes, *, is_alive: bool) -> Members:

@@ -22,7 +22,7 @@ import msgspec
 
 from pipelines.context import Context
 from pipelines.dataset.files import training_row, write_jsonl
-from pipelines.dataset.manifest import Manifest, examples_of, find_manifest, newest_manifest
+from pipelines.dataset.manifest import Manifest, find_manifest, newest_manifest, readable_examples_of
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import build_once, file_digest
 from pipelines.io.ray import ray_session
@@ -117,6 +117,8 @@ def _plan(context: Context, app: str, dataset_id: str | None) -> Plan:
     manifest = find_manifest(lake, app, dataset_id) if dataset_id else newest_manifest(lake, app)
     if manifest is None or not manifest.sets.get("sft"):
         raise NothingToDo(f"{app} has no data set with sft examples yet: run `feedwheel dataset build`")
+    if not readable_examples_of(lake, manifest.dataset_id, "sft").num_rows:
+        raise NothingToDo(f"everybody whose words are in data set {manifest.dataset_id} has withdrawn them")
     plan = make_plan(context, app, manifest)
     if find_model(lake, app, plan.version):
         raise NothingToDo(f"data set {manifest.dataset_id} is trained on already: model {plan.version}")
@@ -140,7 +142,7 @@ def _start_mlflow_run(context: Context, tracking: Tracking, plan: Plan) -> str:
 
 def _write_rows(context: Context, plan: Plan) -> int:
     """Step 2: the rows in the order of their ids, which no run changes."""
-    rows = examples_of(context.lake, plan.manifest.dataset_id, "sft").to_pylist()
+    rows = readable_examples_of(context.lake, plan.manifest.dataset_id, "sft").to_pylist()
     plan.work.mkdir(parents=True, exist_ok=True)
     write_jsonl(plan.work / "sft.jsonl", map(training_row, rows))
     return len(rows)

@@ -1,6 +1,8 @@
 """Curate and dataset on real Delta tables and a real Ray: counts, commit points, splits, replay."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow.compute as pc
@@ -16,6 +18,7 @@ from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, find_manifest, manifests
 from pipelines.dataset.selection import Selection
 from pipelines.io import ray as ray_io
+from pipelines.people import UserKeys
 from pipelines.simulate.funnel import measure_funnel
 from schemas.arrow import to_row
 from schemas.errors import CheckFailed, ContractViolation, InputGone, NothingToDo, UsageError
@@ -302,9 +305,81 @@ class TestReplay:
             replaying.replay(town.context, APP, report.dataset_id)
 
 
-def _select_less(candidates, signatures, limits):
-    from dataclasses import replace
+@pytest.mark.parametrize("state", ["signal_only", "none"])
+class TestWithdrawal:
+    def test_leaves_no_candidate_and_no_example_of_the_next_set(self, built, state):
+        town, first = built
+        busiest = _busiest(town, first)
+        town.change_consent(state, user_key=busiest)
+        extract.run(town.context, APP)
+        town.tick()
+        curate.run(town.context, APP)
+        candidates = candidates_of(town.context.lake, newest_curation(town.context.lake, APP))
+        assert candidates.num_rows > 0
+        assert busiest not in candidates.column("user_key").to_pylist()
+        second = dataset.run(town.context, APP)
+        assert busiest not in examples_of(town.context.lake, second.dataset_id).column("user_key").to_pylist()
+        assert replaying.replay(town.context, APP, second.dataset_id).verdict == "IDENTICAL"
 
+    def test_is_no_defect_of_the_sets_that_were_built_before(self, built, state, monkeypatch):
+        town, first = built
+        people = sorted(set(column(town, "gold/datasets/examples", "user_key")))[::3]
+        for user_key in people:
+            town.change_consent(state, user_key=user_key)
+        found = replaying.replay(town.context, APP, first.dataset_id)
+        assert (found.verdict, found.input_rows) == ("REDUCED", found.input_rows_now)
+        theirs = pc.field("user_key").isin(people)
+        stored = examples_of(town.context.lake, first.dataset_id)
+        assert found.missing >= stored.filter(theirs).num_rows > 0
+        monkeypatch.setattr("pipelines.dataset.replay.withheld_events", lambda *_: [])
+        with pytest.raises(CheckFailed, match="DEFECT"):
+            replaying.replay(town.context, APP, first.dataset_id)
+
+    def test_holds_for_a_set_that_is_built_before_anything_is_extracted_again(self, built, state):
+        town, first = built
+        busiest = _busiest(town, first)
+        town.change_consent(state, user_key=busiest)
+        town.tick()
+        second = dataset.run(town.context, APP)
+        rows = examples_of(town.context.lake, second.dataset_id)
+        assert (first.dataset_id < second.dataset_id, busiest in rows.column("user_key").to_pylist()) == (True, False)
+        manifest = find_manifest(town.context.lake, APP, second.dataset_id)
+        assert manifest.dropped["consents"]["withdrawn"] == sum(first.sets.values()) - rows.num_rows > 0
+        assert replaying.replay(town.context, APP, second.dataset_id).verdict in ("IDENTICAL", "REDUCED")
+
+
+def _busiest(town, report):
+    keys = examples_of(town.context.lake, report.dataset_id, "sft").column("user_key").to_pylist()
+    return max(sorted(set(keys)), key=keys.count)
+
+
+def test_a_rotation_moves_nobody_and_makes_nobody_two(context, clock):
+    """Half is said under one layer of keys, half under two; nobody withdrew, so nothing may change."""
+    before, after = (context(user_key_layers=layers) for layers in ("layer-1", "layer-1,layer-2"))
+    cap = before.config.curation.model_copy(update={"max_examples_per_user": 3})
+    contexts = [replace(ctx, config=ctx.config.model_copy(update={"curation": cap})) for ctx in (before, after)]
+    town = Town(contexts[0], people=12, tick=lambda: clock.advance(minutes=1))
+    town.talk(MESSAGES[:100])
+    town.curate()
+    old = dataset.run(town.context, APP, Selection(where="weight>=0"))
+    town.context = contexts[1]
+    town.talk(MESSAGES[100:200])
+    town.curate()
+    new = dataset.run(town.context, APP, Selection(where="weight>=0"))
+    turns = town.context.lake.read("bronze/generations", ["user_key", "user_key_id", "split_bucket"])
+    assert {row["user_key_id"] for row in turns.to_pylist()} == {1, 2}, "old events keep their keys"
+    rows = examples_of(town.context.lake, new.dataset_id).to_pylist()
+    assert {row["user_key_id"] for row in rows} == {2}
+    per_person = Counter((row["user_key"], row["use"]) for row in rows if row["use"] != "eval")
+    assert max(per_person.values()) == 3
+    keys = UserKeys(["layer-1", "layer-2"])
+    people = {(keys.newest(row["user_key"], row["user_key_id"]), row["split_bucket"]) for row in turns.to_pylist()}
+    assert len(people) == len({person for person, _ in people}) == len({bucket for _, bucket in people}) <= 12
+    assert replaying.replay(town.context, APP, old.dataset_id).verdict == "IDENTICAL"
+    assert replaying.replay(town.context, APP, new.dataset_id).verdict == "IDENTICAL"
+
+
+def _select_less(candidates, signatures, limits):
     from feedback.select import select
 
     return select(candidates, signatures, replace(limits, max_examples_per_user=1))
