@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 from pipelines.extract.marks import Marks, read_marks
 from pipelines.extract.recompute import Manifest, Tally
 from pipelines.extract.rows import Row
-from pipelines.io.lake import Lake, StaleCommit, commit_files
+from pipelines.io.lake import Lake, StaleCommit, commit_files, until_committed
 from pipelines.runs import canonical_json
 from schemas.errors import InfrastructureError
 from schemas.tables import SilverTable
@@ -70,7 +70,7 @@ class Committer:
 
     def _append(self, table: SilverTable, manifests: Sequence[Manifest]) -> None:
         if files := _files(table, manifests):
-            commit_files(self.lake.open(table), files, {}, {REVISION_KEY: self.revision})
+            until_committed(lambda: commit_files(self.lake.open(table), files, {}, {REVISION_KEY: self.revision}))
 
     def _overtaken(self) -> str:
         return f"{self.app}: another extract committed first, so this one changed nothing: run it again"

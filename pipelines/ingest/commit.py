@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction
 from pipelines.ingest import crash
 from pipelines.ingest.manifest import DataFile, Manifest, RangeCounts
 from pipelines.ingest.offsets import Progress, Source, progress_of
-from pipelines.io.lake import Lake, StaleCommit, commit_files
+from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, commit_files
 from pipelines.runs import canonical_json
 from schemas.errors import InfrastructureError
 from schemas.tables import BronzeTable
@@ -33,9 +33,6 @@ RANGES_KEY: Final = "feedwheel.ranges"
 COUNTS_KEY: Final = "feedwheel.counts"
 """Commit metadata: which drain committed how many ranges, and what was in them. They explain a commit; what must last
 are its transactions."""
-
-_ATTEMPTS: Final = 50
-"""Each failed attempt is another writer's success; so many in a row is no race any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Committer:
 
     def commit(self, table: BronzeTable, manifests: Sequence[Manifest]) -> int:
         """Commit what continues the table, and say how many. Raises InfrastructureError if it is always too late."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             handle = self.lake.open(table)  # 1
             known = progress_of(handle)
             chosen = continuing(manifests, known)  # 2
@@ -68,7 +65,7 @@ class Committer:
                 continue  # 4
             crash.reach("after_commit")
             return len(chosen)
-        raise InfrastructureError(f"{self.lake.uri(table)}: {_ATTEMPTS} commits in a row were overtaken: run it again")
+        raise InfrastructureError(f"{self.lake.uri(table)}: {ATTEMPTS} commits in a row were overtaken: run it again")
 
     def _metadata(self, chosen: Sequence[Manifest], counts: RangeCounts) -> dict[str, str]:
         return {RUN_KEY: self.run_id, RANGES_KEY: str(len(chosen)), COUNTS_KEY: canonical_json(counts)}

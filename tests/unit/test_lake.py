@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from pipelines.io.delta_log import transactions
-from pipelines.io.lake import Lake, StaleCommit, commit_files
-from schemas.errors import ContractViolation
+from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
+from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -61,3 +62,88 @@ def test_a_table_whose_columns_are_not_the_contract_s_is_named(lake: Lake) -> No
     write_deltalake(lake.uri("silver/admissions"), foreign)
     with pytest.raises(ContractViolation, match="silver/admissions"):
         lake.open("silver/admissions")
+
+
+def conversations(lake: Lake) -> list[str]:
+    return sorted(lake.read("silver/admissions", ["conversation_id"]).column("conversation_id").to_pylist())
+
+
+def without(*names: str) -> Change:
+    def change(rows: pa.Table) -> tuple[pa.Table, int]:
+        kept = rows.filter(~pc.field("conversation_id").isin(names))
+        return kept, rows.num_rows - kept.num_rows
+
+    return change
+
+
+STRANGE = ["", "'", "''", "a'b", "a\\b", "\\'", 'a"b', "a\nb", "a%_b", "a -- b", "ü😀", "NULL", "') OR ('1' = '1"]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) -> None:
+    lake.append("silver/admissions", [admission(other) for other in [*STRANGE, "kept"]], {"job": 7})
+    assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name], "app": ["a"]}), without(name)) == 1
+    assert conversations(lake) == sorted({*STRANGE, "kept"} - {name})
+    assert transactions(lake.open("silver/admissions")) == {"job": 7}
+    assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name]}), without(name)) == 0
+
+
+def test_a_rewrite_by_numbers_touches_only_what_lies_between(lake: Lake) -> None:
+    rows = [
+        {"topic": "t", "topic_id": "i", "partition": partition, "offset": offset, "appended_at": NOW, "ingested_at": NOW,
+         "status": "accepted", "detail": "text"}
+        for partition in (0, 1)
+        for offset in range(4)
+    ]  # fmt: skip
+    lake.append("bronze/feedback", rows)
+    span = Rows({"topic_id": ["i"], "partition": [1]}, {"offset": (1, 2)})
+
+    def without_detail(found: pa.Table) -> tuple[pa.Table, int]:
+        rows = [{**row, "detail": None} for row in found.to_pylist()]
+        return pa.Table.from_pylist(rows, schema=found.schema), len(rows)
+
+    assert lake.rewrite("bronze/feedback", span, without_detail) == 2
+    left = lake.read("bronze/feedback").to_pylist()
+    assert len(left) == 8
+    assert {(row["partition"], row["offset"]) for row in left if row["detail"] is None} == {(1, 1), (1, 2)}
+
+
+def test_a_dry_run_changes_nothing(lake: Lake) -> None:
+    lake.append("silver/admissions", [admission("c-1")])
+    version = lake.open("silver/admissions").version()
+    assert lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"), dry_run=True) == 1
+    assert (lake.open("silver/admissions").version(), conversations(lake)) == (version, ["c-1"])
+
+
+def test_what_is_appended_during_a_rewrite_is_neither_lost_nor_missed(lake: Lake) -> None:
+    lake.append("silver/admissions", [admission("c-1"), admission("c-2")])
+    during = [admission("c-1"), admission("c-3")]
+
+    def change(rows: pa.Table) -> tuple[pa.Table, int]:
+        if during:
+            lake.append("silver/admissions", [during.pop(), during.pop()])
+        return without("c-1")(rows)
+
+    assert lake.rewrite("silver/admissions", Rows({"app": ["a"]}), change) == 2
+    assert conversations(lake) == ["c-2", "c-3"]
+
+
+def test_rows_and_files_that_depend_on_nothing_wait_out_a_rewrite(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("silver/admissions", [admission("c-1"), admission("c-2")])
+    real, stale = Lake.open, [lake.open("silver/admissions")]
+    lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"))
+    monkeypatch.setattr(Lake, "open", lambda self, name: stale.pop() if stale else real(self, name))
+    lake.append("silver/admissions", [admission("c-3")])
+    assert (stale, conversations(lake)) == ([], ["c-2", "c-3"])
+
+
+def test_a_rewrite_that_is_always_overtaken_says_so(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("silver/admissions", [admission("c-1")])
+    monkeypatch.setattr("pipelines.io.lake.ATTEMPTS", 2)
+
+    def change(rows: pa.Table) -> tuple[pa.Table, int]:
+        lake.append("silver/admissions", [admission("c-1")])
+        return without("c-1")(rows)
+
+    with pytest.raises(InfrastructureError, match="overtaken: run it again"):
+        lake.rewrite("silver/admissions", Rows({"app": ["a"]}), change)
