@@ -18,7 +18,17 @@ from pipelines.version import code_hash
 from schemas.errors import ContractViolation
 
 Stage = Literal[
-    "ingest", "extract", "validate", "curate", "dataset", "train", "evaluate", "release", "simulate", "maintain"
+    "ingest",
+    "extract",
+    "validate",
+    "curate",
+    "dataset",
+    "train",
+    "evaluate",
+    "release",
+    "privacy",
+    "simulate",
+    "maintain",
 ]
 
 

@@ -57,6 +57,12 @@ def newest_curation(lake: Lake, app: str) -> Curation | None:
     return msgspec.json.decode(max(rows, key=lambda row: row["run_id"])["record"], type=Curation)
 
 
+def curations(lake: Lake, app: str) -> list[Curation]:
+    """Every curation of `app`, in no particular order."""
+    records = lake.read("gold/curations", ["record"], pc.field("app") == app).column("record")
+    return [msgspec.json.decode(record, type=Curation) for record in records.to_pylist()]
+
+
 def candidates_of(lake: Lake, curation: Curation) -> pa.Table:
     """The candidates of a curation, in no particular order."""
     return lake.read("gold/candidates", where=pc.field("run_id") == curation.run_id)

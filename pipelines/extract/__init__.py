@@ -6,7 +6,8 @@ those conversations in the append-only silver tables. Files, in the order a run 
 in the workers of `pipeline` (with `decode` and `rows` at its edges), `commit`.
 """
 
+from pipelines.extract.commit import fence
 from pipelines.extract.report import ExtractReport
 from pipelines.extract.stage import run
 
-__all__ = ["ExtractReport", "run"]
+__all__ = ["ExtractReport", "fence", "run"]

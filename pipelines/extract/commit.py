@@ -12,14 +12,15 @@ Killed before 3, the run has not happened: the next one takes the same events ag
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
-from pipelines.extract.marks import Marks, read_marks
+from pipelines.extract.marks import Marks, read_marks, to_milliseconds
 from pipelines.extract.recompute import Manifest, Tally
 from pipelines.extract.rows import Row
 from pipelines.io.lake import Lake, StaleCommit, commit_files, until_committed
@@ -74,6 +75,22 @@ class Committer:
 
     def _overtaken(self) -> str:
         return f"{self.app}: another extract committed first, so this one changed nothing: run it again"
+
+
+def fence(lake: Lake, app: str, now: datetime) -> int:
+    """Let no run of extract that has begun commit any more: it is refused, and does the same again under newer marks.
+
+    Returns the time in milliseconds since the epoch after which every run that begins from now on mints its revision.
+    """
+    while True:
+        conversations = lake.open("silver/conversations")
+        marks = read_marks(conversations, app)
+        fenced = replace(marks, revision_ms=max(to_milliseconds(now), marks.revision_ms + 1))
+        try:
+            commit_files(conversations, [], fenced.to_transactions(app), {})
+        except StaleCommit:
+            continue  # a run committed first; the next ones are fenced off
+        return fenced.revision_ms
 
 
 def _files(table: SilverTable, manifests: Iterable[Manifest]) -> list[AddAction]:

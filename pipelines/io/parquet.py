@@ -91,7 +91,7 @@ class TableFile:
     def __init__(self, table_uri: str, name: str, schema: pa.Schema) -> None:
         self.name = name
         self.statistics = Statistics(schema)
-        self._filesystem, root = _locate(table_uri)
+        self._filesystem, root = locate(table_uri)
         self._path = posixpath.join(root, name)
         self._writer = pq.ParquetWriter(self._path, schema, filesystem=self._filesystem, compression="zstd")
         self._waiting: list[pa.Table] = []
@@ -131,7 +131,8 @@ class TableFile:
             self._filesystem.delete_file(self._path)
 
 
-def _locate(table_uri: str) -> tuple[fs.FileSystem, str]:
+def locate(table_uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a table, and the table's directory in it."""
     if "://" in table_uri:
         found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(table_uri)
         return found

@@ -90,8 +90,8 @@ def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) 
 
 def test_a_rewrite_by_numbers_touches_only_what_lies_between(lake: Lake) -> None:
     rows = [
-        {"topic": "t", "topic_id": "i", "partition": partition, "offset": offset, "appended_at": NOW, "ingested_at": NOW,
-         "status": "accepted", "detail": "text"}
+        {"topic": "t", "topic_id": "i", "partition": partition, "offset": offset, "appended_at": NOW,
+         "ingested_at": NOW, "status": "accepted", "detail": "text"}
         for partition in (0, 1)
         for offset in range(4)
     ]  # fmt: skip
