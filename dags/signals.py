@@ -9,12 +9,14 @@ from pipelines.entry import applications, schedule
 DOC = """
 ### Bronze to admitted signals
 
-`extract` recomputes the conversations that new events or silence touched; `validate` admits those that keep the
-contract and whose batch looks like data we know.
+`extract` recomputes the conversations that new events, silence or a change of consent touched; `validate` admits those
+that keep the contract and whose batch looks like data we know. `privacy` takes what people no longer allow out of what
+is stored, and deletes files of older versions; nothing waits for it.
 
 * **extract skipped**: nothing was touched.
 * **validate failed**: the batch is not admitted, and nothing downstream sees it. The message names the expectation,
   what was observed and what is allowed; the record is in `ops/gates`, failing rows in `silver/rejected`.
+* **privacy skipped**: nobody has withdrawn anything. **failed**: `feedwheel privacy apply` goes on where it was.
 * Where did an answer or a person's data go? `feedwheel lineage ID`.
 """
 
@@ -32,4 +34,7 @@ for app in applications():
         tags=["feedwheel", app],
         doc_md=DOC,
     ):
-        stage_task("extract", app) >> stage_task("validate", app, silver(app))
+        extracted = stage_task("extract", app)
+        extracted >> stage_task("validate", app, silver(app))
+        # By the clock too: files of older versions become old enough without any event.
+        extracted >> stage_task("privacy", app, always=True)

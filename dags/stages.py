@@ -22,10 +22,10 @@ DEFAULT_ARGUMENTS = {
 }
 
 
-def stage_task(stage: "Stage", app: str, outlet: Asset | None = None) -> "XComArg":
-    """A task that runs `stage` for `app` and, if it succeeds, emits `outlet`."""
+def stage_task(stage: "Stage", app: str, outlet: Asset | None = None, *, always: bool = False) -> "XComArg":
+    """A task that runs `stage` for `app` and, if it succeeds, emits `outlet`; `always`: also after one that skipped."""
 
-    @task(task_id=stage, outlets=[outlet] if outlet else [])
+    @task(task_id=stage, outlets=[outlet] if outlet else [], trigger_rule="none_failed" if always else "all_success")
     def run() -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 

@@ -72,7 +72,7 @@ def apply(
 
 def _print_receipt(receipt: "Receipt") -> None:
     _say(
-        f"{receipt.people} people have withdrawn something; it concerns {receipt.events} stored events in "
+        f"People who have withdrawn something: {receipt.people}. It concerns {receipt.events} stored events, in "
         f"{receipt.conversations} conversations."
     )
     done = "would be changed" if receipt.dry_run else "changed"

@@ -19,7 +19,7 @@ from feedwheel_capture.vocabulary import Consent
 
 from feedback.consent import stricter
 from feedback.conversation import Position, happened_at
-from pipelines.bronze import POSITION, Partition, partition_of, position_of
+from pipelines.bronze import CONVERSATION_TABLES, POSITION, Partition, partition_of, position_of
 from pipelines.consents import Consents
 from pipelines.context import Context
 from pipelines.io.lake import Change, Rows
@@ -65,7 +65,7 @@ def take_out(
     context: Context, found: Withdrawals, payloads: RejectedPayloads, *, dry_run: bool
 ) -> dict[TableName, int]:
     """Take out what is withheld; rows changed by table. Raises InfrastructureError if always overtaken."""
-    limits = defaultdict[BronzeTable, dict[Position, Consent]](dict)
+    limits = defaultdict[BronzeTable, dict[Position, Consent]](dict, {table: {} for table in CONVERSATION_TABLES})
     for event in found.events:
         if stricter(event.consent, event.limit) != event.consent:
             limits[event.table][event.position] = event.limit

@@ -15,7 +15,7 @@ from pipelines.gates import GateRecord, gate_records, model_gates
 from pipelines.simulate.funnel import Level
 from pipelines.simulate.turn import BUDGETS_S, TASK_BUDGETS_S, TurnRecord
 
-STAGES: Final = ("ingest", "extract", "validate", "curate", "dataset", "train", "evaluate", "release")
+STAGES: Final = ("ingest", "extract", "validate", "privacy", "curate", "dataset", "train", "evaluate", "release")
 """In their order."""
 
 

@@ -61,6 +61,7 @@ TASK_BUDGETS_S: Final[dict[str, float]] = {
     "ingest": 20,
     "extract": 20,
     "validate": 20,
+    "privacy": 15,
     "curate": 30,
     "dataset": 15,
     "train": 300,

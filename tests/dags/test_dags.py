@@ -48,7 +48,7 @@ def test_each_task_is_a_stage_in_its_order(described: dict[str, Any]) -> None:
     }
     assert tasks == {
         "feedwheel_ingest": ["ingest"],
-        "feedwheel_signals_routing": ["extract", "validate"],
+        "feedwheel_signals_routing": ["extract", "validate", "privacy"],
         "feedwheel_dataset_routing": ["curate", "dataset"],
         "feedwheel_retrain_routing": ["train", "evaluate", "release"],
     }
@@ -62,12 +62,14 @@ def test_every_dag_tells_the_operator_what_to_do(described: dict[str, Any]) -> N
 
 
 OUTCOMES = [
-    # stage that fails, its error, states of extract and validate, state of the run, calls of the failing stage
-    ("none", "NothingToDo", ["success", "success"], "success", 0),
-    ("extract", "NothingToDo", ["skipped", "skipped"], "success", 1),
-    ("validate", "Inconclusive", ["success", "skipped"], "success", 1),
-    ("validate", "GateRefused", ["success", "failed"], "failed", 1),
-    ("extract", "InfrastructureError", ["failed", "upstream_failed"], "failed", 3),
+    # stage that fails, its error, states of extract, validate and privacy, of the run, calls of the failing stage
+    ("none", "NothingToDo", ["success", "success", "success"], "success", 0),
+    ("extract", "NothingToDo", ["skipped", "skipped", "success"], "success", 1),
+    ("validate", "Inconclusive", ["success", "skipped", "success"], "success", 1),
+    ("validate", "GateRefused", ["success", "failed", "success"], "failed", 1),
+    ("extract", "InfrastructureError", ["failed", "upstream_failed", "upstream_failed"], "failed", 3),
+    ("privacy", "NothingToDo", ["success", "success", "skipped"], "success", 1),
+    ("privacy", "InfrastructureError", ["success", "success", "failed"], "failed", 3),
 ]
 
 RUN_WITH_OUTCOMES = """
@@ -89,7 +91,7 @@ def run(failing, error):
     with patch("pipelines.entry.run_stage", outcome):
         run = dag.test()
     states = {{task.task_id: str(task.state) for task in run.get_task_instances()}}
-    return [[states["extract"], states["validate"]], str(run.state), len(calls)]
+    return [[states[task] for task in ("extract", "validate", "privacy")], str(run.state), len(calls)]
 print("RESULT", json.dumps([run(failing, error) for failing, error in {cases}]))
 """
 
