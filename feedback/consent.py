@@ -5,8 +5,8 @@ what may be used of it. Pure, and a function of the set of changes (I3):
 
 * a change holds for everything before it, and for everything after it until a later change takes its place;
 * of all that holds for an event, its own consent included, the strictest counts; so a grant is never retroactive;
-* a change takes the place of another only if it is later by both clocks, its sender's and Kafka's: where they disagree
-  about the order, both hold, for a wrong clock must not undo a withdrawal.
+* a change takes the place of another only if it is later by its sender's clock and not earlier by Kafka's (which stamps
+  whole batches): where they disagree about the order, both hold, for a wrong clock must not undo a withdrawal.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ def limit_of(changes: Iterable[Change]) -> Limit:
     """Fold the changes of one person: each holds until the first that takes its place.
 
     From the latest on backwards, `later` keeps those that can take the place of an earlier one, the nearest last: any
-    other is both further away and no later by Kafka's clock.
+    other is further away, and earlier by Kafka's clock.
     """
     until = dict.fromkeys(_BY_STRICTNESS, _NEVER)
     later = list[Change]()
@@ -74,7 +74,7 @@ def limit_of(changes: Iterable[Change]) -> Limit:
     for _, at_once in groupby(latest_first, key=attrgetter("time")):
         simultaneous = list(at_once)
         for change in simultaneous:
-            while later and later[-1].appended_at <= change.appended_at:
+            while later and later[-1].appended_at < change.appended_at:
                 later.pop()
             replaced_at = later[-1].time if later else _ALWAYS
             until[change.consent] = max(until[change.consent], replaced_at)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import typer
+from feedwheel_capture.ids import user_key
 from typer.testing import CliRunner
 
 from pipelines import extract, lineage
@@ -83,6 +84,25 @@ def test_what_was_not_used_is_used_by_nothing_beyond_itself(wheel):
 def test_an_event_says_where_it_lies(wheel):
     event = lineage.run(wheel, APP, "event-0002").made_from
     assert (event.facts["topic"], event.facts["partition"], event.facts["offset"]) == ("feedwheel.feedback", "0", "2")
+
+
+def test_a_person_is_one_node_under_every_key(context):
+    layers = ["layer-1", "layer-2"]
+    ctx = context(user_key_layers=",".join(layers))
+    old, new = ({"user_key": user_key(layers[:number], APP, "ann"), "user_key_id": number} for number in (1, 2))
+    bronze.ingest(ctx.lake, log(generation("a0", **old), generation("a1", **new)), START)
+    extract.run(ctx, APP)
+    for key in (old["user_key"], new["user_key"]):
+        used_by = lineage.run(ctx, APP, key).used_by
+        assert (used_by.id, len(used_by.branches)) == (new["user_key"], 2)
+    assert ("user", new["user_key"]) in below(lineage.run(ctx, APP, "event-0000").made_from)
+
+
+def test_one_may_look_without_being_trusted_with_the_layers(context):
+    ctx = context()
+    bronze.ingest(ctx.lake, log(generation("a0")), START)
+    blind = context(user_key_layers="")
+    assert below(lineage.run(blind, APP, "person-1").used_by) == {("event", "event-0000"), ("answer", "a0")}
 
 
 def test_an_unknown_id_is_said_to_be_unknown(wheel):

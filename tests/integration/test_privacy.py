@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pyarrow.compute as pc
 import pytest
-from feedwheel_capture.events import FeedbackValue
+from feedwheel_capture.events import FeedbackValue, encode
 from feedwheel_capture.ids import user_key
 from pydantic import SecretStr
 
-from pipelines import curate, dataset, extract, privacy, reconcile, silver
+from pipelines import curate, dataset, extract, ingest, privacy, reconcile, silver
 from pipelines.consents import Consents
 from pipelines.context import Context
 from pipelines.dataset import files
@@ -34,6 +34,7 @@ from tests import bronze
 from tests.conftest import TEST_SECRETS, SettableClock
 from tests.events import APP, START, consent, dialogue, feedback, generation, log, logged
 from tests.people import Town, messages
+from tests.topics import SENT_AT, create_topic, declaring, event, generations, produce
 
 pytestmark = pytest.mark.integration
 
@@ -317,6 +318,21 @@ def test_the_same_person_under_an_earlier_key(context):
     assert tables_with(rotated.lake, *WORDS) == set()
 
 
+def test_a_withdrawal_that_extract_could_not_match_is_found_once_the_layer_is_there(wheel, context):
+    """Whoever records got the new layer before the pipelines had it."""
+    layers = ["layer-1", "layer-2"]
+    before, after = (context(user_key_layers=",".join(layers[:number])) for number in (1, 2))
+    old, new = ({"user_key": user_key(layers[:number], APP, "cyd"), "user_key_id": number} for number in (1, 2))
+    spoken = generation("c0", conversation_id="of-cyd", **old), feedback("edit", EDIT, "c0", **old)
+    events = [logged(record, 40 + place) for place, record in enumerate((*spoken, consent("signal_only", **new)))]
+    bronze.ingest(before.lake, events, START)
+    assert extract.run(before, APP).unknown_layers == 1
+    assert "silver/turns" in tables_with(before.lake, *WORDS)
+    receipt = privacy.run(after, APP)
+    assert (receipt.people, receipt.unknown_layers) == (2, 0)
+    assert tables_with(after.lake, *WORDS) == set()
+
+
 def test_a_machine_that_lacks_a_layer_says_so(wheel, context):
     bronze.ingest(wheel.lake, [logged(consent("none", user_key="bob", user_key_id=2), 11)], START)
     assert privacy.run(wheel, APP).unknown_layers == 1
@@ -478,3 +494,29 @@ def test_a_run_is_in_the_books(wheel):
     (row,) = wheel.lake.read("ops/runs", where=pc.field("stage") == "privacy").to_pylist()
     counts = msgspec.json.decode(row["counts_in"])
     assert (row["run_id"], counts) == (receipt.run_id, {name: n for name, n in receipt.rows.items() if n})
+
+
+def test_from_a_real_broker_every_offset_keeps_its_place(kafka, context):
+    """Through ingest itself, whose files have statistics of their own; more is drained after the run, and run again."""
+    topics = [create_topic(kafka.bootstrap) for _ in range(2)]
+    mapped = dict(zip(topics, ("feedwheel.generations", "feedwheel.privacy"), strict=True))
+    wheel = declaring(context(kafka_bootstrap_servers=kafka.bootstrap), mapped)
+    spoken, changes = topics
+    produce(kafka.bootstrap, spoken, [*generations(5, user_key="ann"), b"{", *generations(5, 5, user_key="bob")])
+    later = SENT_AT + timedelta(minutes=1)
+    produce(
+        kafka.bootstrap, changes, [encode(event(consent("none", user_key="ann", redactor="pattern/1"), time=later))]
+    )
+    ingest.run(wheel)
+    extract.run(wheel, APP)
+    assert privacy.run(wheel, APP).rows["bronze/generations"] == 5
+    exact = reconcile.run(wheel)
+    assert exact.exact, exact.failures
+    late = generations(1, 20, user_key="ann", conversation_id="sent late")
+    produce(kafka.bootstrap, spoken, [*late, *generations(1, 30, user_key="bob")])
+    ingest.run(wheel)
+    assert privacy.run(wheel, APP).rows["bronze/generations"] == 1
+    exact = reconcile.run(wheel)
+    assert (exact.exact, [account.lag for account in exact.partitions]) == (True, [0, 0]), exact.failures
+    rows = wheel.lake.read("bronze/generations", ["user_key", "output"], pc.field("status") == "accepted").to_pylist()
+    assert Counter((row["user_key"], row["output"] is None) for row in rows) == {("ann", True): 6, ("bob", False): 6}

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import write_deltalake
+from feedwheel_capture.ids import user_key
 
 from pipelines import extract, silver
 from pipelines.context import Context
@@ -168,6 +169,19 @@ def test_people_who_moved_between_training_and_evaluation_are_refused(wheel):
     with pytest.raises(GateRefused, match=r"known_split_bucket\).* give FEEDWHEEL_SPLIT_KEY its earlier value back"):
         run(wheel.context, APP)
     assert wheel.admitted() == sorted(people)
+
+
+def test_people_who_moved_are_known_by_an_earlier_key_too(context):
+    layers = ["layer-1", "layer-2"]
+    wheel = Wheel(context(user_key_layers=",".join(layers)))
+    old, new = ({"user_key": user_key(layers[:number], APP, "ann"), "user_key_id": number} for number in (1, 2))
+    wheel.talk(25, **old, split_bucket=1)
+    run(wheel.context, APP)
+    wheel.talk(25, **new, split_bucket=1)
+    assert run(wheel.context, APP).admitted == 25
+    wheel.talk(25, **new, split_bucket=9000)
+    with pytest.raises(GateRefused, match="known_split_bucket"):
+        run(wheel.context, APP)
 
 
 def test_a_batch_out_of_rejected_records_is_refused_and_those_count_once(wheel):

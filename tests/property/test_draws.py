@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.split import arm_of, is_gate_item, split_of, unit_draw
+from pipelines.people import UserKeys
 from tests.conftest import SettableClock
 
 IDENTITY = Identity(("key-1", "key-2"), "split-key")
@@ -49,6 +50,21 @@ def test_a_key_rotation_lifts_old_keys_and_moves_no_split() -> None:
     assert old.user_key is not None
     assert lift_user_key(("key-1", "key-2"), 1, old.user_key) == user_key(("key-1", "key-2"), "app", "ann")
     assert old.split_bucket == IDENTITY.person("app", "ann", "c").split_bucket
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.text(min_size=1), st.data())
+def test_every_key_that_a_person_ever_had_is_lifted_to_one(layers: list[str], raw_id: str, data: st.DataObject) -> None:
+    keys, number = UserKeys(layers), data.draw(st.integers(1, len(layers)))
+    had = [user_key(layers[:count], "app", raw_id) for count in range(number, len(layers) + 1)]
+    assert keys.newest(had[0], number) == user_key(layers, "app", raw_id)
+    assert keys.since(had[0], number) == had
+
+
+@given(st.integers(-3, 9).filter(lambda number: not 1 <= number <= 2))
+def test_a_key_of_layers_that_are_not_ours_stands_as_it_is(number: int) -> None:
+    """Of no layer it would be a raw id in place of a hash: whoever sends it must not become the person of that id."""
+    keys = UserKeys(("key-1", "key-2"))
+    assert (keys.newest("app/ann", number), keys.knows(number)) == ("app/ann", False)
 
 
 def test_anonymous_people_are_split_by_conversation() -> None:
