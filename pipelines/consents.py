@@ -37,6 +37,14 @@ _CHANGE: Final = (*POSITION, "event_time", "appended_at", "user_key", "user_key_
 
 
 @dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far somebody has read the changes of consent, and how many layers of keys they could lift then."""
+
+    offsets: Offsets
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredChange:
     """A change of consent as bronze holds it. `person` is the newest key, None if the change names nobody.
 
@@ -83,9 +91,14 @@ class Consents:
         """The changes that whoever has read bronze up to `offsets` does not know."""
         return tuple(stored for stored in self.changes if not stored.is_below(offsets))
 
-    def unknown_to(self, offsets: Offsets) -> frozenset[str]:
-        """Of the people who withhold something, those of whom such a reader does not know every change."""
-        return frozenset(self.limits.keys() & {stored.person for stored in self.beyond(offsets)})
+    def unknown_to(self, horizon: Horizon) -> frozenset[str]:
+        """Of the people who withhold something, those of whom such a reader does not know every change.
+
+        Who lacked a layer may have read a change, or an event, and not have seen whose it was.
+        """
+        if horizon.layers < len(self.keys.layers):
+            return frozenset(self.limits)
+        return frozenset(self.limits.keys() & {stored.person for stored in self.beyond(horizon.offsets)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +192,7 @@ def people_behind(lake: Lake, app: str, events: Iterable[WithheldEvent]) -> dict
     return dict(found)
 
 
-def withdrawn_since(lake: Lake, app: str, keys: UserKeys, offsets: Offsets) -> frozenset[str]:
-    """Conversations in which people had part of whose changes whoever has read bronze up to `offsets` does not know."""
+def withdrawn_since(lake: Lake, app: str, keys: UserKeys, horizon: Horizon) -> frozenset[str]:
+    """Conversations in which people had part of whose changes whoever has read so far does not know."""
     consents = read_consents(lake, app, keys)
-    return frozenset(people_behind(lake, app, withheld_events(lake, app, consents, consents.unknown_to(offsets))))
+    return frozenset(people_behind(lake, app, withheld_events(lake, app, consents, consents.unknown_to(horizon))))

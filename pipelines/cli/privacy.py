@@ -81,7 +81,7 @@ def _print_receipt(receipt: "Receipt") -> None:
     for left in receipt.remains:
         _say(f"Remains in {left.where} {_until(left.until)}: {left.what}.")
     if receipt.not_extracted:
-        _say(f"{receipt.not_extracted} changes are not extracted yet: run this again to apply them.")
+        _say(f"Changes of {receipt.not_extracted} people are not extracted yet: run this again to apply them.")
     if receipt.unknown_layers:
         _say(
             f"{receipt.unknown_layers} changes have a key of layers that FEEDWHEEL_USER_KEY_LAYERS does not have here: "

@@ -37,6 +37,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     vector: list[Vector]
     withheld: list[str]
     """Conversations that validation has not admitted, sorted."""
+    key_layers: int = 0
+    """Layers of user keys that extract knew: a change of consent under another it could not match."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -74,7 +76,12 @@ def read_admitted(context: Context, app: str) -> Admitted:
         raise NothingToDo(f"no admitted conversation of {app}: run `feedwheel extract` and `feedwheel validate`")
     withheld = set(current.column("conversation_id").to_pylist()) - set(admitted.column("conversation_id").to_pylist())
     vector = [Vector(topic_id, number, offset) for (topic_id, number), offset in before.next_offsets.items()]
-    inputs = Inputs(as_of=from_milliseconds(before.as_of_ms), vector=sorted(vector), withheld=sorted(withheld))
+    inputs = Inputs(
+        as_of=from_milliseconds(before.as_of_ms),
+        vector=sorted(vector),
+        withheld=sorted(withheld),
+        key_layers=before.layers,
+    )
     return Admitted(conversation_table(turns, signals), inputs)
 
 

@@ -12,7 +12,7 @@ from feedback.conversation import Logged, assemble
 from feedback.detectors import all_detectors, detect
 from feedback.taxonomy import weights
 from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, partition_of, rows_between
-from pipelines.consents import Consents
+from pipelines.consents import Consents, Horizon
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
 from schemas.config import Config
@@ -54,6 +54,11 @@ def rebuild(
 def vector_of(inputs: Inputs) -> dict[Partition, int]:
     """The offset vector of a curation's inputs."""
     return {(part.topic_id, part.partition): part.next for part in inputs.vector}
+
+
+def horizon_of(inputs: Inputs) -> Horizon:
+    """Which changes of consent a curation knew."""
+    return Horizon(vector_of(inputs), inputs.key_layers)
 
 
 def count_inputs(lake: Lake, app: str, inputs: Inputs) -> int:

@@ -35,7 +35,7 @@ from pipelines.dataset.manifest import (
     newest_manifest,
     write_manifest,
 )
-from pipelines.dataset.rebuild import count_inputs, vector_of
+from pipelines.dataset.rebuild import count_inputs, horizon_of
 from pipelines.dataset.selection import Selection
 from pipelines.people import UserKeys
 from pipelines.runs import Run, stage_run
@@ -103,7 +103,7 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
 def _allowed(context: Context, curation: Curation, candidates: pa.Table) -> pa.Table:
     """The candidates less those of conversations of which somebody has withdrawn something since they were curated."""
     keys = UserKeys(context.settings.user_keys)
-    withdrawn = withdrawn_since(context.lake, curation.app, keys, vector_of(curation.inputs))
+    withdrawn = withdrawn_since(context.lake, curation.app, keys, horizon_of(curation.inputs))
     return candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
 
 

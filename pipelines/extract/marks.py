@@ -5,8 +5,9 @@ They are transactions of `silver/conversations`, committed with the revisions th
     extract/<app>/<topic id>/<partition>    next offset to take from bronze
     extract/<app>/as_of                     extract's clock, in milliseconds since the epoch; never decreases
     extract/<app>/revision                  time of the newest revision, in milliseconds since the epoch; increases
+    extract/<app>/layers                    layers of user keys that the newest run knew
 
-The last is part of every commit, so two runs of one application fence each other even where no offset moves.
+The revision is part of every commit, so two runs of one application fence each other even where no offset moves.
 """
 
 from collections.abc import Mapping
@@ -17,24 +18,32 @@ from typing import Final
 from deltalake import DeltaTable
 
 from pipelines.bronze import Partition
+from pipelines.consents import Horizon
 from pipelines.io.delta_log import transactions
 
 _AS_OF: Final = "as_of"
 _REVISION: Final = "revision"
+_LAYERS: Final = "layers"
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How far one application is extracted. `as_of_ms` and `revision_ms` are those of the newest run, 0 before one."""
+    """How far one application is extracted. `as_of_ms` and so on are those of the newest run, 0 before one."""
 
     next_offsets: Mapping[Partition, int]
     as_of_ms: int = 0
     revision_ms: int = 0
+    layers: int = 0
+
+    @property
+    def horizon(self) -> Horizon:
+        """Which changes of consent the newest run knew."""
+        return Horizon(self.next_offsets, self.layers)
 
     def to_transactions(self, app: str) -> dict[str, int]:
         """The transactions that record these marks."""
         offsets = {f"{topic_id}/{partition}": offset for (topic_id, partition), offset in self.next_offsets.items()}
-        named = {**offsets, _AS_OF: self.as_of_ms, _REVISION: self.revision_ms}
+        named = {**offsets, _AS_OF: self.as_of_ms, _REVISION: self.revision_ms, _LAYERS: self.layers}
         return {f"{_root(app)}{name}": version for name, version in named.items()}
 
 
@@ -49,7 +58,7 @@ def read_marks(conversations: DeltaTable, app: str) -> Marks:
                 offsets[topic_id, int(partition)] = version
             case [name]:
                 instants[name] = version
-    return Marks(offsets, instants.get(_AS_OF, 0), instants.get(_REVISION, 0))
+    return Marks(offsets, *(instants.get(name, 0) for name in (_AS_OF, _REVISION, _LAYERS)))
 
 
 def _root(app: str) -> str:

@@ -71,7 +71,8 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
             raise NothingToDo("every event in bronze is extracted, and no silence is due")
         revision_ms = max(to_milliseconds(context.clock()), before.revision_ms + 1)
         revision = uuid7(from_milliseconds(revision_ms))
-        after = Marks({**before.next_offsets, **plan.arrivals.next_offsets}, to_milliseconds(as_of), revision_ms)
+        next_offsets = {**before.next_offsets, **plan.arrivals.next_offsets}
+        after = Marks(next_offsets, to_milliseconds(as_of), revision_ms, len(keys.layers))
         _compute(context, app, plan, as_of, revision, before, after)  # 4
         tally = committed_tally(context.lake, revision, conversations.version())
         _count(stage.counts, plan, tally)
@@ -128,8 +129,8 @@ def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetim
 
 
 def _reconsidered(lake: Lake, app: str, consents: Consents, marks: Marks) -> list[Arrival]:
-    """What was taken before of people who withhold something and of whom a change is new."""
-    people = consents.unknown_to(marks.next_offsets)
+    """What was taken before of people who withhold something and of whom a change is new, or a layer of their keys."""
+    people = consents.unknown_to(marks.horizon)
     if not people or not marks.next_offsets:
         return []
     return read_taken(lake, app, stored_keys(lake, app, consents.keys, people), marks.next_offsets)

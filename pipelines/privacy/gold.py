@@ -12,17 +12,19 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.bronze import Offsets
+from pipelines.consents import Horizon
 from pipelines.context import Context
 from pipelines.curate.record import curations
 from pipelines.dataset.manifest import WITHDRAWN_TEXT, manifests
-from pipelines.dataset.rebuild import vector_of
+from pipelines.dataset.rebuild import horizon_of
 from pipelines.io.lake import Change, Rows, chunks
 from pipelines.privacy.withdrawals import Withdrawals
 from pipelines.trained import trained_models
 from schemas.tables import GoldTable, TableName
 
 _WITHOUT_TEXT: Final[Mapping[str, Any]] = {"prompt": [], "completion": WITHDRAWN_TEXT, "shown": None}
+
+_NOTHING: Final = Horizon({}, 0)
 
 Member = tuple[str, str]
 """A curation or a data set, and an example of it."""
@@ -38,8 +40,8 @@ class GoldRows:
 
 def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -> GoldRows:
     """Take out what is withheld. Raises InfrastructureError if always overtaken."""
-    curated = {curation.run_id: vector_of(curation.inputs) for curation in curations(context.lake, app)}
-    built = {manifest.dataset_id: vector_of(manifest.inputs) for manifest in manifests(context.lake, app)}
+    curated = {curation.run_id: horizon_of(curation.inputs) for curation in curations(context.lake, app)}
+    built = {manifest.dataset_id: horizon_of(manifest.inputs) for manifest in manifests(context.lake, app)}
     candidates = _members(context, app, "gold/candidates", "run_id", curated, found)
     examples = _members(context, app, "gold/datasets/examples", "dataset_id", built, found)
     candidate_ids, example_ids = ({example_id for _, example_id in members} for members in (candidates, examples))
@@ -61,13 +63,13 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
 
 
 def _members(
-    context: Context, app: str, table: GoldTable, of: str, known: Mapping[str, Offsets], found: Withdrawals
+    context: Context, app: str, table: GoldTable, of: str, known: Mapping[str, Horizon], found: Withdrawals
 ) -> set[Member]:
     """The rows that were made before a withdrawal was known; what was never finished knew nothing."""
     names = pa.array(sorted(found.people_of), pa.string())
     where = (pc.field("app") == app) & pc.field("conversation_id").isin(names)
     rows = context.lake.read(table, [of, "example_id", "conversation_id"], where).to_pylist()
-    withheld = {made: found.conversations_unknown_to(known.get(made, {})) for made in {row[of] for row in rows}}
+    withheld = {made: found.conversations_unknown_to(known.get(made, _NOTHING)) for made in {row[of] for row in rows}}
     return {(row[of], row["example_id"]) for row in rows if row["conversation_id"] in withheld[row[of]]}
 
 

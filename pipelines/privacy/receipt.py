@@ -28,9 +28,9 @@ class Remainder:
 class Receipt:
     """One run. `rows` were changed or removed, by table; `files` of older versions deleted.
 
-    `people` have withdrawn something; `conversations` are those that they had part in. `not_extracted` changes came
-    while it ran: the next run applies them. `unknown_layers` changes have a key of more layers than this deployment
-    knows, so they meet only events of the same key.
+    `people` have withdrawn something; `conversations` are those that they had part in. Of `not_extracted` people
+    extract does not know every change, because one came while it ran: the next run applies it. `unknown_layers` changes
+    have a key of more layers than this deployment knows, so they meet only events of the same key.
     """
 
     run_id: str

@@ -1,13 +1,11 @@
 """Silver without what is withheld: of a conversation that a withdrawal touched, only its current revision stays.
 
-In: conversations of which something is withheld, recomputed by extract since; `is_behind` says if they were not. Out:
-no row of an earlier revision, nor of one that never became current. Nobody reads those; but whoever opens the table
-could.
+In: conversations of which something is withheld, recomputed by extract since. Out: no row of an earlier revision, nor
+of one that never became current. Nobody reads those; but whoever opens the table could.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +15,8 @@ from pipelines.io.lake import Rows, chunks
 from pipelines.privacy.withdrawals import Withdrawals
 from schemas.tables import SilverTable, TableName
 
-_SAYS: Final[Mapping[SilverTable, tuple[str, Sequence[str]]]] = {
-    "silver/turns": ("turn_time", ("prompt", "output")),
-    "silver/signals": ("signal_time", ("text", "edited_output")),
-}
-"""When a row was said, and its texts. `silver/conversations` has none, and its rows name every event: they stay."""
+_TEXT_TABLES: Final[tuple[SilverTable, ...]] = ("silver/turns", "silver/signals")
+"""`silver/conversations` holds no text, and its rows name every event: they stay."""
 _REVISION: Final = ["conversation_id", "revision"]
 
 
@@ -34,8 +29,8 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
     """
     from pipelines.extract import fence  # brings Beam
 
-    if not any(_is_left(context, app, table, found) for table in _SAYS):
-        return dict.fromkeys(_SAYS, 0)
+    if not any(_is_left(context, app, table, found) for table in _TEXT_TABLES):
+        return dict.fromkeys(_TEXT_TABLES, 0)
     fenced_ms = None if dry_run else fence(context.lake, app, context.clock())
     current = _current(context, app)
 
@@ -52,40 +47,16 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
             context.lake.rewrite(table, Rows({"app": [app], "conversation_id": names}), only_current, dry_run=dry_run)
             for names in chunks(found.people_of)
         )
-        for table in _SAYS
+        for table in _TEXT_TABLES
     }
-
-
-def is_behind(context: Context, app: str, found: Withdrawals) -> bool:
-    """Whether a current row holds what is withheld: extract took the change while it lacked a layer of its key."""
-    current = _current(context, app)
-
-    def holds_too_much(row: Mapping[str, Any], time: str, texts: Sequence[str]) -> bool:
-        limit = found.consents.limit(row["user_key"], row["user_key_id"], row[time])
-        return limit == "none" or (limit == "signal_only" and any(row[name] is not None for name in texts))
-
-    return any(
-        holds_too_much(row, time, texts)
-        for table, (time, texts) in _SAYS.items()
-        for row in _rows(context, app, table, ["user_key", "user_key_id", time, *texts], found)
-        if current.get(row["conversation_id"]) == row["revision"]
-    )
 
 
 def _is_left(context: Context, app: str, table: SilverTable, found: Withdrawals) -> bool:
     """Whether there is a row that is not current."""
-    current = _current(context, app)
-    return any(current.get(row["conversation_id"]) != row["revision"] for row in _rows(context, app, table, [], found))
-
-
-def _rows(
-    context: Context, app: str, table: SilverTable, columns: Sequence[str], found: Withdrawals
-) -> Iterator[dict[str, Any]]:
-    """Rows of the conversations of which something is withheld, with their revision."""
     names = pa.array(sorted(found.people_of), pa.string())
-    where = (pc.field("app") == app) & pc.field("conversation_id").isin(names)
-    for batch in context.lake.read(table, [*_REVISION, *columns], where).to_batches():
-        yield from batch.to_pylist()
+    rows = context.lake.read(table, _REVISION, (pc.field("app") == app) & pc.field("conversation_id").isin(names))
+    current = _current(context, app)
+    return any(current.get(row["conversation_id"]) != row["revision"] for row in rows.to_pylist())
 
 
 def _current(context: Context, app: str) -> dict[str, str]:

@@ -4,8 +4,7 @@ In: the changes of consent in bronze. Out: no text of whoever withdrew it in the
 receipt. The steps, numbered as in the code:
 
 1. let extract take the changes that it has not taken, so that the newest revisions in silver are right;
-2. find what is withheld: from the changes alone, whatever an earlier run has done already; if extract took a change
-   while it could not tell whose it was, let it begin anew;
+2. find what is withheld: from the changes alone, whatever an earlier run has done already;
 3. take it out of silver, gold and bronze, commit by commit;
 4. delete files of older versions whose time has come;
 5. say what was done and what remains.
@@ -70,8 +69,6 @@ def _apply(context: Context, app: str, keys: UserKeys, *, dry_run: bool) -> Done
         _extract(context, app, keys)  # 1
     consents = read_consents(context.lake, app, keys)
     found = find(context.lake, app, consents)  # 2
-    if not dry_run and silver.is_behind(context, app, found):
-        _extract_anew(context, app)
     payloads = bronze.read_payloads(context, app, consents)
     rows = silver.take_out(context, app, found, dry_run=dry_run)  # 3
     of_gold = gold.take_out(context, app, found, dry_run=dry_run)
@@ -97,18 +94,12 @@ def _extract(context: Context, app: str, keys: UserKeys) -> None:
                 raise
 
 
-def _extract_anew(context: Context, app: str) -> None:
-    from pipelines import extract  # brings Beam
-
-    extract.run(context, app, rebuild=True)
-
-
 def _not_extracted(context: Context, app: str, keys: UserKeys) -> int:
-    """How many changes of consent extract has not taken."""
+    """How many people withhold something of which extract does not know."""
     from pipelines.extract.marks import read_marks  # brings Beam
 
     marks = read_marks(context.lake.open("silver/conversations"), app)
-    return len(read_consents(context.lake, app, keys).beyond(marks.next_offsets))
+    return len(read_consents(context.lake, app, keys).unknown_to(marks.horizon))
 
 
 def _count(stage: Run, done: Done) -> None:

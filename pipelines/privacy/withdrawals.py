@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from pipelines.bronze import Offsets
-from pipelines.consents import Consents, WithheldEvent, people_behind, withheld_events
+from pipelines.consents import Consents, Horizon, WithheldEvent, people_behind, withheld_events
 from pipelines.io.lake import Lake
 
 
@@ -21,9 +20,9 @@ class Withdrawals:
     events: tuple[WithheldEvent, ...]
     people_of: Mapping[str, AbstractSet[str]]
 
-    def conversations_unknown_to(self, offsets: Offsets) -> frozenset[str]:
-        """Conversations of which something is withheld that a reader of bronze up to `offsets` took for allowed."""
-        unknown = self.consents.unknown_to(offsets)
+    def conversations_unknown_to(self, horizon: Horizon) -> frozenset[str]:
+        """Conversations of which something is withheld that whoever has read so far took for allowed."""
+        unknown = self.consents.unknown_to(horizon)
         return frozenset(name for name, people in self.people_of.items() if people & unknown)
 
 

@@ -8,7 +8,9 @@ from feedwheel_capture.events import FeedbackValue
 from feedwheel_capture.ids import user_key
 
 from pipelines import silver
+from pipelines.consents import Horizon, read_consents
 from pipelines.extract import commit, run
+from pipelines.people import UserKeys
 from schemas.errors import InfrastructureError, NothingToDo
 from tests import bronze
 from tests.events import APP, LIKED, START, consent, dialogue, exposure, feedback, generation, log, logged
@@ -151,6 +153,31 @@ def test_a_withdrawal_under_the_old_key_holds_for_what_came_under_the_new_one(co
     ingest(wheel, *talk(user_key=user_key(layers, APP, "ann"), user_key_id=2))
     ingest(wheel, logged(consent("none", user_key=user_key(layers[:1], APP, "ann"), user_key_id=1), 10))
     assert run(wheel, APP).dropped == {"no_consent": 3}
+
+
+@pytest.mark.parametrize("withdrawn_under", [1, 2])
+def test_what_extract_could_not_match_it_finds_once_it_has_the_layer(context, withdrawn_under):
+    """Whoever records got the new layer before the pipelines had it."""
+    layers = ["layer-1", "layer-2"]
+    before, after = (context(user_key_layers=",".join(layers[:number])) for number in (1, 2))
+    under = {number: {"user_key": user_key(layers[:number], APP, "ann"), "user_key_id": number} for number in (1, 2)}
+    ingest(before, *talk(**under[3 - withdrawn_under]), logged(consent("signal_only", **under[withdrawn_under]), 10))
+    run(before, APP)
+    assert "card arrival" in column(before, "turns", "output")
+    assert run(after, APP).reconsidered == 1
+    assert set(column(after, "turns", "output")) == {None}
+    with pytest.raises(NothingToDo):
+        run(after, APP)
+
+
+def test_who_lacked_a_layer_is_taken_to_know_of_no_withdrawal(context):
+    wheel = context(user_key_layers="layer-1,layer-2")
+    change = logged(consent("none", user_key=user_key(["layer-1"], APP, "ann"), user_key_id=1), 10)
+    ingest(wheel, change)
+    consents = read_consents(wheel.lake, APP, UserKeys(wheel.settings.user_keys))
+    read = {(change.position.topic_id, 0): 11}
+    assert consents.unknown_to(Horizon(read, layers=2)) == frozenset()
+    assert consents.unknown_to(Horizon({}, layers=2)) == consents.unknown_to(Horizon(read, layers=1)) != frozenset()
 
 
 def test_a_raw_id_in_place_of_a_key_is_nobody_else(context):
