@@ -8,6 +8,7 @@ import functools
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from feedwheel_capture.messages import text_of
@@ -34,11 +35,8 @@ def _synchronous(create: Callable[..., Any], capture: "Capture") -> Callable[...
     @functools.wraps(create)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         call = _Call(capture, kwargs)
-        try:
+        with call.asked():
             answer = create(*args, **kwargs)
-        except BaseException:
-            call.failed()
-            raise
         if kwargs.get("stream"):
             return _Stream(answer, call)
         call.answered(answer)
@@ -51,11 +49,8 @@ def _asynchronous(create: Callable[..., Any], capture: "Capture") -> Callable[..
     @functools.wraps(create)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
         call = _Call(capture, kwargs)
-        try:
+        with call.asked():
             answer = await create(*args, **kwargs)
-        except BaseException:
-            call.failed()
-            raise
         if kwargs.get("stream"):
             return _AsyncStream(answer, call)
         call.answered(answer)
@@ -126,9 +121,27 @@ class _Call:
                 facts["time_to_first_token_ms"] = self._first_token_s * 1000
             self._record("".join(self._pieces), finish_reason, **facts, tool_calls=list(self._calls.values()))
 
-    def failed(self) -> None:
-        """Record a request that got an error."""
-        self.ended("error")
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Record a request that gets an error in place of an answer."""
+        try:
+            yield
+        except BaseException:
+            self.ended("error")
+            raise
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Record how a stream ends: by itself, by an error, or because nobody wants the rest."""
+        try:
+            yield
+        except GeneratorExit:
+            self.ended("cancelled")
+            raise
+        except BaseException:
+            self.ended("error")
+            raise
+        self.ended()
 
     def _record(self, output: str, finish_reason: str | None, **facts: Any) -> None:
         request = self._request
@@ -170,17 +183,10 @@ class _Stream:
         self._call = call
 
     def __iter__(self) -> Iterator[Any]:
-        try:
+        with self._call.followed():
             for chunk in self._stream:
                 self._call.take(chunk)
                 yield chunk
-        except GeneratorExit:
-            self._call.ended("cancelled")
-            raise
-        except BaseException:
-            self._call.ended("error")
-            raise
-        self._call.ended()
 
     def __enter__(self) -> "_Stream":
         self._stream.__enter__()
@@ -207,17 +213,10 @@ class _AsyncStream:
         self._call = call
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        try:
+        with self._call.followed():
             async for chunk in self._stream:
                 self._call.take(chunk)
                 yield chunk
-        except GeneratorExit:
-            self._call.ended("cancelled")
-            raise
-        except BaseException:
-            self._call.ended("error")
-            raise
-        self._call.ended()
 
     async def __aenter__(self) -> "_AsyncStream":
         await self._stream.__aenter__()
