@@ -4,6 +4,7 @@ In: a client of the package `openai` (2 or newer), synchronous or asynchronous; 
 the same client, whose answers are the same objects: a stream is recorded when it ends, or when it is left before.
 """
 
+import asyncio
 import functools
 import inspect
 import time
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from feedwheel_capture.client import Capture
 
 _MARK = "_feedwheel_wrapped"
+_LEFT = (GeneratorExit, asyncio.CancelledError)
+"""What a stream or a request that is left raises inside it."""
 
 
 def wrap_client(client: Any, capture: "Capture") -> None:
@@ -123,24 +126,18 @@ class _Call:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """Record a request that gets an error in place of an answer."""
+        """Record a request that gets an error in place of an answer, or that nobody waits for any more."""
         try:
             yield
-        except BaseException:
-            self.ended("error")
+        except BaseException as error:
+            self.ended("cancelled" if isinstance(error, _LEFT) else "error")
             raise
 
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Record how a stream ends: by itself, by an error, or because nobody wants the rest."""
-        try:
+        with self.asked():
             yield
-        except GeneratorExit:
-            self.ended("cancelled")
-            raise
-        except BaseException:
-            self.ended("error")
-            raise
         self.ended()
 
     def _record(self, output: str, finish_reason: str | None, **facts: Any) -> None:
