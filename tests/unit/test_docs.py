@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from feedwheel_capture import settings as capture_settings
+from feedwheel_capture.spool import claim
 
 from feedback.capture.collector.settings import CollectorSettings
 from pipelines.cli.main import app
@@ -76,7 +77,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The Python of docs/capture.md, with OpenAI's own client against a server that answers like OpenAI's."""
     guide = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    synchronous, asynchronous = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     with openai_server() as url:
         for name, value in {
             "OPENAI_BASE_URL": url,
@@ -89,8 +90,11 @@ def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch,
         }.items():
             monkeypatch.setenv(name, value)
         names: dict[str, object] = {}
-        exec(code, names)
+        exec(synchronous, names)
         stats = names["capture"].stats
         names["client"].close()
         names["capture"]._outbox.close(0)
+        exec(asynchronous, {"__name__": "__main__"})
     assert (stats.recorded, stats.errors, stats.waiting) == (2, 0, 2)
+    with claim(tmp_path / "spool") as spool:
+        assert spool.depth == 4
