@@ -40,7 +40,6 @@ def collector(home, key, monkeypatch):
         home=home,
         config_path=REPOSITORY / "feedwheel.toml",
         kafka_port=free_port(),
-        url_key="url-key",
         collector_origins=("https://app.example",),
         **TEST_SECRETS,
     )
