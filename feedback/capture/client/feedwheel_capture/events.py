@@ -157,6 +157,21 @@ REQUIRED_VALUES: Final[dict[FeedbackKind, tuple[str, ...]]] = {
 }
 """Fields of `FeedbackValue` without which a kind means nothing; kinds not listed need none."""
 
+OPTIONAL_VALUES: Final[dict[FeedbackKind, tuple[str, ...]]] = {
+    "thumbs": ("text",),
+    "rating": ("text",),
+    "solved": ("text",),
+    "nps": ("text",),
+    "correction": ("text",),
+    "verification": ("text",),
+    "edit": ("edited_output",),
+    "complaint": ("category", "text"),
+    "sentiment": ("text",),
+    "comparison": ("text",),
+    "escalation": ("text",),
+}
+"""What else says something. Text is optional because consent may withhold it; `text_length` is then what is left."""
+
 
 class Feedback(PersonalData, frozen=True, kw_only=True):
     """Something a person said or did about an answer or a conversation. `value` None retracts an earlier one."""
