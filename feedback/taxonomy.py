@@ -139,10 +139,11 @@ def markdown_table() -> str:
 
 def _values(kind: SignalKind) -> str:
     """The fields of a feedback's value, those that it may lack in brackets; a dash where nothing is sent."""
-    if kind not in get_args(FeedbackKind):
-        return "-"
-    fields = [*REQUIRED_VALUES.get(kind, ()), *(f"[{name}]" for name in OPTIONAL_VALUES.get(kind, ()))]
-    return ", ".join(fields) or "empty"
+    sent: dict[str, list[str]] = {
+        name: [*REQUIRED_VALUES.get(name, ()), *(f"[{field}]" for field in OPTIONAL_VALUES.get(name, ()))]
+        for name in get_args(FeedbackKind)
+    }
+    return (", ".join(sent[kind]) or "empty") if kind in sent else "-"
 
 
 def _markdown_line(definition: Definition) -> str:
