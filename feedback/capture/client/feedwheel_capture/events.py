@@ -1,4 +1,4 @@
-"""The event records, draft v1: one CloudEvents 1.0 JSON object in structured mode per Kafka value.
+"""The event records, v1: one CloudEvents 1.0 JSON object in structured mode per Kafka value.
 
 A record is frozen and checked once, when it is decoded or built; readers ignore fields they do not know.
 Times are UTC-aware. Field names follow the OpenTelemetry GenAI conventions where one exists.
