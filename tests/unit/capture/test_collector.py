@@ -33,17 +33,24 @@ def key(home):
 
 
 @pytest.fixture
-def collector(home, key, monkeypatch):
-    """One whose Kafka is down, which it notices at once."""
+def open_collector(home, monkeypatch):
+    """Open one whose Kafka is down, which it notices at once."""
     monkeypatch.setattr("feedwheel_capture.kafka._CONNECTING", {"bootstrap_timeout_ms": 50})
-    settings = CollectorSettings(
-        home=home,
-        config_path=REPOSITORY / "feedwheel.toml",
-        kafka_port=free_port(),
-        collector_origins=("https://app.example",),
-        **TEST_SECRETS,
-    )
-    return Collector.open(settings, lambda: NOW)
+
+    def opened(**replaced):
+        given = {
+            "config_path": REPOSITORY / "feedwheel.toml",
+            "kafka_port": free_port(),
+            "collector_origins": ("https://app.example",),
+        }
+        return Collector.open(CollectorSettings(home=home, **{**given, **TEST_SECRETS, **replaced}), lambda: NOW)
+
+    return opened
+
+
+@pytest.fixture
+def collector(open_collector, key):
+    return open_collector()
 
 
 @pytest.fixture
@@ -231,6 +238,18 @@ class TestLinks:
     def test_nonsense_is_refused(self, http, collector, body):
         assert http.post(self.link(collector), content=body).status_code in (400, 422)
         assert stored(collector) == []
+
+    def test_what_kafka_would_refuse_is_refused_at_once_or_it_would_hold_up_all_behind_it(self, http, collector):
+        grows = "a@b.co " * 140_000  # 980,000 bytes, and more when each address is named as what it is
+        for text in ("x" * 1_000_000, grows):
+            reply = http.post(self.link(collector), json={"kind": "edit", "value": {"edited_output": text}})
+            assert (reply.status_code, reply.json()["error"]) == (413, "too_large")
+        assert stored(collector) == []
+
+    def test_without_a_key_of_links_a_browser_is_told_to_come_back(self, open_collector):
+        with TestClient(create_app(open_collector(url_key=""))) as http:
+            reply = http.post("/f/x.y", json={"kind": "thumbs", "value": LIKED})
+        assert (reply.status_code, reply.json()["error"]) == (503, "no_url_key")
 
     def test_consent_of_the_link_is_applied(self, http, collector):
         said = {"kind": "complaint", "value": {"text": "you know what I mean", "category": "wrong"}}
