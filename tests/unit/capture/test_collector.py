@@ -1,61 +1,20 @@
 """The collector over HTTP: who may send, what becomes of each event, and that a 2xx means that it is on disk."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import pytest
-from fastapi.testclient import TestClient
 from feedwheel_capture.events import Decision, encode
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.recorder import make_event
 from feedwheel_capture.signing import FeedbackScope, sign
 
-from feedback.capture.collector.app import create_app
 from feedback.capture.collector.keys import create_key, revoke_key
-from feedback.capture.collector.service import Collector
-from feedback.capture.collector.settings import CollectorSettings
-from tests.conftest import REPOSITORY, TEST_SECRETS
+from tests.collectors import NOW, stored
+from tests.conftest import TEST_SECRETS
 from tests.events import APP, exposure, feedback, generation
-from tests.ports import free_port
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LIKED = {"rating": 1.0, "scale": [-1.0, 1.0]}
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def key(home):
-    return create_key(home / "collector" / "keys.json", APP, NOW)
-
-
-@pytest.fixture
-def collector(home, key, monkeypatch):
-    """One whose Kafka is down, which it notices at once."""
-    monkeypatch.setattr("feedwheel_capture.kafka._CONNECTING", {"bootstrap_timeout_ms": 50})
-    settings = CollectorSettings(
-        home=home,
-        config_path=REPOSITORY / "feedwheel.toml",
-        kafka_port=free_port(),
-        url_key="url-key",
-        collector_origins=("https://app.example",),
-        **TEST_SECRETS,
-    )
-    return Collector.open(settings, lambda: NOW)
-
-
-@pytest.fixture
-def http(collector, key):
-    with TestClient(create_app(collector), headers={"Authorization": f"Bearer {key}"}) as client:
-        yield client
-
-
-def stored(collector):
-    records, _ = collector.spool.read(collector.spool.acknowledged, 10_000)
-    return [msgspec.json.decode(record.value) for record in records]
 
 
 def event(data, event_id="e1", **attributes):
