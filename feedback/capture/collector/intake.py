@@ -2,12 +2,13 @@
 
 In: the bytes of an event, and the application whose key it came with. Out: the record to store, or that it is here
 already, or why it is refused. Clients that know no keys of the deployment may send a raw `user` in place of the hashes,
-and `messages` in place of a thread: what they sent is completed here, and goes no further.
+and `messages` in place of a thread: what they sent is completed here, and goes no further. An `output` of null is a
+text that they withhold.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -143,10 +144,17 @@ class Intake:
             case "feedwheel.generation.v1":
                 facts.setdefault("response_id", uuid7(self._clock()))
                 messages, output = data["messages"], data["output"]
-                if not isinstance(messages, list) or not isinstance(output, str):
-                    raise ValueError("messages must be a list and output a text")
-                return generation_of(author, self._identity, settings.type, messages, output, facts)
+                if not isinstance(messages, list) or not isinstance(output, str | None):
+                    raise ValueError("messages must be a list, and output a text, or null where it is withheld")
+                if output is None:
+                    author = _withholding(author)
+                return generation_of(author, self._identity, settings.type, messages, output or "", facts)
             case "feedwheel.feedback.v1":
                 facts.setdefault("feedback_id", uuid7(self._clock()))
                 return feedback_of(author, facts)
         return None
+
+
+def _withholding(author: Author) -> Author:
+    """Of an answer whose text is not there: as if the person allowed signals only."""
+    return replace(author, consent="signal_only") if author.consent == "content" else author
