@@ -21,6 +21,8 @@ from feedback.capture.collector.service import Collector
 
 router = APIRouter()
 
+MAX_BODY_BYTES: Final = 8_000_000
+"""Eight events of the largest size, or ten thousand of the usual one; also of what a zipped body holds."""
 MAX_EVENTS: Final = 1000
 """Of one request: what is decided on holds up the requests behind it, at 1,000 events some 50 ms."""
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -65,10 +67,15 @@ async def take(collector: Collector, key: ApiKey, values: Sequence[bytes]) -> li
     """Decide on events and store them. Raises Problem."""
     if len(values) > MAX_EVENTS:
         raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
-    if wait_s := collector.wait_s(key, len(values)):
-        raise Problem(429, "rate", f"this key may send {key.events_per_s:g} events/s", wait_s)
+    check_rate(collector, key, len(values))
     with full_spool_is_503():
         return await collector.take(values, key.app)
+
+
+def check_rate(collector: Collector, key: ApiKey, events: int) -> None:
+    """Count events against the rate of a key. Raises Problem 429."""
+    if wait_s := collector.wait_s(key, events):
+        raise Problem(429, "rate", f"this key may send {key.events_per_s:g} events/s", wait_s)
 
 
 @contextmanager
