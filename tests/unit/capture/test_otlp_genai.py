@@ -79,6 +79,7 @@ def test_an_inference_is_the_same_generation_as_a_log_and_as_a_span():
         ({"enduser.id": "ann"}, "user", "ann"),
         ({"user.id": "ann"}, "user", "ann"),
         ({"enduser.id": "ann", "user.id": "operator"}, "user", "ann"),
+        ({"user.id": "", "gen_ai.user": "ann"}, "user", "ann"),
         ({"user.id": ""}, "user", None),
         ({"gen_ai.conversation.id": "c1"}, "conversation_id", "c1"),
         ({}, "conversation_id", None),

@@ -109,7 +109,9 @@ def of_span(span: Span, app: str) -> Iterator[Found]:
         yield Left(reason)
 
 
-_SHARED: Final = ("gen_ai.response.id", "gen_ai.conversation.id", "enduser.id", "user.id")
+_USERS: Final = ("enduser.id", "user.id", "gen_ai.user")
+"""The first that is there; the last is OpenLLMetry's name for what an application tells the model's provider."""
+_SHARED: Final = ("gen_ai.response.id", "gen_ai.conversation.id", *_USERS)
 """What an evaluation on a span need not say again."""
 
 
@@ -261,7 +263,7 @@ def _scale(value: Any) -> ratings.Scale | None:
 
 def _about(attributes: Attributes) -> dict[str, Any]:
     """Who said it, and in which conversation."""
-    user = _text(attributes, "enduser.id") or _text(attributes, "user.id")
+    user = next((found for name in _USERS if (found := _text(attributes, name))), None)
     found = {"user": user, "conversation_id": _text(attributes, "gen_ai.conversation.id")}
     return {name: value for name, value in found.items() if value is not None}
 
