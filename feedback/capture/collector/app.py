@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from feedback.capture.body_limit import BodyLimit
-from feedback.capture.collector import events, feedback
+from feedback.capture.collector import events, feedback, openapi
 from feedback.capture.collector.events import MAX_BODY_BYTES, Problem, collector_of
 from feedback.capture.collector.otlp import routes as otlp
 from feedback.capture.collector.service import Collector
@@ -36,6 +36,7 @@ def create_app(collector: Collector) -> FastAPI:
     app.add_api_route("/metrics", _metrics, methods=["GET"])
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
+    openapi.describe(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(
         CORSMiddleware, allow_origins=list(collector.settings.collector_origins), allow_methods=["POST"], max_age=86_400

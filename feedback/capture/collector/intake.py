@@ -28,7 +28,7 @@ from schemas.config import App, Config
 from schemas.events import EventRejected, RejectReason, decode_any, without_values
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
-_OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
+OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
 """Releases are the operator's: what says so does not come over the wire."""
 _REMEMBERED_IDS: Final = 200_000
 """Some 20 s of the highest rate: a client that got no answer sends again within seconds; later copies are removed by
@@ -104,7 +104,7 @@ class Intake:
             return Taken(event.id, event.source, None)
         redacted = self._redactor.redact_event(allowed)
         record = to_record(msgspec.structs.replace(event, data=redacted))
-        if record.topic not in _OPEN_TOPICS:
+        if record.topic not in OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
         return Taken(event.id, event.source, record)
 

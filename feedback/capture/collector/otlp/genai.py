@@ -263,9 +263,9 @@ def _scale(value: Any) -> ratings.Scale | None:
 
 def _about(attributes: Attributes) -> dict[str, Any]:
     """Who said it, and in which conversation."""
-    user = next((found for name in _USERS if (found := _text(attributes, name))), None)
-    found = {"user": user, "conversation_id": _text(attributes, "gen_ai.conversation.id")}
-    return {name: value for name, value in found.items() if value is not None}
+    user = next((named for name in _USERS if (named := _text(attributes, name))), None)
+    known = {"user": user, "conversation_id": _text(attributes, "gen_ai.conversation.id")}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _response_id(at: Happening) -> str:

@@ -48,7 +48,7 @@ _MAX_REASONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Signal:
+class Signal:
     """A kind of telemetry. `rejected`: the field of the answer that counts what was refused."""
 
     request: type[Message]
@@ -58,12 +58,8 @@ class _Signal:
     rejected: str
 
 
-_LOGS: Final = _Signal(
-    ExportLogsServiceRequest, ExportLogsServiceResponse, logs_of, genai.of_log, "rejected_log_records"
-)
-_TRACES: Final = _Signal(
-    ExportTraceServiceRequest, ExportTraceServiceResponse, spans_of, genai.of_span, "rejected_spans"
-)
+LOGS: Final = Signal(ExportLogsServiceRequest, ExportLogsServiceResponse, logs_of, genai.of_log, "rejected_log_records")
+TRACES: Final = Signal(ExportTraceServiceRequest, ExportTraceServiceResponse, spans_of, genai.of_span, "rejected_spans")
 
 
 @dataclass(slots=True)
@@ -90,16 +86,16 @@ class _Content:
 @router.post("/v1/logs")
 async def logs(request: Request) -> Response:
     """Store what log records hold."""
-    return await _export(request, _LOGS)
+    return await _export(request, LOGS)
 
 
 @router.post("/v1/traces")
 async def traces(request: Request) -> Response:
     """Store what spans hold."""
-    return await _export(request, _TRACES)
+    return await _export(request, TRACES)
 
 
-async def _export(request: Request, signal: _Signal) -> Response:
+async def _export(request: Request, signal: Signal) -> Response:
     encoding = _encoding(request)
     try:
         if encoding is None:
@@ -127,7 +123,7 @@ def _is_zipped(request: Request) -> bool:
     return coding == "gzip"
 
 
-async def _taken(request: Request, signal: _Signal, encoding: Encoding) -> Message:
+async def _taken(request: Request, signal: Signal, encoding: Encoding) -> Message:
     """The answer to a request whose events are stored. Raises Undecodable, Problem, HTTPException."""
     key, collector = key_of(request), collector_of(request)
     check_rate(collector, key, 0)  # before anything is read for a key that has to wait
@@ -153,7 +149,7 @@ async def _stored(collector: Collector, events: Sequence[bytes], app: str) -> li
     return outcomes
 
 
-def _read(body: bytes, is_zipped: bool, encoding: Encoding, signal: _Signal, app: str) -> _Content:
+def _read(body: bytes, is_zipped: bool, encoding: Encoding, signal: Signal, app: str) -> _Content:
     """What a body holds. Raises Undecodable."""
     request = decode(unzip(body, MAX_BODY_BYTES) if is_zipped else body, encoding, signal.request)
     content = _Content()
@@ -165,7 +161,7 @@ def _read(body: bytes, is_zipped: bool, encoding: Encoding, signal: _Signal, app
     return content
 
 
-def _told(signal: _Signal, refused: list[tuple[int, genai.Refused | intake.Refused]]) -> Message:
+def _told(signal: Signal, refused: list[tuple[int, genai.Refused | intake.Refused]]) -> Message:
     response: Any = signal.response()
     if refused:
         counts = Counter(f"{one.reason}: {one.detail}" for _, one in refused)
