@@ -65,8 +65,6 @@ async def events(request: Request) -> Response:
 
 async def take(collector: Collector, key: ApiKey, values: Sequence[bytes]) -> list[Outcome]:
     """Decide on events and store them. Raises Problem."""
-    if len(values) > MAX_EVENTS:
-        raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
     check_rate(collector, key, len(values))
     with full_spool_is_503():
         return await collector.take(values, key.app)
@@ -88,15 +86,18 @@ def full_spool_is_503() -> Iterator[None]:
 
 
 def events_of(body: bytes, headers: Mapping[str, str]) -> list[bytes]:
-    """The events of a request, each as structured JSON. Raises Problem 400."""
+    """The events of a request, each as structured JSON. Raises Problem 400, 413."""
     if f"{_BINARY}specversion" in headers:
         return [_from_binary(body, headers)]
     if body.lstrip()[:1] != b"[":
         return [body]
     try:
-        return [bytes(raw) for raw in _RAW_LIST.decode(body)]
+        values = _RAW_LIST.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "not_json", "the body is not valid JSON") from None
+    if len(values) > MAX_EVENTS:
+        raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
+    return [bytes(value) for value in values]
 
 
 def _from_binary(body: bytes, headers: Mapping[str, str]) -> bytes:

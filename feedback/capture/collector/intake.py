@@ -120,7 +120,7 @@ class Intake:
 
     def _completed(self, value: bytes, app: str) -> Event[Any] | None:
         """The event of a client that sent raw ids; None if it is no such event. Raises EventRejected."""
-        sent: dict[str, Any] = msgspec.json.decode(value)
+        sent = _whole(value)
         data = sent.get("data")
         settings = self._config.apps.get(app)
         if settings is None or not isinstance(data, dict) or "user_key" in data or "split_bucket" in data:
@@ -153,6 +153,16 @@ class Intake:
                 facts.setdefault("feedback_id", uuid7(self._clock()))
                 return feedback_of(author, facts)
         return None
+
+
+def _whole(value: bytes) -> dict[str, Any]:
+    """All of an event, also what the contract does not look at. Raises EventRejected."""
+    try:
+        return msgspec.json.decode(value, type=dict[str, Any])
+    except UnicodeDecodeError:
+        raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventRejected("not_json", without_values(error)) from None
 
 
 def _withholding(author: Author) -> Author:

@@ -27,7 +27,7 @@ def test_a_batch_is_on_disk_before_the_answer_and_known_afterwards(http, collect
     assert (reply.status_code, reply.json()["stored"], reply.json()["ids"]) == (202, 2, ["e1", "e2"])
     first, _ = stored(collector)
     assert first["data"]["input"][0]["content"] == "mail [EMAIL]"
-    assert first["data"]["redactor"] == "pattern/2"
+    assert first["data"]["redactor"] == "pattern/3"
     again = http.post("/v1/events", json=batch).json()
     assert (again["stored"], again["known"], again["ids"]) == (0, 2, ["e1", "e2"])
     assert len(stored(collector)) == 2
@@ -90,6 +90,13 @@ def test_raw_ids_are_hashed_and_go_no_further(http, collector):
         (b'{"type": "other", "data": {}}', "unknown_type"),
         (b'{"type": "feedwheel.feedback.v1", "data": {"user": "ann", "kind": "thumbs"}}', "contract"),
         (b'{"type": "feedwheel.generation.v1", "data": {"user": 5, "messages": 7, "output": null}}', "contract"),
+        (
+            b'{"type": "feedwheel.feedback.v1", "data": {"kind": 5, "a": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
+            "not_json",
+        ),
+        # Found by fuzzing: what the contract does not look at, in an event that is to be completed.
+        (b'{"type": "feedwheel.feedback.v1", "data": {"user": "ann", "kind": "edit", "a\x81": 1}}', "not_utf8"),
+        (b'{"type": "feedwheel.feedback.v1", "data": {"user": "ann", "kind": "edit", "a": 1e999}}', "not_json"),
     ],
 )
 def test_what_is_no_event_is_refused_with_a_reason(http, collector, sent, reason):
