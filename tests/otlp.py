@@ -1,8 +1,12 @@
 """Telemetry as instrumentations send it: OTLP requests from plain values."""
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -86,3 +90,20 @@ def traces_request(*spans: Span) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.extend(spans)
     return request
+
+
+def as_json(request: Message) -> bytes:
+    """As the specification has it: hexadecimal ids, 64-bit integers as strings; and with fields of a later version."""
+    return json.dumps(_hexadecimal(json_format.MessageToDict(request))).encode()
+
+
+def _hexadecimal(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hexadecimal(held) for held in value]
+    if not isinstance(value, dict):
+        return value
+    told = {
+        name: base64.b64decode(held).hex() if name in ("traceId", "spanId") else _hexadecimal(held)
+        for name, held in value.items()
+    }
+    return {**told, "laterField": {"spanId": 7}}

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from feedwheel_capture.catalogue import EVENT_TYPES, EventType
-from feedwheel_capture.events import REQUIRED_VALUES, Event, PersonalData
+from feedwheel_capture.events import EARLIEST, LATEST, REQUIRED_VALUES, Event, PersonalData
 from feedwheel_capture.vocabulary import FeedbackKind
 from google.rpc.status_pb2 import Status
 
@@ -95,6 +95,14 @@ def _event(entry: EventType, envelope: Schema) -> Schema:
 _BUCKET: Final[Schema] = {"properties": {"split_bucket": {"minimum": 0, "maximum": 9999}}}
 
 
+_TIME: Final[Schema] = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": "^(19[7-9][0-9]|20[0-9]{2}|21[0-9]{2})-",
+    "description": f"With a zone, from {EARLIEST.year} to before {LATEST.year}.",
+}
+
+
 def _raw_event(name: str, envelope: Schema, data: Schema) -> Schema:
     """As clients send it that know no keys of the deployment; id and time are the collector's where there are none."""
     return _enveloped(name, envelope, data, ("source", "type", "data"))
@@ -102,11 +110,10 @@ def _raw_event(name: str, envelope: Schema, data: Schema) -> Schema:
 
 def _enveloped(name: str, envelope: Schema, data: Schema, required: Sequence[str]) -> Schema:
     fixed = {"type": {"const": name}, "specversion": {"const": "1.0"}, "data": data}
-    times = {"time": {"type": "string", "format": "date-time"}}
     return {
         "type": "object",
         "description": envelope["description"],
-        "properties": {**envelope["properties"], **times, **fixed},
+        "properties": {**envelope["properties"], "time": _TIME, **fixed},
         "required": list(required),
     }
 
@@ -138,7 +145,7 @@ def _link_feedback(found: Mapping[str, Schema]) -> Schema:
 
 
 def _feedback(properties: Mapping[str, Schema], required: Sequence[str], also: list[Schema]) -> Schema:
-    times = {"client_time": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}}
+    times = {"client_time": {"anyOf": [_TIME, {"type": "null"}]}}
     return {"type": "object", "properties": {**properties, **times}, "required": list(required), "allOf": also}
 
 
@@ -319,8 +326,8 @@ _ROUTES: Final[dict[tuple[str, str], dict[str, Any]]] = {
         **_WITH_KEY,
     ),
     ("post", "/f/{token}"): _takes(
-        "Store what a browser says about the answer of its link",
-        {_JSON: reference("LinkFeedback"), "text/plain": reference("LinkFeedback")},
+        "Store what a browser says about the answer of its link; the body is JSON, whatever its content type",
+        {_JSON: reference("LinkFeedback")},
         {
             "202": _answer(
                 "It is on disk; without an `event_id`, consent allows nothing.", reference("FeedbackStored")

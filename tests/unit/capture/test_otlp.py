@@ -1,12 +1,9 @@
 """OTLP over HTTP by hand: encodings, answers, and what a 200 promises."""
 
-import base64
 import gzip
-import json
 
 import msgspec
 import pytest
-from google.protobuf import json_format
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -15,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from feedback.capture.collector.otlp import encoding, genai, routes
 from tests.collectors import make_key, stored
 from tests.events import APP
-from tests.otlp import CHAT, CONTENT, JUDGED, SPAN, TRACE, log, logs_request, span, traces_request
+from tests.otlp import CHAT, CONTENT, JUDGED, SPAN, TRACE, as_json, log, logs_request, span, traces_request
 
 PROTOBUF = "application/x-protobuf"
 LIKED = {**JUDGED, "gen_ai.evaluation.score.label": "good", "enduser.id": "ann"}
@@ -25,20 +22,6 @@ ANSWERED = {**CHAT, **CONTENT, "enduser.id": "ann"}
 def post(http, path, body, media_type=PROTOBUF, **headers):
     content = body if isinstance(body, bytes) else body.SerializeToString()
     return http.post(path, content=content, headers={"content-type": media_type, **headers})
-
-
-def otlp_json(request):
-    """As the specification has it: ids in hexadecimal, integers of 64 bits as strings, unknown fields ignored."""
-
-    def hexadecimal(value):
-        if isinstance(value, dict):
-            return {
-                name: base64.b64decode(held).hex() if name in ("traceId", "spanId") else hexadecimal(held)
-                for name, held in value.items()
-            } | {"laterField": {"spanId": 7}}
-        return [hexadecimal(held) for held in value] if isinstance(value, list) else value
-
-    return json.dumps(hexadecimal(json_format.MessageToDict(request))).encode()
 
 
 def answer_of(reply, message=ExportLogsServiceResponse):
@@ -65,14 +48,14 @@ def test_logs_and_spans_are_on_disk_before_the_answer_and_known_afterwards(http,
 
 def test_json_says_the_same_as_protobuf(http, collector):
     request = traces_request(span({**CHAT, "gen_ai.response.id": ""}))
-    as_json = otlp_json(request)
-    assert TRACE.hex() in as_json.decode()
-    reply = post(http, "/v1/traces", as_json, "application/json; charset=utf-8")
+    told = as_json(request)
+    assert TRACE.hex() in told.decode()
+    reply = post(http, "/v1/traces", told, "application/json; charset=utf-8")
     assert (reply.status_code, reply.headers["content-type"], reply.json()) == (200, "application/json", {})
     assert post(http, "/v1/traces", request).status_code == 200
     (only,) = stored(collector)  # it is the same event
     assert only["data"]["response_id"] == f"{TRACE.hex()}-{SPAN.hex()}"
-    shouted = as_json.replace(TRACE.hex().encode(), TRACE.hex().upper().encode())
+    shouted = told.replace(TRACE.hex().encode(), TRACE.hex().upper().encode())
     assert post(http, "/v1/traces", shouted, "application/json").status_code == 200
     assert len(stored(collector)) == 1
 
@@ -100,8 +83,8 @@ def test_what_is_refused_is_counted_by_record_and_named(http, collector):
     assert "unknown_evaluator: only what a person says" in partial.error_message
     assert "contract: " in partial.error_message
     assert [event["data"]["response_id"] for event in stored(collector)] == ["r2"]
-    as_json = post(http, "/v1/logs", otlp_json(logs_request(log(genai.EVALUATION, unclear))), "application/json").json()
-    assert as_json["partialSuccess"]["rejectedLogRecords"] == "1"
+    reply = post(http, "/v1/logs", as_json(logs_request(log(genai.EVALUATION, unclear))), "application/json")
+    assert reply.json()["partialSuccess"]["rejectedLogRecords"] == "1"
     metrics = http.get("/metrics").text
     assert f'feedwheel_collector_left_total{{app="{APP}",reason="not_gen_ai"}} 1.0' in metrics
     assert f'feedwheel_collector_events_total{{app="{APP}",outcome="unknown_evaluator"}} 2.0' in metrics
@@ -175,7 +158,7 @@ def test_what_is_too_large_is_said_in_the_encoding_of_the_request(http, monkeypa
     monkeypatch.setattr(routes, "MAX_RECORDS", 2)
     monkeypatch.setattr(encoding, "MAX_JSON_VALUES", 20)
     many = logs_request(*[log("", {}) for _ in range(3)])
-    for body, media_type in ((many, PROTOBUF), (otlp_json(many), "application/json")):
+    for body, media_type in ((many, PROTOBUF), (as_json(many), "application/json")):
         reply = post(http, "/v1/logs", body, media_type)
         assert reply.status_code == 413
 
