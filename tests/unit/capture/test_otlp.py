@@ -1,6 +1,7 @@
 """OTLP over HTTP by hand: encodings, answers, and what a 200 promises."""
 
 import gzip
+from typing import get_args
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from feedback.capture.collector.otlp import encoding, genai, routes
 from tests.collectors import make_key, stored
+from tests.conftest import REPOSITORY
 from tests.events import APP
 from tests.otlp import CHAT, CONTENT, JUDGED, SPAN, TRACE, as_json, log, logs_request, span, traces_request
 
@@ -186,6 +188,14 @@ def test_a_full_spool_says_when_to_come_back(http, collector):
     collector.spool._max_bytes = 10_000
     assert post(http, "/v1/logs", logs_request(log(genai.INFERENCE, ANSWERED))).status_code == 200
     assert len(stored(collector)) == 1
+
+
+def test_the_guide_names_every_reason():
+    guide = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
+    for reason in (*get_args(genai.Unusable), *get_args(genai.Ignored)):
+        assert f"`{reason}`" in guide
+    assert f"more than {genai.MAX_CHOICES} answers" in guide
+    assert f"{routes.MAX_RECORDS:,} records" in guide
 
 
 def test_a_raw_event_may_withhold_its_text(http, collector):

@@ -57,6 +57,7 @@ def test_an_inference_is_the_same_generation_as_a_log_and_as_a_span():
     strings = {name: json.dumps(value) for name, value in CONTENT.items()}
     assert data_of(of_spans(span({**CHAT, **strings}))) == as_span
     assert data_of(of_spans(span(CHAT, (genai.INFERENCE, CONTENT)))) == as_span
+    assert data_of(of_spans(span({}, (genai.INFERENCE, {**CHAT, **CONTENT})))) == as_span
     assert as_span == {**as_log, "latency_ms": 1500.0}
     assert as_span == {
         "response_id": "chatcmpl-1",

@@ -51,6 +51,11 @@ _DETAILS: Final[dict[Unusable, str]] = {
 _OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 _FINISHES: Final = {**FINISH_REASONS, "tool_call": "tool_calls", "tool_use": "tool_calls", "max_tokens": "length"}
 """The convention's word, and those of a provider that instrumentations pass on."""
+_USERS: Final = ("enduser.id", "user.id", "gen_ai.user")
+"""The first that is there; the last is OpenLLMetry's name for what an application tells the model's provider."""
+_SHARED: Final = ("gen_ai.response.id", "gen_ai.conversation.id", *_USERS)
+"""What an evaluation on a span need not say again."""
+_SAMPLING: Final = ("temperature", "top_p", "max_tokens", "seed")
 _CATEGORIES: Final = frozenset(get_args(ComplaintCategory))
 _COMPLAINTS: Final = frozenset({"complaint", "report"})
 _PEOPLE: Final = "human"
@@ -98,21 +103,16 @@ def of_log(log: Happening, app: str) -> Iterator[Found]:
 
 def of_span(span: Span, app: str) -> Iterator[Found]:
     """What a span holds, and what is said of it in its events."""
-    if (reason := _why_no_inference(span)) is None:
-        yield from _guarded(_inference(_exchange_of(span), app))
-    about = {name: span.attributes[name] for name in _SHARED if name in span.attributes}
+    exchange = _exchange_of(span)
+    if (reason := _why_no_inference(span, exchange.attributes)) is None:
+        yield from _guarded(_inference(exchange, app))
+    about = {name: exchange.attributes[name] for name in _SHARED if name in exchange.attributes}
     evaluations = [(place, event) for place, event in enumerate(span.events) if event.name == EVALUATION]
     for place, event in evaluations:
         said = Happening(event.name, {**about, **event.attributes}, event.trace_id, event.span_id, event.time_ns)
         yield from _guarded(_evaluation(said, app, place))
     if reason is not None and not evaluations:
         yield Left(reason)
-
-
-_USERS: Final = ("enduser.id", "user.id", "gen_ai.user")
-"""The first that is there; the last is OpenLLMetry's name for what an application tells the model's provider."""
-_SHARED: Final = ("gen_ai.response.id", "gen_ai.conversation.id", *_USERS)
-"""What an evaluation on a span need not say again."""
 
 
 def _guarded(found: Iterator[Found]) -> Iterator[Found]:
@@ -122,8 +122,8 @@ def _guarded(found: Iterator[Found]) -> Iterator[Found]:
         yield error.refused
 
 
-def _why_no_inference(span: Span) -> Ignored | None:
-    operation = _text(span.attributes, "gen_ai.operation.name")
+def _why_no_inference(span: Span, attributes: Attributes) -> Ignored | None:
+    operation = _text(attributes, "gen_ai.operation.name")
     if operation is None:
         return "not_gen_ai"
     if operation not in _OPERATIONS:
@@ -208,9 +208,6 @@ def _facts(exchange: _Exchange) -> dict[str, Any]:
         },
     }
     return {name: value for name, value in facts.items() if value is not None}
-
-
-_SAMPLING: Final = ("temperature", "top_p", "max_tokens", "seed")
 
 
 def _evaluation(said: Happening, app: str, place: int = 0) -> Iterator[Found]:
