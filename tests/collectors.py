@@ -23,7 +23,7 @@ def make_key(home: Path, **limits: float) -> str:
 
 def open_collector(home: Path, **replaced: Any) -> Collector:
     """One whose clock stands still."""
-    given = {"kafka_port": free_port(), "url_key": "url-key", **TEST_SECRETS, **replaced}
+    given = {"kafka_port": free_port(), **TEST_SECRETS, **replaced}
     return Collector.open(CollectorSettings(home=home, config_path=REPOSITORY / "feedwheel.toml", **given), lambda: NOW)
 
 

@@ -36,6 +36,7 @@ TEST_SECRETS: dict[str, Any] = {
     "user_key_layers": "test-user-key-1",
     "split_key": "test-split-key",
     "payload_key": "dGVzdC1vbmx5LWZlcm5ldC1rZXktMzItYnl0ZXMhISE=",
+    "url_key": "url-key",
 }
 
 

@@ -16,11 +16,7 @@ from feedback.capture.collector.app import create_app
 from tests.collectors import NOW, make_key, open_collector
 from tests.events import APP
 
-pytestmark = [
-    pytest.mark.integration,
-    # The fuzzer names its cases at random.
-    pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"),
-]
+pytestmark = pytest.mark.integration
 
 CHECKS = [
     not_a_server_error,

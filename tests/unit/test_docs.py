@@ -13,6 +13,7 @@ from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
 from tests.openai_stub import openai_server
 from tests.ports import free_port
+from tests.unit.capture.test_client import written
 
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 CAPTURE_SETTINGS = set(re.findall(r"FEEDWHEEL_[A-Z_]+", Path(capture_settings.__file__).read_text(encoding="utf-8")))
@@ -76,7 +77,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The Python of docs/capture.md, with OpenAI's own client against a server that answers like OpenAI's."""
     guide = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    synchronous, asynchronous = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     with openai_server() as url:
         for name, value in {
             "OPENAI_BASE_URL": url,
@@ -89,8 +90,10 @@ def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch,
         }.items():
             monkeypatch.setenv(name, value)
         names: dict[str, object] = {}
-        exec(code, names)
+        exec(synchronous, names)
         stats = names["capture"].stats
         names["client"].close()
         names["capture"]._outbox.close(0)
+        exec(asynchronous, {"__name__": "__main__"})
     assert (stats.recorded, stats.errors, stats.waiting) == (2, 0, 2)
+    assert len(written(tmp_path)) == 4

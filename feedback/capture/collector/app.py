@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from feedback.capture.body_limit import BodyLimit
@@ -63,7 +63,7 @@ async def _readyz(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     """Prometheus metrics."""
-    return Response(generate_latest(collector_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(collector_of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:

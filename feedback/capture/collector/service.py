@@ -16,10 +16,10 @@ from feedwheel_capture.events import Event
 from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.spool import Spool, claim
-from prometheus_client import CollectorRegistry, Counter
 
 from feedback.capture.collector.intake import Intake, Known, Outcome, Refused, Taken
 from feedback.capture.collector.keys import ApiKey, KeyRing
+from feedback.capture.collector.metrics import CollectorMetrics
 from feedback.capture.collector.rate import RateLimit
 from feedback.capture.collector.settings import CollectorSettings
 
@@ -28,22 +28,6 @@ _WRITERS: Final = 4
 _REFRESH_S: Final = 1.0
 
 ReadT = TypeVar("ReadT")
-
-
-class CollectorMetrics:
-    """What operators watch of one process."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.events = Counter(
-            "feedwheel_collector_events", "Events by outcome", ("app", "outcome"), registry=self.registry
-        )
-        self.left = Counter(
-            "feedwheel_collector_left",
-            "Telemetry that is no event, and parts of messages that an event has no place for, by reason",
-            ("app", "reason"),
-            registry=self.registry,
-        )
 
 
 @dataclass(slots=True)
@@ -81,9 +65,11 @@ class Collector:
 
     def wait_s(self, key: ApiKey, events: int) -> float:
         """Seconds that a key has to wait before it may send again; 0 lets these events in."""
+        # Each of several processes gets about as many of the requests, and lets its part of them in.
+        events_per_s = key.events_per_s / self.settings.collector_workers
         limit = self._rates.get(key.id)
-        if limit is None or limit.events_per_s != key.events_per_s:
-            limit = self._rates[key.id] = RateLimit(key.events_per_s)
+        if limit is None or limit.events_per_s != events_per_s:
+            limit = self._rates[key.id] = RateLimit(events_per_s)
         return limit.take(events, time.monotonic())
 
     async def take(self, values: Sequence[bytes], app: str) -> list[Outcome]:
