@@ -60,7 +60,7 @@ def key(collector):
     return make_key(collector.settings.home)
 
 
-POSTS = ["/v1/events", "/v1/feedback", "/f/{token}", "/v1/logs", "/v1/traces"]
+POSTS = ["/v1/events", "/v1/feedback", "/f/{token}", "/v1/logs", "/v1/traces", "/v1/metrics"]
 VALID = [(path, GenerationMode.POSITIVE) for path in (*POSTS, "/healthz", "/readyz", "/metrics")]
 INVALID = [(path, GenerationMode.NEGATIVE) for path in POSTS]
 

@@ -20,7 +20,7 @@ from feedback.capture.collector.events import MAX_EVENTS
 from feedback.capture.collector.feedback import LINK_FIELDS
 from feedback.capture.collector.intake import OPEN_TOPICS, RefusalReason
 from feedback.capture.collector.otlp.encoding import MEDIA_TYPES
-from feedback.capture.collector.otlp.routes import LOGS, TRACES, Signal
+from feedback.capture.collector.otlp.routes import LOGS, METRICS, TRACES, Signal
 from feedback.capture.collector.otlp.schema import Schema, components_of, reference, reference_to
 
 _KEY: Final = "api_key"
@@ -72,12 +72,12 @@ def _components() -> dict[str, Schema]:
         "feedwheel.generation.v1.raw": _raw_event("feedwheel.generation.v1", envelope, _raw_generation(found)),
         "feedwheel.feedback.v1.raw": _raw_event("feedwheel.feedback.v1", envelope, _raw_feedback(found)),
     }
-    messages = (LOGS.request, LOGS.response, TRACES.request, TRACES.response, Status)
+    messages = [message for signal in (LOGS, TRACES, METRICS) for message in (signal.request, signal.response)]
     return {
         **found,
         **told,
         **raw,
-        **components_of(*messages),
+        **components_of(*messages, Status),
         **_REPLIES,
         "Event": {"anyOf": [reference(name) for name in (*told, *raw)]},
         "RawFeedback": _raw_feedback(found),
@@ -337,6 +337,7 @@ _ROUTES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ),
     ("post", "/v1/logs"): _telemetry(LOGS, "Store what OpenTelemetry log records hold"),
     ("post", "/v1/traces"): _telemetry(TRACES, "Store what OpenTelemetry spans hold"),
+    ("post", "/v1/metrics"): _telemetry(METRICS, "Count OpenTelemetry metrics, of which none holds an event"),
     ("get", "/healthz"): _reads("The process runs", {"200": _answer("It does.", reference("Health"))}),
     ("get", "/readyz"): _reads(
         "Whether events are taken, and what waits",

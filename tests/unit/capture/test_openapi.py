@@ -20,6 +20,7 @@ ROUTES = {
     ("post", "/f/{token}"),
     ("post", "/v1/logs"),
     ("post", "/v1/traces"),
+    ("post", "/v1/metrics"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),

@@ -8,6 +8,10 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from feedback.capture.collector.otlp import encoding, genai, routes
@@ -90,6 +94,15 @@ def test_what_is_refused_is_counted_by_record_and_named(http, collector):
     metrics = http.get("/metrics").text
     assert f'feedwheel_collector_left_total{{app="{APP}",reason="not_gen_ai"}} 1.0' in metrics
     assert f'feedwheel_collector_events_total{{app="{APP}",outcome="unknown_evaluator"}} 2.0' in metrics
+
+
+def test_metrics_are_counted_and_no_error(http, collector):
+    told = ExportMetricsServiceRequest()
+    told.resource_metrics.add().scope_metrics.add().metrics.add(name="http.server.request.duration")
+    reply = post(http, "/v1/metrics", told)
+    assert (reply.status_code, answer_of(reply, ExportMetricsServiceResponse)) == (200, ExportMetricsServiceResponse())
+    assert stored(collector) == []
+    assert f'feedwheel_collector_left_total{{app="{APP}",reason="metric"}} 1.0' in http.get("/metrics").text
 
 
 def test_nothing_is_a_full_success(http):

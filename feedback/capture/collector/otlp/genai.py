@@ -33,6 +33,7 @@ Ignored = Literal[
     "other_event",  # of the GenAI conventions; among them the messages of version 1.36 and before
     "not_a_caller",  # the server's account of what the caller tells as well
     "judged_by_model",
+    "metric",
 ]
 """Why a record holds no event."""
 Unusable = Literal[
@@ -99,6 +100,11 @@ def of_log(log: Happening, app: str) -> Iterator[Found]:
         yield from _guarded(_evaluation(log, app))
     else:
         yield Left("other_event" if log.name.startswith("gen_ai.") else "not_gen_ai")
+
+
+def of_metric(metric: object, app: str) -> Iterator[Found]:
+    """What a metric holds."""
+    yield Left("metric")
 
 
 def of_span(span: Span, app: str) -> Iterator[Found]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 _TRACE_ID_BYTES: Final = 16
@@ -61,6 +63,13 @@ def spans_of(request: ExportTraceServiceRequest) -> Iterator[Span]:
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
             yield from map(_span, scope.spans)
+
+
+def metrics_of(request: ExportMetricsServiceRequest) -> Iterator[Metric]:
+    """Every metric, in order, as it is."""
+    for resource in request.resource_metrics:
+        for scope in resource.scope_metrics:
+            yield from scope.metrics
 
 
 def _log(record: LogRecord) -> Happening:

@@ -1,4 +1,4 @@
-"""POST /v1/logs and POST /v1/traces: OTLP over HTTP.
+"""POST /v1/logs, /v1/traces and /v1/metrics: OTLP over HTTP.
 
 200 once every event is on disk, with `partial_success` naming how many records were refused and why; what is no event
 is not refused. Errors are a google.rpc.Status in the encoding of the request: 400 for what cannot be decoded, 401
@@ -18,6 +18,10 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -36,13 +40,13 @@ from feedback.capture.collector.events import (
 )
 from feedback.capture.collector.otlp import genai
 from feedback.capture.collector.otlp.encoding import MEDIA_TYPES, Encoding, Undecodable, decode, encode, unzip
-from feedback.capture.collector.otlp.observed import logs_of, spans_of
+from feedback.capture.collector.otlp.observed import logs_of, metrics_of, spans_of
 from feedback.capture.collector.service import Collector
 
 router = APIRouter()
 
 MAX_RECORDS: Final = 10_000
-"""Log records or spans of one request: an OpenTelemetry Collector sends 8,192 at once unless told otherwise."""
+"""Log records, spans or metrics of one request: an OpenTelemetry Collector sends 8,192 unless told otherwise."""
 _MAX_REASONS: Final = 10
 """Named in one answer; a request has seldom more than one."""
 
@@ -60,6 +64,11 @@ class Signal:
 
 LOGS: Final = Signal(ExportLogsServiceRequest, ExportLogsServiceResponse, logs_of, genai.of_log, "rejected_log_records")
 TRACES: Final = Signal(ExportTraceServiceRequest, ExportTraceServiceResponse, spans_of, genai.of_span, "rejected_spans")
+
+METRICS: Final = Signal(
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse, metrics_of, genai.of_metric, "rejected_data_points"
+)
+"""Taken because an exporter that is given one address for everything sends them too; none is an event."""
 
 
 @dataclass(slots=True)
@@ -93,6 +102,12 @@ async def logs(request: Request) -> Response:
 async def traces(request: Request) -> Response:
     """Store what spans hold."""
     return await _export(request, TRACES)
+
+
+@router.post("/v1/metrics")
+async def metrics(request: Request) -> Response:
+    """Count metrics, of which none holds an event."""
+    return await _export(request, METRICS)
 
 
 async def _export(request: Request, signal: Signal) -> Response:
