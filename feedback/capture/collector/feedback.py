@@ -22,7 +22,7 @@ from schemas.events import without_values
 router = APIRouter()
 
 _SOURCE: Final = "feedwheel/collector"
-_ALLOWED: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
+LINK_FIELDS: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
 """What a browser may say; whom and what it is about, the link says."""
 
 
@@ -46,7 +46,7 @@ async def feedback_by_link(token: str, request: Request) -> Response:
     except TokenInvalid as error:
         raise Problem(403, "link", str(error)) from None
     fields = await _fields(request)
-    if unknown := sorted(fields.keys() - _ALLOWED):
+    if unknown := sorted(fields.keys() - LINK_FIELDS):
         raise Problem(422, "contract", f"not allowed by a link: {', '.join(unknown)[:200]}")
     facts = {"feedback_id": uuid7(collector.clock()), **fields}
     facts |= {"response_id": scope.response_id, "conversation_id": scope.conversation_id}
