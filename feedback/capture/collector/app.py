@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -14,12 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from feedback.capture.body_limit import BodyLimit
-from feedback.capture.collector import browser, events, feedback
-from feedback.capture.collector.events import Problem, collector_of
+from feedback.capture.collector import browser, events, feedback, openapi
+from feedback.capture.collector.events import MAX_BODY_BYTES, Problem, collector_of
+from feedback.capture.collector.otlp import routes as otlp
 from feedback.capture.collector.service import Collector
-
-MAX_BODY_BYTES: Final = 8_000_000
-"""Eight events of the largest size, or ten thousand of the usual one."""
 
 
 def create_app(collector: Collector) -> FastAPI:
@@ -32,13 +30,14 @@ def create_app(collector: Collector) -> FastAPI:
         collector.close()
 
     app = FastAPIOffline(title="Feedwheel collector", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    for part in (events, feedback, browser):
+    for part in (events, feedback, otlp, browser):
         app.include_router(part.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/readyz", _readyz, methods=["GET"])
     app.add_api_route("/metrics", _metrics, methods=["GET"])
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
+    openapi.describe(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(GZipMiddleware)
     app.add_middleware(

@@ -19,7 +19,7 @@ from feedback.capture.collector.events import Problem, collector_of
 from feedback.capture.collector.feedback import signing_key_of
 from feedback.capture.collector.service import Collector
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _FOLDER: Final = Path(__file__).parents[1] / "browser"
 _FILES: Final = StaticFiles(directory=_FOLDER)

@@ -24,8 +24,10 @@ from schemas.events import without_values
 router = APIRouter()
 
 _SOURCE: Final = "feedwheel/collector"
-_ALLOWED: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
+LINK_FIELDS: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
 """What a browser may say; whom and what it is about, the link says."""
+_KEY_RETRY_S: Final = 60.0
+"""An operator who forgot the key of links sets it and starts the collector again: a matter of minutes."""
 
 
 @router.post("/v1/feedback", status_code=202)
@@ -48,7 +50,7 @@ async def feedback_by_link(token: str, request: Request) -> Response:
     except TokenInvalid as error:
         raise Problem(403, "link", str(error)) from None
     fields = await _fields(request)
-    if unknown := sorted(fields.keys() - _ALLOWED):
+    if unknown := sorted(fields.keys() - LINK_FIELDS):
         raise Problem(422, "contract", f"not allowed by a link: {', '.join(unknown)[:200]}")
     facts = {"feedback_id": uuid7(collector.clock()), **fields}
     facts |= {"response_id": scope.response_id, "conversation_id": scope.conversation_id}
@@ -71,7 +73,7 @@ def signing_key_of(collector: Collector) -> str:
     try:
         return collector.settings.signing_key
     except ConfigError as error:
-        raise Problem(503, "no_url_key", str(error)) from None
+        raise Problem(503, "no_url_key", str(error), _KEY_RETRY_S) from None
 
 
 async def _fields(request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What operators watch of a collector: events by application and outcome, over all its processes."""
+"""What operators watch of a collector: what became of what was sent, by application, over all its processes."""
 
 import os
 from typing import Final
@@ -17,6 +17,12 @@ class CollectorMetrics:
         self._registry = CollectorRegistry()
         self.events = Counter(
             "feedwheel_collector_events", "Events by outcome", ("app", "outcome"), registry=self._registry
+        )
+        self.left = Counter(
+            "feedwheel_collector_left",
+            "Telemetry that is no event, and parts of messages that an event has no place for, by reason",
+            ("app", "reason"),
+            registry=self._registry,
         )
 
     def exposition(self) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from feedwheel_capture.events import Event
 from feedwheel_capture.kafka import EventProducer
@@ -27,6 +27,8 @@ _WRITERS: Final = 4
 """Requests that wait for the disk at the same time share one fsync."""
 _REFRESH_S: Final = 1.0
 
+ReadT = TypeVar("ReadT")
+
 
 @dataclass(slots=True)
 class Collector:
@@ -42,6 +44,7 @@ class Collector:
     _rates: dict[str, RateLimit] = field(default_factory=dict)
     _refreshed: float = float("-inf")
     _writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS, "feedwheel-collector"))
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "feedwheel-collector-reader"))
 
     @classmethod
     def open(cls, settings: CollectorSettings, clock: Callable[[], datetime]) -> "Collector":
@@ -90,8 +93,13 @@ class Collector:
                 self.intake.remember(outcome, app)
             self.metrics.events.labels(app, _outcome(outcome)).inc()
 
+    async def read(self, reader: Callable[[], ReadT]) -> ReadT:
+        """What a slow reader makes of a request, apart from the event loop; one at a time, to bound their memory."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, reader)
+
     def close(self) -> None:
         """Finish writing; what Kafka has not taken stays in the spool."""
+        self._reader.shutdown(wait=True)
         self._writers.shutdown(wait=True)
         self.publisher.close()
         self.spool.close()
