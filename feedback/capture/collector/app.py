@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from feedback.capture.body_limit import BodyLimit
-from feedback.capture.collector import events, feedback, openapi
+from feedback.capture.collector import browser, events, feedback, openapi
 from feedback.capture.collector.events import MAX_BODY_BYTES, Problem, collector_of
 from feedback.capture.collector.otlp import routes as otlp
 from feedback.capture.collector.service import Collector
@@ -29,7 +30,7 @@ def create_app(collector: Collector) -> FastAPI:
         collector.close()
 
     app = FastAPIOffline(title="Feedwheel collector", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    for part in (events, feedback, otlp):
+    for part in (events, feedback, otlp, browser):
         app.include_router(part.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/readyz", _readyz, methods=["GET"])
@@ -38,8 +39,13 @@ def create_app(collector: Collector) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     openapi.describe(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(GZipMiddleware)
     app.add_middleware(
-        CORSMiddleware, allow_origins=list(collector.settings.collector_origins), allow_methods=["POST"], max_age=86_400
+        CORSMiddleware,
+        allow_origins=list(collector.settings.collector_origins),
+        allow_methods=["POST"],
+        expose_headers=["Retry-After"],
+        max_age=86_400,
     )
     return app
 

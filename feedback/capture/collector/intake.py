@@ -25,7 +25,7 @@ from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record
 
 from schemas.config import App, Config
-from schemas.events import EventRejected, RejectReason, decode_any, without_values
+from schemas.events import MAX_EVENT_BYTES, EventRejected, RejectReason, decode_any, without_values
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
 OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
@@ -106,6 +106,8 @@ class Intake:
         record = to_record(msgspec.structs.replace(event, data=redacted))
         if record.topic not in OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
+        if len(record.value) > MAX_EVENT_BYTES:  # Kafka would refuse it, and it would hold up all that is behind it
+            return Refused("too_large", f"{len(record.value)} bytes, at most {MAX_EVENT_BYTES}")
         return Taken(event.id, event.source, record)
 
     def _event(self, value: bytes, app: str) -> Event[Any]:

@@ -18,6 +18,8 @@ class CollectorSettings(SharedSettings):
     """Web origins whose pages may send feedback, or `*`; their links are signed in any case."""
     collector_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
     """Of each process: an hour without Kafka at 400 events/s of 700 bytes."""
+    collector_example: str = ""
+    """Application whose example page this collector serves; none by default, since whoever loads it may write."""
 
     @property
     def collector_home(self) -> Path:
@@ -30,8 +32,10 @@ class CollectorSettings(SharedSettings):
         return self.collector_home / "keys.json"
 
     def check(self) -> None:
-        """Raise ConfigError for what no collector could start with."""
-        self.config()
+        """Raise ConfigError or UsageError for what no collector could start with."""
+        config = self.config()
+        if self.collector_example:
+            config.app(self.collector_example)
         _ = self.identity
 
     @property

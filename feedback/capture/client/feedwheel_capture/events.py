@@ -168,6 +168,7 @@ OPTIONAL_VALUES: Final[dict[FeedbackKind, tuple[str, ...]]] = {
     "complaint": ("category", "text"),
     "sentiment": ("text",),
     "comparison": ("text",),
+    "action": ("number",),
     "escalation": ("text",),
 }
 """What else says something. Text is optional because consent may withhold it; `text_length` is then what is left."""
