@@ -8,19 +8,19 @@ from tests.collectors import make_key, open_collector
 
 
 @pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def key(home):
     return make_key(home)
 
 
 @pytest.fixture
-def collector(home, key, monkeypatch):
-    """It notices at once that its Kafka is down."""
+def home(tmp_path, monkeypatch):
+    """Of collectors that notice at once that their Kafka is down."""
     monkeypatch.setattr("feedwheel_capture.kafka._CONNECTING", {"bootstrap_timeout_ms": 50})
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def collector(home, key):
     return open_collector(home, collector_origins=("https://app.example",))
 
 

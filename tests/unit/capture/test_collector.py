@@ -215,7 +215,7 @@ class TestLinks:
     def test_without_a_key_of_links_a_browser_is_told_to_come_back(self, home):
         with TestClient(create_app(open_collector(home, url_key=""))) as http:
             reply = http.post("/f/x.y", json={"kind": "thumbs", "value": LIKED})
-        assert (reply.status_code, reply.json()["error"]) == (503, "no_url_key")
+        assert (reply.status_code, reply.json()["error"], reply.headers["Retry-After"]) == (503, "no_url_key", "60")
 
     def test_consent_of_the_link_is_applied(self, http, collector):
         said = {"kind": "complaint", "value": {"text": "you know what I mean", "category": "wrong"}}
