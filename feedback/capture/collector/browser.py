@@ -32,7 +32,7 @@ _LINK_LIFETIME: Final = timedelta(hours=1)
 """To try something out."""
 
 
-@router.get("/feedwheel.js")
+@router.get("/feedwheel.js", include_in_schema=False)
 async def client(request: Request) -> Response:
     """The browser's client; 304 to who has it."""
     response = await _FILES.get_response("feedwheel.js", request.scope)
@@ -40,7 +40,7 @@ async def client(request: Request) -> Response:
     return response
 
 
-@router.get("/example")
+@router.get("/example", include_in_schema=False)
 async def example(request: Request) -> Response:
     """A page that captures feedback about one made-up answer. Raises Problem 404 where it is off, 503 without a key."""
     collector = collector_of(request)
