@@ -8,7 +8,7 @@
  * @typedef {{said: Record<string, unknown>, status: number, detail: string}} Problem status 0: it was not sent
  * @typedef {{element?: Element | null, surface?: string, copy?: boolean, dwell?: boolean, leave?: boolean,
  *   onSent?: (said: object, reply: unknown) => void, onError?: (problem: Problem) => void}} Options (docs/capture.md)
- * @typedef {{url: string, body: string}} Waiting */
+ * @typedef {{url: string, body: string, left?: number}} Waiting left: when a page that was left sent it */
 
 const STORE = "feedwheel-waiting";
 const MAX_WAITING = 50;
@@ -17,6 +17,7 @@ const MAX_LEAVING_CHARS = 20_000; // likewise below the 64 KiB of a page that is
 const READING_MS = 40; // a character, at 250 words a minute
 const READ_MS = 30_000; // web search takes what is looked at for so long for what was wanted
 const [RETRY_MS, MAX_RETRY_MS, MAX_PAUSE_MS, PATIENCE_MS] = [1_000, 60_000, 86_400_000, 20_000];
+const TAKEN_MS = 2_000; // by then the collector knows what a page sent as it was left, and takes no copy
 
 /** @type {Map<string, ReturnType<typeof watch>>} by link */
 const answers = new Map();
@@ -215,9 +216,13 @@ export function feedwheelAnswer(url, options = {}) {
 addEventListener("pagehide", () =>
   quietly(() => {
     answers.forEach((answer) => answer.leave());
-    pausedUntil = Math.max(pausedUntil, Date.now() + 2 * RETRY_MS); // by then the collector knows what comes now
+    const now = Date.now();
+    const onItsWay = isSending ? queue[0] : undefined;
+    const due = queue.filter(({ left = 0 }) => left + TAKEN_MS < now);
+    due.forEach((entry) => (entry.left = now));
+    pausedUntil = Math.max(pausedUntil, now + TAKEN_MS);
     save();
-    for (const { url, body } of queue.slice(+isSending)) navigator.sendBeacon(url, body);
+    for (const entry of due) if (entry !== onItsWay) navigator.sendBeacon(entry.url, entry.body);
   }),
 );
 addEventListener("pageshow", () =>
