@@ -35,7 +35,7 @@ from schemas.errors import FeedwheelError
 
 FIRST_DAG: Final = "feedwheel_ingest"
 
-MAX_MESSAGES: Final = 1000
+MAX_MESSAGES: Final = 800
 """Unseen training messages of one turn, canary included."""
 SHARE_BEFORE_TRAINING: Final = 0.75
 """The rest are kept for the canary: a clear difference takes some dozens, a small one that its gate saw a hundred."""
