@@ -8,7 +8,10 @@ confirmations above all), to be replaced by measured ones.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
+
+from feedwheel_capture.events import OPTIONAL_VALUES, REQUIRED_VALUES
+from feedwheel_capture.vocabulary import FeedbackKind
 
 from schemas.signals import SignalKind
 
@@ -128,10 +131,19 @@ def weights(overrides: Mapping[SignalKind, Override]) -> Weights:
 def markdown_table() -> str:
     """The taxonomy as a Markdown table, one line per kind."""
     head = (
-        "| kind | catalogue | given | direction | strength | confidence | uses | known ambiguity |",
-        "|---|---|---|---|---|---|---|---|",
+        "| kind | catalogue | given | value | direction | strength | confidence | uses | known ambiguity |",
+        "|---|---|---|---|---|---|---|---|---|",
     )
     return "\n".join((*head, *map(_markdown_line, _DEFINITIONS)))
+
+
+def _values(kind: SignalKind) -> str:
+    """The fields of a feedback's value, those that it may lack in brackets; a dash where nothing is sent."""
+    sent: dict[str, list[str]] = {
+        name: [*REQUIRED_VALUES.get(name, ()), *(f"[{field}]" for field in OPTIONAL_VALUES.get(name, ()))]
+        for name in get_args(FeedbackKind)
+    }
+    return (", ".join(sent[kind]) or "empty") if kind in sent else "-"
 
 
 def _markdown_line(definition: Definition) -> str:
@@ -139,6 +151,7 @@ def _markdown_line(definition: Definition) -> str:
         f"`{definition.kind}`",
         definition.catalogue,
         "explicitly" if definition.explicit else "implicitly",
+        _values(definition.kind),
         definition.direction,
         str(definition.weight.strength),
         str(definition.weight.confidence),

@@ -19,6 +19,7 @@ class Settings(SharedSettings):
     airflow_home: Path | None = Field(None, validation_alias="airflow_home")
     airflow_port: PortNumber = 28080
     serving_url: str | None = None
+    collector_url: str | None = None
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""
@@ -47,3 +48,8 @@ class Settings(SharedSettings):
     def serving(self) -> str:
         """Base URL of the serving process."""
         return self.serving_url or f"http://{LOCAL_HOST}:{self.serving_port}"
+
+    @property
+    def collector(self) -> str:
+        """Base URL of the collector."""
+        return self.collector_url or f"http://{LOCAL_HOST}:{self.collector_port}"

@@ -135,7 +135,7 @@ class Schedule(_Section):
 class Training(_Section):
     """LoRA by TRL, always from the base model."""
 
-    epochs: Positive
+    epochs: Annotated[float, Field(gt=0.0)]
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
     lora_rank: Positive

@@ -1,13 +1,14 @@
 """What tests of every kind share: a real broker, contexts over temporary homes, a clock, and isolation."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -21,6 +22,9 @@ from pipelines.stack.paths import REPOSITORY
 from pipelines.stack.process import Background
 from pipelines.stack.service import bring_up
 from tests.ports import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 JAR_CACHE = REPOSITORY / ".feedwheel" / "jars"
 """The only thing that tests share with a developer's own stack: jars are checked against the lock at every use."""
@@ -36,6 +40,7 @@ TEST_SECRETS: dict[str, Any] = {
     "user_key_layers": "test-user-key-1",
     "split_key": "test-split-key",
     "payload_key": "dGVzdC1vbmx5LWZlcm5ldC1rZXktMzItYnl0ZXMhISE=",
+    "url_key": "url-key",
 }
 
 
@@ -121,6 +126,36 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def own_kafka(tmp_path: Path) -> Iterator[Broker]:
     """A broker that the test may stop, kill and start (about 4 s each)."""
     yield from _broker(tmp_path / "own_kafka")
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = (
+    "--no-sandbox",  # containers rarely allow one; it loads nothing but the tests' own pages
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A headless Chromium. Not for the session: while it runs, nothing else may run an event loop on this thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        found = [path for name in _BROWSERS if (path := shutil.which(name))]
+        path = found[0] if found else started.chromium.executable_path
+        if not Path(path).exists():
+            missing = pytest.fail if os.environ.get("CI") else pytest.skip
+            missing("needs Chromium: `apt-get install chromium` (Debian), or `python -m playwright install chromium`")
+        # Going back shows the page as it was left, as it does for people; playwright switches that off.
+        kept = ["--disable-back-forward-cache"]
+        browser = started.chromium.launch(executable_path=path, args=_QUIET, ignore_default_args=kept)
+        yield browser
+        browser.close()
 
 
 @dataclass(slots=True)

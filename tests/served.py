@@ -1,7 +1,6 @@
 """Serving processes inside a test: a real server on a real port, with a model of the test's choice."""
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvicorn
 from feedwheel_capture.events import Baseline, Control, encode
 from feedwheel_capture.recorder import make_event
 
@@ -18,6 +16,7 @@ from pipelines.stack.paths import REPOSITORY
 from serving.api.app import create_app
 from serving.service import Service, online
 from serving.settings import ServingSettings
+from tests import http_server
 from tests.conftest import TEST_SECRETS
 from tests.ports import free_port
 from tests.tiny_model import tiny_model
@@ -55,16 +54,8 @@ def write_mirror(settings: ServingSettings, records: Sequence[Control]) -> None:
 @contextmanager
 def running(service: Service) -> Iterator[str]:
     """Serve over HTTP; the base URL. The service is closed at the end as by SIGTERM."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(service), port=port, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        await_true(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with http_server.running(create_app(service)) as url:
+        yield url
 
 
 @contextmanager

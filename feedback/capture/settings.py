@@ -32,12 +32,15 @@ class SharedSettings(BaseSettings):
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="kafka_bootstrap_servers")
     kafka_port: PortNumber = 29092
     serving_port: PortNumber = 28000
+    collector_port: PortNumber = 28100
 
     user_key_layers: SecretStr = SecretStr("")
     """Comma-separated layers of the user key, oldest first."""
     split_key: SecretStr = SecretStr("")
     payload_key: SecretStr = SecretStr("")
     """Fernet key that encrypts rejected payloads at rest."""
+    url_key: SecretStr = SecretStr("")
+    """Signs the feedback links that browsers are given; applications that make such links have the same."""
 
     @classmethod
     def load(cls) -> Self:

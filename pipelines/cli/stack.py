@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pipelines.stack.service import ServiceName
     from pipelines.stack.status import StatusReport
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAMES]", help="kafka, mlflow, serving, airflow; or all.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAMES]", help="kafka, mlflow, serving, collector, airflow; or all.")
+]
 
 _STATE_STYLE = {
     "ready": "green",

@@ -1,7 +1,8 @@
 """The secrets of a machine of one's own: generated once into `<home>/secrets.env`, readable by its owner only.
 
 Never overwritten: the split key decides who is evaluated and must never change (I5), the user key names every person
-in the lake, and without the payload key what was rejected can no longer be read.
+in the lake, and without the payload key what was rejected can no longer be read. Without the URL key only the feedback
+links that are out there end.
 """
 
 import os
@@ -21,7 +22,7 @@ _HEADER = (
 
 def missing_secrets(settings: Settings) -> list[str]:
     """Variables of the secrets that neither the environment, `.env` nor the local file gives."""
-    names = ("user_key_layers", "split_key", "payload_key")
+    names = ("user_key_layers", "split_key", "payload_key", "url_key")
     return [f"FEEDWHEEL_{name}".upper() for name in names if not getattr(settings, name).get_secret_value()]
 
 
@@ -51,4 +52,5 @@ def _generated() -> str:
         f"FEEDWHEEL_USER_KEY_LAYERS={secrets.token_hex(32)}\n"
         f"FEEDWHEEL_SPLIT_KEY={secrets.token_hex(32)}\n"
         f"FEEDWHEEL_PAYLOAD_KEY={Fernet.generate_key().decode()}\n"
+        f"FEEDWHEEL_URL_KEY={secrets.token_hex(32)}\n"
     )

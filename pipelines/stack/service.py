@@ -17,7 +17,7 @@ import psutil
 from pipelines.stack.process import Background, Launch
 from schemas.errors import InfrastructureError
 
-ServiceName = Literal["kafka", "mlflow", "serving", "airflow"]
+ServiceName = Literal["kafka", "mlflow", "serving", "collector", "airflow"]
 Outcome = Literal["started", "already running", "external"]
 SERVICE_NAMES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
 

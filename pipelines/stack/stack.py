@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.settings import Settings
 from pipelines.stack.airflow import airflow_service
+from pipelines.stack.collector import collector_service
 from pipelines.stack.exclusive import exclusive
 from pipelines.stack.kafka import kafka_service
 from pipelines.stack.mlflow import mlflow_service
@@ -21,8 +22,8 @@ from pipelines.stack.service import SERVICE_NAMES, Outcome, Service, ServiceName
 from pipelines.stack.serving import serving_service
 from schemas.errors import FeedwheelError, InfrastructureError
 
-_DOWN_ORDER: tuple[tuple[ServiceName, ...], ...] = (("airflow", "serving", "mlflow"), ("kafka",))
-"""Kafka goes last: what serving has spooled is published while it stops."""
+_DOWN_ORDER: tuple[tuple[ServiceName, ...], ...] = (("airflow", "serving", "collector", "mlflow"), ("kafka",))
+"""Kafka goes last: what serving and the collector have spooled is published while they stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class StackFailed(InfrastructureError):
 
 def services(settings: Settings) -> dict[ServiceName, Service]:
     """Every service of the deployment, in an order in which each comes after what it needs."""
-    every = (kafka_service, mlflow_service, serving_service, airflow_service)
+    every = (kafka_service, mlflow_service, serving_service, collector_service, airflow_service)
     return {service.name: service for service in (make(settings) for make in every)}
 
 

@@ -26,7 +26,7 @@ class FitPlan(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     rows: str
     progress: str
-    epochs: int
+    epochs: float
     batch_size: int
     learning_rate: float
     lora_rank: int

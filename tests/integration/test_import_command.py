@@ -7,7 +7,9 @@ import typer
 from feedwheel_capture.kafka import EventConsumer
 from typer.testing import CliRunner
 
+from pipelines import extract, ingest
 from pipelines.cli import imports as commands
+from pipelines.silver import current_revisions, rows_of
 from schemas.events import decode_any
 from tests.conftest import TEST_SECRETS
 from tests.exports import chatgpt_files, write_folder, write_zip
@@ -54,6 +56,28 @@ def test_an_export_is_published_once_and_again_with_the_same_ids(kafka, feedwhee
     twice = published(kafka.bootstrap)
     assert len(twice) == 16
     assert {event.id for event in twice} == {event.id for event in once}
+
+
+def test_importing_again_adds_nothing_to_silver(own_kafka, feedwheel, tmp_path, context, monkeypatch):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", own_kafka.bootstrap)
+    path, ctx = (
+        write_zip(tmp_path / "export.zip", chatgpt_files()),
+        context(kafka_bootstrap_servers=own_kafka.bootstrap),
+    )
+
+    def silver() -> list:
+        assert feedwheel("import", "chatgpt", str(path)).exit_code == 0
+        ingest.run(ctx, "routing")
+        extract.run(ctx, "routing")
+        revisions = current_revisions(ctx.lake, "routing")
+        found = [rows_of(ctx.lake, table, "routing", revisions) for table in ("silver/turns", "silver/signals")]
+        return [rows.drop_columns(["revision"]).to_pylist() for rows in found]
+
+    turns, signals = once = silver()
+    assert (len(turns), len({turn["response_id"] for turn in turns})) == (3, 3)
+    assert {signal["kind"] for signal in signals} >= {"comparison", "complaint", "share", "thumbs"}
+    assert silver() == once
+    assert ctx.lake.read("bronze/generations").num_rows == 6  # duplicates stay visible
 
 
 def test_errors_have_their_exit_codes(feedwheel, tmp_path, monkeypatch):

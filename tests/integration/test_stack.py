@@ -73,7 +73,7 @@ def processes_of(home):
 
 @pytest.mark.timeout(600)
 def test_life_of_a_stack(feedwheel, home):
-    names = {"kafka", "mlflow", "serving", "airflow"}
+    names = {"kafka", "mlflow", "serving", "collector", "airflow"}
 
     code, report = feedwheel("up")
     assert (code, outcomes(report)) == (0, dict.fromkeys(names, "started"))

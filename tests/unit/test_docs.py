@@ -1,11 +1,13 @@
 """The documentation names only what exists: commands, options, settings, files, decisions."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer.main
 from feedwheel_capture import settings as capture_settings
+from feedwheel_capture.signing import verify
 
 from feedback.capture.collector.settings import CollectorSettings
 from pipelines.cli.main import app
@@ -13,6 +15,7 @@ from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
 from tests.openai_stub import openai_server
 from tests.ports import free_port
+from tests.unit.capture.test_client import written
 
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 CAPTURE_SETTINGS = set(re.findall(r"FEEDWHEEL_[A-Z_]+", Path(capture_settings.__file__).read_text(encoding="utf-8")))
@@ -76,7 +79,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The Python of docs/capture.md, with OpenAI's own client against a server that answers like OpenAI's."""
     guide = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    synchronous, asynchronous, link = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     with openai_server() as url:
         for name, value in {
             "OPENAI_BASE_URL": url,
@@ -84,13 +87,18 @@ def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch,
             "FEEDWHEEL_APP": "helpdesk",
             "FEEDWHEEL_USER_KEY_LAYERS": "layer",
             "FEEDWHEEL_SPLIT_KEY": "key",
+            "FEEDWHEEL_URL_KEY": "url-key",
             "FEEDWHEEL_CAPTURE_SPOOL": str(tmp_path / "spool"),
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
         }.items():
             monkeypatch.setenv(name, value)
         names: dict[str, object] = {}
-        exec(code, names)
+        exec(synchronous + link, names)
         stats = names["capture"].stats
         names["client"].close()
         names["capture"]._outbox.close(0)
-    assert (stats.recorded, stats.errors, stats.waiting) == (2, 0, 2)
+        exec(asynchronous, {"__name__": "__main__"})
+    assert (stats.recorded, stats.errors, stats.waiting) == (3, 0, 3)
+    assert len(written(tmp_path)) == 5
+    scope = verify(names["link"].removeprefix("https://collector.example/f/"), "url-key", datetime.now(UTC))
+    assert (scope.app, scope.response_id) == ("helpdesk", names["answer"].id)

@@ -2,23 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from feedback.capture.body_limit import BodyLimit
-from feedback.capture.collector import events, feedback
-from feedback.capture.collector.events import Problem, collector_of
+from feedback.capture.collector import browser, events, feedback, openapi
+from feedback.capture.collector.events import MAX_BODY_BYTES, Problem, collector_of
+from feedback.capture.collector.otlp import routes as otlp
 from feedback.capture.collector.service import Collector
-
-MAX_BODY_BYTES: Final = 8_000_000
-"""Eight events of the largest size, or ten thousand of the usual one."""
 
 
 def create_app(collector: Collector) -> FastAPI:
@@ -31,16 +30,22 @@ def create_app(collector: Collector) -> FastAPI:
         collector.close()
 
     app = FastAPIOffline(title="Feedwheel collector", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    for part in (events, feedback):
+    for part in (events, feedback, otlp, browser):
         app.include_router(part.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/readyz", _readyz, methods=["GET"])
     app.add_api_route("/metrics", _metrics, methods=["GET"])
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
+    openapi.describe(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(GZipMiddleware)
     app.add_middleware(
-        CORSMiddleware, allow_origins=list(collector.settings.collector_origins), allow_methods=["POST"], max_age=86_400
+        CORSMiddleware,
+        allow_origins=list(collector.settings.collector_origins),
+        allow_methods=["POST"],
+        expose_headers=["Retry-After"],
+        max_age=86_400,
     )
     return app
 
@@ -64,7 +69,7 @@ async def _readyz(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     """Prometheus metrics."""
-    return Response(generate_latest(collector_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(collector_of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:

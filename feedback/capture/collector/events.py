@@ -21,6 +21,8 @@ from feedback.capture.collector.service import Collector
 
 router = APIRouter()
 
+MAX_BODY_BYTES: Final = 8_000_000
+"""Eight events of the largest size, or ten thousand of the usual one; also of what a zipped body holds."""
 MAX_EVENTS: Final = 1000
 """Of one request: what is decided on holds up the requests behind it, at 1,000 events some 50 ms."""
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -63,12 +65,15 @@ async def events(request: Request) -> Response:
 
 async def take(collector: Collector, key: ApiKey, values: Sequence[bytes]) -> list[Outcome]:
     """Decide on events and store them. Raises Problem."""
-    if len(values) > MAX_EVENTS:
-        raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
-    if wait_s := collector.wait_s(key, len(values)):
-        raise Problem(429, "rate", f"this key may send {key.events_per_s:g} events/s", wait_s)
+    check_rate(collector, key, len(values))
     with full_spool_is_503():
         return await collector.take(values, key.app)
+
+
+def check_rate(collector: Collector, key: ApiKey, events: int) -> None:
+    """Count events against the rate of a key. Raises Problem 429."""
+    if wait_s := collector.wait_s(key, events):
+        raise Problem(429, "rate", f"this key may send {key.events_per_s:g} events/s", wait_s)
 
 
 @contextmanager
@@ -81,15 +86,18 @@ def full_spool_is_503() -> Iterator[None]:
 
 
 def events_of(body: bytes, headers: Mapping[str, str]) -> list[bytes]:
-    """The events of a request, each as structured JSON. Raises Problem 400."""
+    """The events of a request, each as structured JSON. Raises Problem 400, 413."""
     if f"{_BINARY}specversion" in headers:
         return [_from_binary(body, headers)]
     if body.lstrip()[:1] != b"[":
         return [body]
     try:
-        return [bytes(raw) for raw in _RAW_LIST.decode(body)]
+        values = _RAW_LIST.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "not_json", "the body is not valid JSON") from None
+    if len(values) > MAX_EVENTS:
+        raise Problem(413, "too_many", f"{len(values)} events in one request, at most {MAX_EVENTS}")
+    return [bytes(value) for value in values]
 
 
 def _from_binary(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -17,13 +17,17 @@ from feedwheel_capture.signing import verify
 
 from feedback.capture.collector.events import Problem, answer, collector_of, full_spool_is_503, key_of, take
 from feedback.capture.collector.intake import Refused, Taken
+from feedback.capture.collector.service import Collector
+from schemas.errors import ConfigError
 from schemas.events import without_values
 
 router = APIRouter()
 
 _SOURCE: Final = "feedwheel/collector"
-_ALLOWED: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
+LINK_FIELDS: Final = frozenset({"kind", "value", "surface", "dwell_ms", "client_time", "feedback_id"})
 """What a browser may say; whom and what it is about, the link says."""
+_KEY_RETRY_S: Final = 60.0
+"""An operator who forgot the key of links sets it and starts the collector again: a matter of minutes."""
 
 
 @router.post("/v1/feedback", status_code=202)
@@ -42,11 +46,11 @@ async def feedback_by_link(token: str, request: Request) -> Response:
     """Store what a browser says about the answer of its link."""
     collector = collector_of(request)
     try:
-        scope = verify(token, collector.settings.signing_key, collector.clock())
+        scope = verify(token, signing_key_of(collector), collector.clock())
     except TokenInvalid as error:
         raise Problem(403, "link", str(error)) from None
     fields = await _fields(request)
-    if unknown := sorted(fields.keys() - _ALLOWED):
+    if unknown := sorted(fields.keys() - LINK_FIELDS):
         raise Problem(422, "contract", f"not allowed by a link: {', '.join(unknown)[:200]}")
     facts = {"feedback_id": uuid7(collector.clock()), **fields}
     facts |= {"response_id": scope.response_id, "conversation_id": scope.conversation_id}
@@ -58,10 +62,18 @@ async def feedback_by_link(token: str, request: Request) -> Response:
         event = envelope(record, _SOURCE, collector.clock(), event_id_of(record))
         outcome = await collector.admit(event, scope.app)
     if isinstance(outcome, Refused):
-        raise Problem(422, outcome.reason, outcome.detail)
+        raise Problem(413 if outcome.reason == "too_large" else 422, outcome.reason, outcome.detail)
     stored = not (isinstance(outcome, Taken) and outcome.record is None)
     told = {"event_id": event.id if stored else None, "feedback_id": record.feedback_id}
     return Response(msgspec.json.encode(told), 202, media_type="application/json")
+
+
+def signing_key_of(collector: Collector) -> str:
+    """The key of links. Raises Problem 503 without one, so that browsers keep what was said until there is."""
+    try:
+        return collector.settings.signing_key
+    except ConfigError as error:
+        raise Problem(503, "no_url_key", str(error), _KEY_RETRY_S) from None
 
 
 async def _fields(request: Request) -> dict[str, Any]:

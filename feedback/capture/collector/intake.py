@@ -2,12 +2,13 @@
 
 In: the bytes of an event, and the application whose key it came with. Out: the record to store, or that it is here
 already, or why it is refused. Clients that know no keys of the deployment may send a raw `user` in place of the hashes,
-and `messages` in place of a thread: what they sent is completed here, and goes no further.
+and `messages` in place of a thread: what they sent is completed here, and goes no further. An `output` of null is a
+text that they withhold.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -24,10 +25,10 @@ from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record
 
 from schemas.config import App, Config
-from schemas.events import EventRejected, RejectReason, decode_any, without_values
+from schemas.events import MAX_EVENT_BYTES, EventRejected, RejectReason, decode_any, without_values
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
-_OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
+OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
 """Releases are the operator's: what says so does not come over the wire."""
 _REMEMBERED_IDS: Final = 200_000
 """Some 20 s of the highest rate: a client that got no answer sends again within seconds; later copies are removed by
@@ -103,8 +104,10 @@ class Intake:
             return Taken(event.id, event.source, None)
         redacted = self._redactor.redact_event(allowed)
         record = to_record(msgspec.structs.replace(event, data=redacted))
-        if record.topic not in _OPEN_TOPICS:
+        if record.topic not in OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
+        if len(record.value) > MAX_EVENT_BYTES:  # Kafka would refuse it, and it would hold up all that is behind it
+            return Refused("too_large", f"{len(record.value)} bytes, at most {MAX_EVENT_BYTES}")
         return Taken(event.id, event.source, record)
 
     def _event(self, value: bytes, app: str) -> Event[Any]:
@@ -119,7 +122,7 @@ class Intake:
 
     def _completed(self, value: bytes, app: str) -> Event[Any] | None:
         """The event of a client that sent raw ids; None if it is no such event. Raises EventRejected."""
-        sent: dict[str, Any] = msgspec.json.decode(value)
+        sent = _whole(value)
         data = sent.get("data")
         settings = self._config.apps.get(app)
         if settings is None or not isinstance(data, dict) or "user_key" in data or "split_bucket" in data:
@@ -143,10 +146,27 @@ class Intake:
             case "feedwheel.generation.v1":
                 facts.setdefault("response_id", uuid7(self._clock()))
                 messages, output = data["messages"], data["output"]
-                if not isinstance(messages, list) or not isinstance(output, str):
-                    raise ValueError("messages must be a list and output a text")
-                return generation_of(author, self._identity, settings.type, messages, output, facts)
+                if not isinstance(messages, list) or not isinstance(output, str | None):
+                    raise ValueError("messages must be a list, and output a text, or null where it is withheld")
+                if output is None:
+                    author = _withholding(author)
+                return generation_of(author, self._identity, settings.type, messages, output or "", facts)
             case "feedwheel.feedback.v1":
                 facts.setdefault("feedback_id", uuid7(self._clock()))
                 return feedback_of(author, facts)
         return None
+
+
+def _whole(value: bytes) -> dict[str, Any]:
+    """All of an event, also what the contract does not look at. Raises EventRejected."""
+    try:
+        return msgspec.json.decode(value, type=dict[str, Any])
+    except UnicodeDecodeError:
+        raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventRejected("not_json", without_values(error)) from None
+
+
+def _withholding(author: Author) -> Author:
+    """Of an answer whose text is not there: as if the person allowed signals only."""
+    return replace(author, consent="signal_only") if author.consent == "content" else author

@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from feedwheel_capture.events import Event
 from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.spool import Spool, claim
-from prometheus_client import CollectorRegistry, Counter
 
 from feedback.capture.collector.intake import Intake, Known, Outcome, Refused, Taken
 from feedback.capture.collector.keys import ApiKey, KeyRing
+from feedback.capture.collector.metrics import CollectorMetrics
 from feedback.capture.collector.rate import RateLimit
 from feedback.capture.collector.settings import CollectorSettings
 
@@ -27,15 +27,7 @@ _WRITERS: Final = 4
 """Requests that wait for the disk at the same time share one fsync."""
 _REFRESH_S: Final = 1.0
 
-
-class CollectorMetrics:
-    """What operators watch of one process."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.events = Counter(
-            "feedwheel_collector_events", "Events by outcome", ("app", "outcome"), registry=self.registry
-        )
+ReadT = TypeVar("ReadT")
 
 
 @dataclass(slots=True)
@@ -52,6 +44,7 @@ class Collector:
     _rates: dict[str, RateLimit] = field(default_factory=dict)
     _refreshed: float = float("-inf")
     _writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS, "feedwheel-collector"))
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "feedwheel-collector-reader"))
 
     @classmethod
     def open(cls, settings: CollectorSettings, clock: Callable[[], datetime]) -> "Collector":
@@ -72,9 +65,11 @@ class Collector:
 
     def wait_s(self, key: ApiKey, events: int) -> float:
         """Seconds that a key has to wait before it may send again; 0 lets these events in."""
+        # Each of several processes gets about as many of the requests, and lets its part of them in.
+        events_per_s = key.events_per_s / self.settings.collector_workers
         limit = self._rates.get(key.id)
-        if limit is None or limit.events_per_s != key.events_per_s:
-            limit = self._rates[key.id] = RateLimit(key.events_per_s)
+        if limit is None or limit.events_per_s != events_per_s:
+            limit = self._rates[key.id] = RateLimit(events_per_s)
         return limit.take(events, time.monotonic())
 
     async def take(self, values: Sequence[bytes], app: str) -> list[Outcome]:
@@ -98,8 +93,13 @@ class Collector:
                 self.intake.remember(outcome, app)
             self.metrics.events.labels(app, _outcome(outcome)).inc()
 
+    async def read(self, reader: Callable[[], ReadT]) -> ReadT:
+        """What a slow reader makes of a request, apart from the event loop; one at a time, to bound their memory."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, reader)
+
     def close(self) -> None:
         """Finish writing; what Kafka has not taken stays in the spool."""
+        self._reader.shutdown(wait=True)
         self._writers.shutdown(wait=True)
         self.publisher.close()
         self.spool.close()

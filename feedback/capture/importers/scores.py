@@ -5,25 +5,17 @@ value of a feedback. A number says nothing without its scale, and exports do not
 holds every score of that name is taken.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from feedwheel_capture.vocabulary import FeedbackKind
 
+from feedback.capture import ratings
 from feedback.capture.importers.conversations import Unreadable
+from feedback.capture.ratings import Scale
 
-_FEEDBACK_NAMES: Final = re.compile(
-    r"thumb|(user|human|end.?user|customer)?[-_ .]*feedback|(^|[-_ .])(dis)?like", re.IGNORECASE
-)
-_SCALES: Final = ((0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (0.0, 5.0), (0.0, 10.0), (0.0, 100.0))
-_LABELS: Final = {
-    **dict.fromkeys(("thumbs-up", "thumbsup", "up", "positive", "good", "correct", "like", "👍", "true", "yes"), 1.0),
-    **dict.fromkeys(
-        ("thumbs-down", "thumbsdown", "down", "negative", "bad", "incorrect", "dislike", "👎", "false", "no"), 0.0
-    ),
-}
+_SCALES: Final[tuple[Scale, ...]] = ((0.0, 1.0), (-1.0, 1.0), (1.0, 5.0), (0.0, 5.0), (0.0, 10.0), (0.0, 100.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class Score:
         """Its number, or what its label says on 0..1."""
         if self.number is not None or self.label is None:
             return self.number
-        return _LABELS.get(self.label.strip().lower().replace("_", "-").replace(" ", "-"))
+        return ratings.number_of(self.label)
 
 
 @dataclass(slots=True)
@@ -58,7 +50,7 @@ class Ranges:
                 low, high = self.found.get(score.name, (value, value))
                 self.found[score.name] = (min(low, value), max(high, value))
 
-    def scale(self, name: str) -> tuple[float, float]:
+    def scale(self, name: str) -> Scale:
         """The scale of a name. Raises Unreadable if none of the usual ones holds its scores."""
         lowest, highest = self.found[name]
         for low, high in _SCALES:
@@ -74,8 +66,4 @@ def as_feedback(score: Score, ranges: Ranges) -> tuple[FeedbackKind, dict[str, A
     value = score.value
     if value is None:
         raise Unreadable("no_rating")
-    low, high = ranges.scale(score.name)
-    is_thumb = _FEEDBACK_NAMES.search(score.name) and high == 1.0 and value in (low, 0.0, high)
-    if is_thumb and (value != 0.0 or low == 0.0):
-        return "thumbs", {"rating": 1.0 if value == high else -1.0, "scale": (-1.0, 1.0), "text": score.comment}
-    return "rating", {"rating": value, "scale": (low, high), "text": score.comment}
+    return ratings.as_feedback(score.name, value, ranges.scale(score.name), score.comment)

@@ -131,6 +131,9 @@ class Scribe:
         except RedactionFailed:
             self.tally.skip("redaction_failed")
             return
+        except ValueError:  # a time that cannot be true
+            self.tally.skip("wrong_value")
+            return
         if len(record.value) > MAX_EVENT_BYTES:
             self.tally.skip("event_too_large")
             return

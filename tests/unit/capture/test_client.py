@@ -72,7 +72,7 @@ def test_an_answer_and_what_was_said_about_it(make, tmp_path):
     capture.edited(answered.response_id, "Call us.", user="ann", surface="chat")
     generation, thumbs, edit = (event["data"] for event in written(tmp_path))
     assert generation["response_id"] == thumbs["response_id"] == answered.response_id
-    assert (generation["output"], generation["redactor"]) == ("Mail [EMAIL].", "pattern/2")
+    assert (generation["output"], generation["redactor"]) == ("Mail [EMAIL].", "pattern/3")
     assert [message["content"] for message in generation["input"]] == ["Be brief.", "Where is my card?"]
     assert (generation["latency_ms"], generation["output_tokens"], generation["turn"]) == (120, 5, 0)
     assert thumbs["value"] == {"rating": -1.0, "scale": [-1.0, 1.0]}

@@ -154,6 +154,8 @@ def test_numbered_conversations_are_one_export(tmp_path: Path) -> None:
             "no_time",
         ),
         (chatgpt_conversation(mapping=mapping_of(node("a", None, "assistant", "long " * 250_000))), "event_too_large"),
+        # Year 2286: found by fuzzing, it ended the import.
+        (chatgpt_conversation(mapping=mapping_of(node("a", None, "assistant", "x", create_time=1e10))), "wrong_value"),
         (chatgpt_conversation(deep=json.loads("[" * 150 + "]" * 150)), "too_deep"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

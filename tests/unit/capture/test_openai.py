@@ -1,6 +1,7 @@
 """OpenAI's own client, wrapped: the application sees what it always saw, and every completion is recorded."""
 
 import asyncio
+from types import SimpleNamespace
 
 import openai
 import pytest
@@ -98,6 +99,35 @@ def test_the_asynchronous_client(url, make, tmp_path):  # noqa: F811 - the fixtu
     assert asyncio.run(talk()) == (ANSWER, ANSWER)
     reasons = [event["data"]["finish_reason"] for event in written(tmp_path)]
     assert reasons == ["stop", "stop", "cancelled"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_whoever_waits_for_it_is_cancelled(make, tmp_path, stream):  # noqa: F811 - the fixture
+    async def never(**_):
+        if not stream:
+            await asyncio.sleep(60)
+
+        async def chunks():
+            await asyncio.sleep(60)
+            yield
+
+        return chunks()
+
+    async def talk():
+        completions = SimpleNamespace(create=never)
+        client = make().wrap(SimpleNamespace(chat=SimpleNamespace(completions=completions)))
+
+        async def wait():
+            async for _ in await ask(client, stream=stream):
+                pass
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    asyncio.run(talk())
+    assert only(tmp_path)["finish_reason"] == "cancelled"
 
 
 def test_capture_that_breaks_breaks_no_answer(url, make):  # noqa: F811 - the fixture

@@ -38,6 +38,10 @@ from tests.events import generation
         ("pesel 44051401359", "pesel [NATIONAL_ID]"),
         ("aadhaar 2341 2341 2346", "aadhaar [NATIONAL_ID]"),
         ("from 10.0.0.1 and 2001:db8::8a2e:370:7334", "from [IP] and [IP]"),
+        # A find that reaches into an earlier one, and one that stands against it: found by fuzzing.
+        ("200.100.60.99 020 7946 0958", "[IP] [PHONE]"),
+        ("ann@example.com0207 946 0958", "[EMAIL][PHONE]"),
+        ("\x0077777777777 200.0.6.99 .82001", "\x00[PHONE] [IP] .82001"),
     ],
 )
 def test_finds(text: str, redacted: str) -> None:
@@ -71,6 +75,12 @@ def test_is_idempotent(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
+def test_a_text_in_which_finds_do_not_end_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedwheel_capture.redact._MAX_LOOKS", 1)
+    with pytest.raises(RedactionFailed, match="after 1 looks"):
+        redact("ann@example.com0207 946 0958")
+
+
 @pytest.mark.parametrize(
     "unit", ["1", "a@", "1 ", "a.", "eyJ", "sk-", "-----BEGIN PRIVATE KEY-----", "a@b.", "a:", "1.1."]
 )
@@ -98,7 +108,7 @@ def test_a_plug_in_adds_its_finds_and_its_name() -> None:
     assert redactor.redact("Alice, Alice@example.com") == "[NAME], [EMAIL]"
     event = redactor.redact_event(generation("r1", "I am Alice", "Hello Alice"))
     assert (event.input[0].content, event.output) == ("I am [NAME]", "Hello [NAME]")
-    assert event.redactor == "pattern/2+names/1"
+    assert event.redactor == "pattern/3+names/1"
 
 
 def test_a_plug_in_that_breaks_lets_nothing_through() -> None:

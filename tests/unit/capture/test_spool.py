@@ -119,14 +119,32 @@ def test_what_was_appended_survives_sigkill(tmp_path: Path, appended_before_kill
     assert len(kept) <= confirmed + 2
 
 
-def test_what_was_written_without_waiting_is_read_after_a_sync_only(tmp_path: Path) -> None:
+def test_what_was_written_without_waiting_is_read_at_once(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         assert spool.write(record(1), record(2)) == 1
         assert spool.depth == 2
         assert spool.wait(spool.acknowledged, 0)
-        assert keys(spool) == []  # nobody may pass on what a power cut could still take back
-        spool.sync()
         assert keys(spool) == ["key-1", "key-2"]
+
+
+@pytest.mark.parametrize("segment_bytes", [150, 10_000])
+def test_a_machine_that_lost_what_was_published_loses_nothing_that_comes(tmp_path: Path, segment_bytes: int) -> None:
+    with Spool(tmp_path, segment_bytes=segment_bytes) as spool:
+        spool.append(record(0))
+        for number in range(1, 6):
+            spool.write(record(number))
+        _, behind = spool.read(spool.acknowledged, 5)
+        spool.acknowledge(behind)
+    for log in sorted(tmp_path.glob("*.log"))[1:]:
+        log.unlink()  # a power cut: the position reached the disk, the later segments did not
+    (first,) = tmp_path.glob("*.log")
+    os.truncate(first, min(first.stat().st_size, 60))
+    with Spool(tmp_path, segment_bytes=segment_bytes) as spool:
+        assert (spool.depth, keys(spool)) == (0, [])
+        spool.append(record(7), record(8))
+        assert keys(spool) == ["key-7", "key-8"]
+    with Spool(tmp_path, segment_bytes=segment_bytes) as spool:
+        assert keys(spool) == ["key-7", "key-8"]
 
 
 def test_records_of_one_call_are_stored_all_or_none(tmp_path: Path) -> None:

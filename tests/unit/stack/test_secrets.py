@@ -38,7 +38,7 @@ def test_every_deployment_has_its_own(tmp_path):
 
 
 def test_not_written_where_the_environment_gives_them(tmp_path):
-    given = Settings(home=tmp_path / "home", user_key_layers="a", split_key="b", payload_key="c")
+    given = Settings(home=tmp_path / "home", user_key_layers="a", split_key="b", payload_key="c", url_key="d")
     assert ensure_secrets(given) is None
     assert not (tmp_path / "home").exists()
 

@@ -59,6 +59,7 @@ def test_up_status_up_kill_status_up_down(settings, install):
         "kafka": "already running",
         "mlflow": "already running",
         "serving": "started",
+        "collector": "already running",
         "airflow": "already running",
     }
 
@@ -100,7 +101,7 @@ def test_failure_stops_only_what_needs_it(settings, install):
     with pytest.raises(stack.StackFailed, match="kafka ended while it started") as caught:
         stack.up(settings)
     assert "serving was not started: it needs kafka" in str(caught.value)
-    assert {it.name for it in caught.value.up} == {"mlflow", "airflow"}
+    assert {it.name for it in caught.value.up} == {"mlflow", "collector", "airflow"}
     assert states(settings)["serving"] == "stopped"
 
 

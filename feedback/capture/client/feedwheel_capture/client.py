@@ -156,6 +156,7 @@ class Capture:
 
     def generation(
         self,
+        /,
         messages: Sequence[Mapping[str, Any]],
         output: str,
         *,
@@ -198,6 +199,7 @@ class Capture:
     @_quiet
     def feedback(
         self,
+        /,
         kind: FeedbackKind,
         *,
         response_id: str | None = None,
@@ -233,19 +235,20 @@ class Capture:
         )
         return self._record(outbox, record, event_id_of(record))
 
-    def thumbs(self, response_id: str, *, up: bool, user: str | None = None, **more: Any) -> str | None:
+    def thumbs(self, /, response_id: str, *, up: bool, user: str | None = None, **more: Any) -> str | None:
         """A thumb up or down."""
         return self.feedback(
             "thumbs", response_id=response_id, user=user, rating=1.0 if up else -1.0, scale=_THUMBS, **more
         )
 
-    def edited(self, response_id: str, text: str, *, user: str | None = None, **more: Any) -> str | None:
+    def edited(self, /, response_id: str, text: str, *, user: str | None = None, **more: Any) -> str | None:
         """What the person made of the answer; the same text again confirms it."""
         return self.feedback("edit", response_id=response_id, user=user, edited_output=text, **more)
 
     @_quiet
     def exposure(
         self,
+        /,
         response_id: str,
         conversation_id: str,
         offered: Sequence[FeedbackKind],

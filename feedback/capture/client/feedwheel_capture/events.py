@@ -1,4 +1,4 @@
-"""The event records, draft v1: one CloudEvents 1.0 JSON object in structured mode per Kafka value.
+"""The event records, v1: one CloudEvents 1.0 JSON object in structured mode per Kafka value.
 
 A record is frozen and checked once, when it is decoded or built; readers ignore fields they do not know.
 Times are UTC-aware. Field names follow the OpenTelemetry GenAI conventions where one exists.
@@ -156,6 +156,22 @@ REQUIRED_VALUES: Final[dict[FeedbackKind, tuple[str, ...]]] = {
     "session": ("measure", "number"),
 }
 """Fields of `FeedbackValue` without which a kind means nothing; kinds not listed need none."""
+
+OPTIONAL_VALUES: Final[dict[FeedbackKind, tuple[str, ...]]] = {
+    "thumbs": ("text",),
+    "rating": ("text",),
+    "solved": ("text",),
+    "nps": ("text",),
+    "correction": ("text",),
+    "verification": ("text",),
+    "edit": ("edited_output",),
+    "complaint": ("category", "text"),
+    "sentiment": ("text",),
+    "comparison": ("text",),
+    "action": ("number",),
+    "escalation": ("text",),
+}
+"""What else says something. Text is optional because consent may withhold it; `text_length` is then what is left."""
 
 
 class Feedback(PersonalData, frozen=True, kw_only=True):

@@ -4,10 +4,12 @@ In: a client of the package `openai` (2 or newer), synchronous or asynchronous; 
 the same client, whose answers are the same objects: a stream is recorded when it ends, or when it is left before.
 """
 
+import asyncio
 import functools
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from feedwheel_capture.messages import text_of
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from feedwheel_capture.client import Capture
 
 _MARK = "_feedwheel_wrapped"
+_LEFT = (GeneratorExit, asyncio.CancelledError)
+"""What a stream or a request that is left raises inside it."""
 
 
 def wrap_client(client: Any, capture: "Capture") -> None:
@@ -34,11 +38,8 @@ def _synchronous(create: Callable[..., Any], capture: "Capture") -> Callable[...
     @functools.wraps(create)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         call = _Call(capture, kwargs)
-        try:
+        with call.asked():
             answer = create(*args, **kwargs)
-        except BaseException:
-            call.failed()
-            raise
         if kwargs.get("stream"):
             return _Stream(answer, call)
         call.answered(answer)
@@ -51,11 +52,8 @@ def _asynchronous(create: Callable[..., Any], capture: "Capture") -> Callable[..
     @functools.wraps(create)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
         call = _Call(capture, kwargs)
-        try:
+        with call.asked():
             answer = await create(*args, **kwargs)
-        except BaseException:
-            call.failed()
-            raise
         if kwargs.get("stream"):
             return _AsyncStream(answer, call)
         call.answered(answer)
@@ -126,9 +124,21 @@ class _Call:
                 facts["time_to_first_token_ms"] = self._first_token_s * 1000
             self._record("".join(self._pieces), finish_reason, **facts, tool_calls=list(self._calls.values()))
 
-    def failed(self) -> None:
-        """Record a request that got an error."""
-        self.ended("error")
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Record a request that gets an error in place of an answer, or that nobody waits for any more."""
+        try:
+            yield
+        except BaseException as error:
+            self.ended("cancelled" if isinstance(error, _LEFT) else "error")
+            raise
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Record how a stream ends: by itself, by an error, or because nobody wants the rest."""
+        with self.asked():
+            yield
+        self.ended()
 
     def _record(self, output: str, finish_reason: str | None, **facts: Any) -> None:
         request = self._request
@@ -170,17 +180,10 @@ class _Stream:
         self._call = call
 
     def __iter__(self) -> Iterator[Any]:
-        try:
+        with self._call.followed():
             for chunk in self._stream:
                 self._call.take(chunk)
                 yield chunk
-        except GeneratorExit:
-            self._call.ended("cancelled")
-            raise
-        except BaseException:
-            self._call.ended("error")
-            raise
-        self._call.ended()
 
     def __enter__(self) -> "_Stream":
         self._stream.__enter__()
@@ -207,17 +210,10 @@ class _AsyncStream:
         self._call = call
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        try:
+        with self._call.followed():
             async for chunk in self._stream:
                 self._call.take(chunk)
                 yield chunk
-        except GeneratorExit:
-            self._call.ended("cancelled")
-            raise
-        except BaseException:
-            self._call.ended("error")
-            raise
-        self._call.ended()
 
     async def __aenter__(self) -> "_AsyncStream":
         await self._stream.__aenter__()

@@ -6,7 +6,7 @@ is bounded, so a hostile text costs no more than a constant factor of its length
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
@@ -251,10 +251,23 @@ def find(text: str) -> list[Span]:
     for match in _REPLACED.finditer(text):
         taken[match.start() : match.end()] = b"\x01" * (match.end() - match.start())
     for pattern in possible:
-        group = "value" if "value" in pattern.regex.groupindex else 0
-        for match in pattern.regex.finditer(text):
-            start, end = match.span(group if match[group] is not None else 0)
-            if not any(taken[start:end]) and pattern.is_real(text[start:end]):
+        for start, end in _matches(pattern, text, taken):
+            if pattern.is_real(text[start:end]):
                 taken[start:end] = b"\x01" * (end - start)
                 spans.append(Span(start, end, pattern.type))
     return sorted(spans, key=lambda span: span.start)
+
+
+def _matches(pattern: _Pattern, text: str, taken: bytearray) -> Iterator[tuple[int, int]]:
+    """Matches in what no earlier find has taken; one that reaches into such a find is looked for again behind it."""
+    group = "value" if "value" in pattern.regex.groupindex else 0
+    position = 0
+    while match := pattern.regex.search(text, position):
+        start, end = match.span(group if match[group] is not None else 0)
+        found = taken.find(b"\x01", start, end)
+        if found < 0:
+            yield start, end
+            position = match.end()
+        else:
+            behind = taken.find(b"\x00", found)
+            position = behind if behind > 0 else len(text)

@@ -58,12 +58,15 @@ def generation_of(
 ) -> Generation:
     """The record of an answer to `messages` (OpenAI's shape). `facts`: model, response_id, and what else is known.
 
-    Without a conversation_id, a conversation of a known person is known by how it begins, any other is one of its own.
+    Without a conversation_id, a conversation of a known person is known by how it begins; any other is one of its own,
+    and so is an answer to messages that are not known.
     """
     thread = said(messages)
     response_id = facts["response_id"]
     conversation_id = facts.get("conversation_id") or (
-        beginning(thread, output, author.person.user_key, identity) if author.person.user_key else response_id
+        beginning(thread, output, author.person.user_key, identity)
+        if author.person.user_key and thread
+        else response_id
     )
     known = {**facts, "conversation_id": conversation_id}
     return generation_in(author, app_type, Thread.of(thread, output, identity), output, known)

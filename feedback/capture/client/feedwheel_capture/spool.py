@@ -3,11 +3,13 @@
 In: records; `append` returns once they are on disk. Out: the same records in order, until they are acknowledged.
 Survives SIGKILL at any point: a torn tail is cut off, everything that `append` returned for is still there (I7). Who
 cannot wait for a disk uses `write`: what it has returned for survives the process, and the machine after the next
-`sync`, which comes before anything is read.
+`sync`. Reading waits for neither: a disk that is being forced to write holds up who writes to it, and what is published
+soon needs no disk.
 
 On disk: segments named by the sequence number of their first record, and `acknowledged`, the next number to publish.
-A record is a length, a CRC-32 and the body (topic, key, value). Losing `acknowledged` repeats records, never drops any;
-repeats carry the same event id and are removed downstream.
+A record is a length, a CRC-32 and the body (topic, key, value). An older `acknowledged` repeats records, never drops
+any; repeats carry the same event id and are removed downstream. After the loss of a machine it may be ahead of the
+segments: what they lack was published, and numbering goes on behind it.
 """
 
 import fcntl
@@ -68,15 +70,16 @@ class Spool:
         self._sync_lock = threading.Lock()
         self._appended = threading.Condition(self._lock)
         self._owner = _own(directory)
+        self._mark = _AcknowledgedFile(directory / "acknowledged")
         self._retired: list[int] = []
         self._segments = sorted(int(path.stem) for path in directory.glob("*.log"))
-        acknowledged = _read_acknowledged(directory)
-        if self._segments:
-            self._next_sequence = self._segments[-1] + _cut_torn_tail(self._path(self._segments[-1]))
-        else:
+        acknowledged = self._mark.read()
+        self._next_sequence = self._recovered()
+        if self._next_sequence < acknowledged or not self._segments:
             self._next_sequence = acknowledged
+            self._segments.append(acknowledged)
         self._durable_sequence = self._next_sequence
-        self._open_segment(self._segments[-1] if self._segments else acknowledged)
+        self._open_segment(self._segments[-1])
         self._bytes = sum(self._path(segment).stat().st_size for segment in self._segments)
         self._acknowledged = self._locate(acknowledged)
 
@@ -100,12 +103,12 @@ class Spool:
         self._sync(self._next_sequence - 1)
 
     def read(self, cursor: Cursor, max_records: int) -> tuple[list[Record], Cursor]:
-        """Up to `max_records` durable records from `cursor` on, and the cursor behind them. Raises SpoolCorrupt."""
-        durable = self._durable_sequence
+        """Up to `max_records` records from `cursor` on, and the cursor behind them. Raises SpoolCorrupt."""
+        written = self._next_sequence
         records: list[Record] = []
-        while len(records) < max_records and cursor.sequence < durable:
+        while len(records) < max_records and cursor.sequence < written:
             cursor = self._enter_next_segment(cursor)
-            wanted = min(max_records - len(records), durable - cursor.sequence)
+            wanted = min(max_records - len(records), written - cursor.sequence)
             start = len(records)
             for body, end in islice(_frames(self._path(cursor.segment), cursor.offset), wanted):
                 records.append(_DECODER.decode(body))
@@ -122,15 +125,18 @@ class Spool:
             return self._appended.wait_for(lambda: cursor.sequence < self._next_sequence, timeout_s)
 
     def acknowledge(self, cursor: Cursor) -> None:
-        """Forget everything before `cursor`."""
+        """Forget everything before `cursor`. One thread at a time; those that append do not wait for it."""
+        self._mark.write(cursor.sequence)
         with self._lock:
             self._acknowledged = cursor
-            _replace(self._directory / "acknowledged", f"{cursor.sequence}\n")
-            for segment in [segment for segment in self._segments if segment < cursor.segment]:
-                path = self._path(segment)
-                self._bytes -= path.stat().st_size
-                path.unlink()
-                self._segments.remove(segment)
+            done = [segment for segment in self._segments if segment < cursor.segment]
+            self._segments = self._segments[len(done) :]
+        for segment in done:
+            path = self._path(segment)
+            size = path.stat().st_size
+            path.unlink()
+            with self._lock:
+                self._bytes -= size
 
     @property
     def acknowledged(self) -> Cursor:
@@ -152,6 +158,7 @@ class Spool:
         with self._sync_lock, self._lock:
             os.fsync(self._file)
             os.close(self._file)
+            self._mark.close()
             os.close(self._owner)
 
     def __enter__(self) -> Self:
@@ -162,6 +169,10 @@ class Spool:
 
     def _path(self, segment: int) -> Path:
         return self._directory / f"{segment:020d}.log"
+
+    def _recovered(self) -> int:
+        """The next sequence number by the segments alone; a torn tail is cut off."""
+        return self._segments[-1] + _cut_torn_tail(self._path(self._segments[-1])) if self._segments else 0
 
     def _enter_next_segment(self, cursor: Cursor) -> Cursor:
         """The cursor, moved to the start of the next segment if it stands at the end of its own."""
@@ -189,10 +200,12 @@ class Spool:
         self._open_segment(self._next_sequence)
 
     def _open_segment(self, segment: int) -> None:
+        is_new = not self._path(segment).exists()
         self._file = os.open(self._path(segment), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._offset = os.fstat(self._file).st_size
         if segment not in self._segments:
             self._segments.append(segment)
+        if is_new:
             _sync_directory(self._directory)
 
     def _sync(self, sequence: int) -> None:
@@ -262,9 +275,20 @@ def _own(directory: Path) -> int:
     return owner
 
 
-def _read_acknowledged(directory: Path) -> int:
-    stored = directory / "acknowledged"
-    return int(stored.read_text()) if stored.exists() else 0
+class _AcknowledgedFile:
+    """The number of the next record to publish, in place: as many digits every time, so that none is ever torn."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def read(self) -> int:
+        return int(os.pread(self._file, 100, 0) or b"0")
+
+    def write(self, sequence: int) -> None:
+        os.pwrite(self._file, b"%020d\n" % sequence, 0)
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 def _cut_torn_tail(path: Path) -> int:
@@ -287,13 +311,6 @@ def _frames(path: Path, offset: int) -> Iterator[tuple[bytes, int]]:
                 return
             offset += _HEADER.size + length
             yield body, offset
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new."""
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
 
 
 def _sync_directory(directory: Path) -> None:
