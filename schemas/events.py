@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 from feedwheel_capture.catalogue import EVENT_TYPES, SCHEMA_VERSION, EventType, TopicName
 from feedwheel_capture.events import Event
+from msgspec import inspect
 
 from schemas.errors import ContractViolation
 
@@ -53,6 +54,9 @@ def _event_class(entry: EventType) -> Any:
     return envelope[functools.reduce(operator.or_, entry.records)]
 
 
+_RECORD_INFO: Final[dict[str, Any]] = {
+    entry.versioned_name: inspect.type_info(_event_class(entry)) for entry in EVENT_TYPES
+}
 _HEADER_DECODER: Final = msgspec.json.Decoder(_Header)
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Event[Any]]]] = {
     entry.versioned_name: msgspec.json.Decoder(_event_class(entry)) for entry in EVENT_TYPES
@@ -87,12 +91,40 @@ def _known_type(value: bytes | None) -> str:
 
 
 def _decode_as(event_type: str, value: bytes | None) -> Event[Any]:
+    decoder = _DECODERS[event_type]
     try:
-        return _DECODERS[event_type].decode(value or b"")
+        try:
+            return decoder.decode(value or b"")
+        except msgspec.ValidationError:
+            document = msgspec.json.decode(value or b"")
+            return decoder.decode(msgspec.json.encode(_without_nulls(_RECORD_INFO[event_type], document)))
     except (msgspec.ValidationError, RecursionError) as error:
         raise EventRejected("contract", without_values(error)) from None
     except UnicodeDecodeError:
         raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
+
+
+def _without_nulls(info: Any, document: Any) -> Any:
+    """The document with fields that may be missing but not null left out where they are null: many writers say so."""
+    match info, document:
+        case inspect.UnionType(types=types), _:
+            structured = [member for member in types if not isinstance(member, inspect.NoneType)]
+            return _without_nulls(structured[0], document) if len(structured) == 1 else document
+        case inspect.ListType(item_type=item), list():
+            return [_without_nulls(item, each) for each in document]
+        case inspect.StructType(fields=fields), dict():
+            may_be_missing = {each.encode_name for each in fields if not (each.required or _may_be_null(each.type))}
+            type_of = {each.encode_name: each.type for each in fields}
+            return {
+                name: _without_nulls(type_of.get(name), value)
+                for name, value in document.items()
+                if not (value is None and name in may_be_missing)
+            }
+    return document
+
+
+def _may_be_null(info: Any) -> bool:
+    return isinstance(info, inspect.UnionType) and info.includes_none
 
 
 def _read_type(value: bytes) -> str:

@@ -51,6 +51,15 @@ class EventColumns:
         row_of = {place: row for row, place in enumerate(places)}
         return built.take(pa.array([row_of.get(place) for place in range(len(events))], pa.int64()))
 
+    def of_structs(self, events: pa.StructArray) -> pa.Table:
+        """One row per event of one record, whose fields are columns already."""
+        data = events.field("data")
+        columns = [events.field(name) for name in _ENVELOPE_FIELDS]
+        for field in self._data_fields:
+            there = data.type.get_field_index(field.name) >= 0
+            columns.append(data.field(field.name) if there else pa.nulls(len(events), field.type))
+        return pa.table(columns, schema=self._schema)
+
     def _of_one_type(self, record: Any, events: Sequence[Any]) -> pa.Table:
         envelope = list(zip(*map(_ENVELOPE, events), strict=True))
         arrays = [pa.array(values, field.type) for values, field in zip(envelope, self._schema, strict=False)]

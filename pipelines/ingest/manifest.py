@@ -14,6 +14,8 @@ from schemas.events import RejectReason
 from schemas.tables import BronzeTable
 
 RejectStage = Literal["decode", "redact"]
+Redaction = Literal["redacted", "audited", "leaked"]
+"""Nobody vouched for it; somebody did, and rightly; somebody did, and it held a personal pattern all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,16 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class RangeCounts:
-    """Where the offsets of a range went. `accepted` is by application, `rejected` by reason."""
+    """Where the offsets of a range went. `accepted` is by application, `rejected` by reason.
+
+    `redactions` says which of the accepted events were looked through here, and what was found.
+    """
 
     accepted: Counter[str] = field(default_factory=Counter)
     rejected: Counter[RejectReason] = field(default_factory=Counter)
     gaps: int = 0
     lost: int = 0
+    redactions: Counter[Redaction] = field(default_factory=Counter)
 
     @property
     def records(self) -> int:
@@ -76,6 +82,7 @@ class RangeCounts:
             self.rejected + other.rejected,
             self.gaps + other.gaps,
             self.lost + other.lost,
+            self.redactions + other.redactions,
         )
 
 

@@ -5,7 +5,8 @@ that continue it to those ends, in order per partition. Pure: asking again after
 committed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,13 +49,23 @@ def truncations(logs: Iterable[PartitionLog], progress: TableProgress) -> list[s
 
 
 def remaining(logs: Iterable[PartitionLog], progress: TableProgress, size: int) -> Iterator[Range]:
-    """Ranges of at most `size` offsets from each partition's next offset to its end."""
-    for log in logs:
-        known = progress[log.table].get(log.source)
-        if known is None:
-            yield from _opening(log, size)
-        else:
-            yield from _continuing(log, known.next, size)
+    """Ranges of at most `size` offsets from each partition's next offset to its end, one of each in turn."""
+    waiting = [_of_partition(log, progress[log.table].get(log.source), size) for log in logs]
+    while waiting:
+        turn = [(ranges, next(ranges, None)) for ranges in waiting]
+        yield from (part for _, part in turn if part is not None)
+        waiting = [ranges for ranges, part in turn if part is not None]
+
+
+def lanes(ranges: Sequence[Range], count: int) -> list[list[Range]]:
+    """At most `count` lists of about as many ranges, those of a partition in their order: going on needs no seek."""
+    ordered = sorted(ranges, key=lambda part: (part.source, part.first))
+    size = max(1, math.ceil(len(ordered) / count))
+    return [ordered[first : first + size] for first in range(0, len(ordered), size)]
+
+
+def _of_partition(log: PartitionLog, known: Progress | None, size: int) -> Iterator[Range]:
+    return _opening(log, size) if known is None else _continuing(log, known.next, size)
 
 
 def _opening(log: PartitionLog, size: int) -> Iterator[Range]:

@@ -1,8 +1,8 @@
 """Redaction of events that nobody vouches for (I4).
 
 In: a decoded event, and whether its topic is trusted. Out: the event with every text redacted and our stamp, or an
-EventRejected. A stamp counts only on a trusted topic: anyone can write one. Identifiers cannot be redacted without
-merging people, so a personal pattern in one rejects the record.
+EventRejected. A stamp counts only on a trusted topic: anyone can write one; and even there a sample is looked through.
+Identifiers cannot be redacted without merging people, so a personal pattern in one rejects the record.
 """
 
 import re
@@ -14,29 +14,41 @@ from feedwheel_capture.events import Event
 from feedwheel_capture.patterns import find
 from feedwheel_capture.redact import redact_event
 
+from pipelines.ingest.manifest import Redaction
 from schemas.events import EventRejected
 
 _OPAQUE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,128}")
 """UUIDs and digests: their digits can look like a phone or card number and never are one."""
 
 
-def vouched(event: Event[Any], trusted: bool) -> Event[Any]:
-    """The event as it may rest. Raises EventRejected (`redaction_failed`)."""
-    if trusted and getattr(event.data, "redactor", _NOT_PERSONAL) is not None:
-        return event
+def is_vouched(event: Event[Any], trusted: bool) -> bool:
+    """Whether its producer says, and may say, that it is redacted. Control records are about no person."""
+    return trusted and getattr(event.data, "redactor", _NOT_PERSONAL) is not None
+
+
+_NOT_PERSONAL: Final = ""
+
+
+def redacted(event: Event[Any], trusted: bool) -> tuple[Event[Any], Redaction]:
+    """The event as it may rest, whoever vouches for it. Raises EventRejected (`redaction_failed`)."""
     try:
-        event = msgspec.structs.replace(event, data=redact_event(event.data))
-        leak = None if trusted else next(_leaks(event, "event"), None)
+        data = redact_event(event.data)
+        clean = msgspec.structs.replace(event, data=data)
+        leak = None if trusted else next(_leaks(clean, "event"), None)
     except Exception as error:
         # Whatever broke, unredacted text must not pass; the record waits, encrypted, for a replay.
         raise EventRejected("redaction_failed", type(error).__name__) from None
     if leak is not None:
         raise EventRejected("redaction_failed", f"{leak} holds a personal pattern and is not a text")
-    return event
+    if not is_vouched(event, trusted):
+        return clean, "redacted"
+    return (event, "audited") if _says_the_same(data, event.data) else (clean, "leaked")
 
 
-_NOT_PERSONAL: Final = ""
-"""Control records are about no person and carry no stamp."""
+def _says_the_same(redacted_data: Any, data: Any) -> bool:
+    """But for the stamp, which another version of the redactor may have set."""
+    stamp = getattr(data, "redactor", None)
+    return bool(data == (msgspec.structs.replace(redacted_data, redactor=stamp) if stamp else redacted_data))
 
 
 def _leaks(value: Any, name: str) -> Iterator[str]:

@@ -22,7 +22,8 @@ class IngestReport:
 
     `records` is by table, `accepted` by application, `rejected` by reason. `gaps` and `lost` are offsets: of no record,
     and deleted by retention before they could be read. `overtaken` ranges were read, but another drain committed first.
-    `truncated` partitions end before what was ingested from them.
+    `truncated` partitions end before what was ingested from them. `redactions`: events that nobody vouched for and were
+    redacted here, and of the vouched ones how many were audited and found clean, and how many had leaked.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class IngestReport:
     records: dict[str, int]
     accepted: dict[str, int]
     rejected: dict[str, int]
+    redactions: dict[str, int]
     gaps: int
     lost: int
     overtaken: int
@@ -65,5 +67,6 @@ def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int) -> Com
 def _parsed(commit: Mapping[str, Any]) -> Committed:
     counts = msgspec.json.decode(commit[COUNTS_KEY])
     rejected: Counter[Any] = Counter(counts["rejected"])
-    parsed = RangeCounts(Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"])
+    redactions: Counter[Any] = Counter(counts["redactions"])
+    parsed = RangeCounts(Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"], redactions)
     return Committed(parsed, int(commit[RANGES_KEY]))

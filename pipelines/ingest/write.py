@@ -40,7 +40,7 @@ class RangeWriter:
                     encoded = encoder.encode(batch)
                     file = file or stack.enter_context(self._open(part))
                     file.write(encoded.rows)
-                    counts += RangeCounts(encoded.accepted, encoded.rejected)
+                    counts += RangeCounts(encoded.accepted, encoded.rejected, redactions=encoded.redactions)
         crash.reach("file_written")
         gaps = part.next - part.first - counts.records - counts.lost
         return Manifest(part, _described(file) if file else None, counts + RangeCounts(gaps=gaps))

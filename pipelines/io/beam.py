@@ -16,8 +16,9 @@ _RUNNER: Final = "FnApiRunner"
 
 
 @contextmanager
-def embedded_pipeline() -> Iterator[beam.Pipeline]:
-    """A pipeline that runs to its end when the block is left."""
-    # An empty list: without one, options are read from the command line of whatever process this is.
-    with beam.Pipeline(_RUNNER, options=PipelineOptions([])) as pipeline:
+def embedded_pipeline(threads: int = 1) -> Iterator[beam.Pipeline]:
+    """A pipeline that runs to its end when the block is left, in so many threads of this process."""
+    # A list, if an empty one: without it, options are read from the command line of whatever process this is.
+    options = [] if threads == 1 else [f"--direct_num_workers={threads}", "--direct_running_mode=multi_threading"]
+    with beam.Pipeline(_RUNNER, options=PipelineOptions(options)) as pipeline:
         yield pipeline

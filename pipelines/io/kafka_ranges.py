@@ -6,6 +6,7 @@ that it does, never because nothing came (I1).
 """
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -18,8 +19,8 @@ from schemas.errors import InfrastructureError
 ATTEMPT_HEADER: Final = "feedwheel-attempt"
 """On a replayed record: how often it has been published, the first time included."""
 
-BATCH_RECORDS: Final = 2_000
-"""Records decoded at a time: few enough that their objects stay in the processor's cache, which halves the cost."""
+BATCH_RECORDS: Final = 10_000
+"""Records decoded at a time: reading JSON in bulk has a cost per batch (of 2,000: a fifth more time in all)."""
 _BATCH_BYTES: Final = 16 << 20
 """Of the records decoded at a time: a batch of the largest allowed events must not fill the memory either."""
 _FIRST_BATCH_RECORDS: Final = 100
@@ -109,20 +110,21 @@ class RangeReader:
 
     def _take(self, messages: Sequence[Message], position: int, next_offset: int) -> tuple[RecordBatch, int]:
         """The batch's records before `next_offset`, and the offset that is to be read next."""
-        batch = RecordBatch()
-        for message in messages:
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # the client's public constant
-                    return self._skip_deleted(message, batch, position, next_offset)
-                position = max(position, _offset_at_end(message, error))
-                continue
-            offset = message.offset()
-            assert offset is not None  # narrows the type; only records not yet sent have none
-            if offset >= next_offset:
-                self._stands_at = None  # it has been consumed, so the next range must seek back to it
-                return batch, next_offset
-            _add(batch, message, offset)
-            position = offset + 1
+        errors = [number for number, message in enumerate(messages) if message.error() is not None]
+        records = [message for message in messages if message.error() is None] if errors else messages
+        batch = _batch(records, next_offset)
+        if batch.offsets:
+            position = batch.offsets[-1] + 1
+        if len(batch.offsets) < len(records):
+            self._stands_at = None  # what is beyond has been consumed, so the next range must seek back to it
+            return batch, next_offset
+        for number in errors:
+            message = messages[number]
+            error = message.error()
+            assert error is not None  # narrows the type; these are those with an error
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # the client's public constant
+                return self._skip_deleted(message, batch, position, next_offset)
+            position = max(position, _offset_at_end(message, error))
         if self._stands_at is not None:
             # The log's end is shown once: a range behind this one must see it again, hence seek.
             self._stands_at = (*self._stands_at[:2], position) if position <= next_offset else None
@@ -163,7 +165,7 @@ def _next_size(batch: RecordBatch) -> int:
     """Records of the next batch, if they are as large as these."""
     if not batch.values:
         return _FIRST_BATCH_RECORDS
-    size = sum(len(value) for value in batch.values if value)
+    size = sum(map(len, filter(None, batch.values)))
     return max(1, min(BATCH_RECORDS, _BATCH_BYTES * len(batch.values) // max(size, 1)))
 
 
@@ -175,12 +177,18 @@ def _offset_at_end(message: Message, error: KafkaError) -> int:
     return -1 if offset is None else offset
 
 
-def _add(batch: RecordBatch, message: Message, offset: int) -> None:
-    batch.offsets.append(offset)
-    batch.values.append(message.value())
-    batch.timestamps_ms.append(message.timestamp()[1])
-    headers = message.headers()
-    batch.attempts.append(_attempt(headers) if headers else 1)
+def _batch(records: Sequence[Message], next_offset: int) -> RecordBatch:
+    """Those of the records that lie before `next_offset`, column by column: a call for each takes twice as long."""
+    offsets = [record.offset() or 0 for record in records]  # only records not yet sent have none
+    count = bisect_left(offsets, next_offset)
+    records = records[:count]
+    headers = [record.headers() for record in records]
+    return RecordBatch(
+        offsets[:count],
+        [record.value() for record in records],
+        [record.timestamp()[1] for record in records],
+        [_attempt(found) if found else 1 for found in headers],
+    )
 
 
 def _attempt(headers: Mapping[str, Header] | Sequence[tuple[str, Header]]) -> int:

@@ -93,6 +93,7 @@ def test_control_records_keep_their_tag_and_evidence_as_json():
         (b"", "not_json"),
         (b"{", "not_json"),
         (b'{"extra":' + b"[" * 100_000, "not_json"),
+        (generations(1)[0][:-1] + b',"extra":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "not_json"),
         (b"[]", "not_an_event"),
         (generations(1)[0].replace(b"card arrival", b"\xff"), "not_utf8"),
         (generations(1)[0].replace(b'"app"', b'"\xff"', 1), "not_utf8"),

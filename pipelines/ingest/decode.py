@@ -1,0 +1,129 @@
+"""Kafka values to events: in bulk what surely keeps the contract and is vouched for, one by one everything else.
+
+In: a batch of records of one partition. Out: event columns, a row for each record, and the reasons of those that are no
+event that can rest (I1, I4). Which way a record takes depends on how it is written and where it lies; what becomes of
+it does not.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from feedwheel_capture.events import Event
+
+from pipelines.ingest.bulk import BulkDecoder
+from pipelines.ingest.column_rules import Places
+from pipelines.ingest.event_columns import UNSTORABLE, EventColumns
+from pipelines.ingest.manifest import Range, Redaction, Rejection
+from pipelines.ingest.redaction import is_vouched, redacted
+from pipelines.io.kafka_ranges import RecordBatch
+from schemas.events import EventRejected, decode
+from schemas.tables import BronzeTable
+
+AUDIT_EVERY: Final = 256
+"""Of vouched events, one in so many offsets is redacted all the same, to see whether its producer does: a tenth of the
+time that all others take, and a producer that redacts nothing is seen within a batch."""
+_IN_BULK: Final[frozenset[BronzeTable]] = frozenset({"bronze/generations", "bronze/feedback"})
+"""Where the mass is. Privacy and control records are few, and some hold mappings, which have no columns."""
+_MAX_DETAIL_CHARS: Final = 300
+
+Outcome = Event[Any] | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Event columns of a batch, null where a record is rejected; rejections by place; how events were redacted."""
+
+    events: pa.Table
+    rejections: dict[int, Rejection]
+    redactions: Counter[Redaction]
+
+
+class BatchDecoder:
+    """Decodes the records of one range."""
+
+    def __init__(self, part: Range) -> None:
+        self._range = part
+        self._columns = _event_columns(part.table)
+        self._bulk = _bulk_decoder(part.table) if part.trusted and part.table in _IN_BULK else None
+
+    def decode(self, batch: RecordBatch) -> Decoded:
+        """One row or rejection for each record."""
+        audited = np.asarray(batch.offsets) % AUDIT_EVERY == 0
+        found = self._in_bulk(batch.values, audited)
+        is_left = np.ones(len(audited), np.bool_)
+        for places, _ in found:
+            is_left[places] = False
+        left = np.flatnonzero(is_left)
+        redactions: Counter[Redaction] = Counter()
+        outcomes = [self._outcome(batch.values[place], bool(audited[place]), redactions) for place in left.tolist()]
+        outcomes, events = self._storable(outcomes)
+        return Decoded(
+            _in_order([*found, (left, events)]),
+            {
+                place: outcome
+                for place, outcome in zip(left.tolist(), outcomes, strict=True)
+                if isinstance(outcome, Rejection)
+            },
+            redactions,
+        )
+
+    def _in_bulk(self, values: Sequence[bytes | None], audited: Any) -> list[tuple[Places, pa.Table]]:
+        found = []
+        for sure in self._bulk.decode(values) if self._bulk else ():
+            rows = self._columns.of_structs(sure.events)
+            settled = pc.and_(rows.column("redactor").is_valid(), pa.array(~audited[sure.places]))
+            chosen = settled.to_numpy()
+            found.append((sure.places, rows) if chosen.all() else (sure.places[chosen], rows.filter(settled)))
+        return found
+
+    def _outcome(self, value: bytes | None, audited: bool, redactions: Counter[Redaction]) -> Outcome:
+        stage: Any = "decode"
+        try:
+            event = decode(value, self._range.maps_to)
+            stage = "redact"
+            if is_vouched(event, self._range.trusted) and not audited:
+                return event
+            event, redaction = redacted(event, self._range.trusted)
+        except EventRejected as rejected:
+            return Rejection(stage, rejected.reason, rejected.detail[:_MAX_DETAIL_CHARS])
+        redactions[redaction] += 1
+        return event
+
+    def _storable(self, outcomes: list[Outcome]) -> tuple[list[Outcome], pa.Table]:
+        """The outcomes and their columns. An event that does not fit its columns is a rejection."""
+        try:
+            return outcomes, self._columns.build(_events(outcomes))
+        except UNSTORABLE:
+            outcomes = [self._alone(outcome) for outcome in outcomes]
+            return outcomes, self._columns.build(_events(outcomes))
+
+    def _alone(self, outcome: Outcome) -> Outcome:
+        try:
+            self._columns.build(_events([outcome]))
+        except UNSTORABLE:
+            return Rejection("decode", "contract", "a number does not fit into 64 bits")
+        return outcome
+
+
+_event_columns = cache(EventColumns)
+_bulk_decoder = cache(BulkDecoder)
+"""Of a process: what it learns of one range holds for the next."""
+
+
+def _events(outcomes: Sequence[Outcome]) -> list[Event[Any] | None]:
+    return [outcome if isinstance(outcome, Event) else None for outcome in outcomes]
+
+
+def _in_order(parts: Sequence[tuple[Places, pa.Table]]) -> pa.Table:
+    """One row for each place, from parts that have them all."""
+    rows = pa.concat_tables([table for _, table in parts])
+    places = np.concatenate([places for places, _ in parts])
+    if (places[:-1] < places[1:]).all():
+        return rows
+    return rows.take(pa.array(np.argsort(places)))

@@ -1,0 +1,104 @@
+"""What is decoded in bulk, what one by one, and what becomes of events whose producer did not redact."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from feedwheel_capture.events import encode
+
+from pipelines.ingest import decode as module
+from pipelines.ingest.decode import AUDIT_EVERY, BatchDecoder
+from pipelines.ingest.manifest import Range
+from pipelines.ingest.offsets import Source
+from pipelines.io.kafka_ranges import RecordBatch
+from tests.events import generation
+from tests.topics import event
+
+PART = Range("bronze/generations", "t", "feedwheel.generations", True, Source("c", "t", 0), 0, 1000, False)
+NOT_TRUSTED = replace(PART, trusted=False)
+LEAK = "write to jane@example.org"
+
+
+def stamped(number=0, **data):
+    """An event that says it is redacted."""
+    return encode(event(generation(f"a{number}", redactor="pattern/3", **data), f"event-{number}"))
+
+
+def changed(**data):
+    document = json.loads(stamped())
+    document["data"] |= data
+    return json.dumps(document).encode()
+
+
+def decoded(values, first=1, part=PART):
+    count = len(values)
+    return BatchDecoder(part).decode(RecordBatch(list(range(first, first + count)), values, [1] * count, [1] * count))
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Values that were not decoded in bulk."""
+    seen = []
+    original = module.decode
+    monkeypatch.setattr(module, "decode", lambda value, topic: (seen.append(value), original(value, topic))[1])
+    return seen
+
+
+GARBAGE = [b"{", b"", None, b'{"id":NaN}', changed(turn="0"), changed(turn=0.5), b"{}{}"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE[:5])
+def test_garbage_does_not_slow_down_its_neighbours(one_by_one, garbage):
+    values = [stamped(number) for number in range(100)]
+    values[10] = values[50] = values[99] = garbage
+    found = decoded(values)
+    assert sorted(found.rejections) == [10, 50, 99]
+    assert found.events.column("event_id").null_count == 3
+    assert one_by_one == [garbage] * 3
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_takes_nothing_with_it(garbage):
+    found = decoded([stamped(0), garbage, stamped(2), garbage])
+    assert sorted(found.rejections) == [1, 3]
+    assert found.events.column("event_id").to_pylist() == ["event-0", None, "event-2", None]
+
+
+def test_fields_that_come_and_go_are_all_kept():
+    first, second, third = {"locale": "en"}, {"parent_response_id": "a0"}, {"prompt_version": "2"}
+    for data in (first, second, third, {}, first | second | third):
+        (row,) = decoded([changed(**data, extra=1)]).events.to_pylist()
+        assert {name: row[name] for name in data} == data
+        assert [name for name in (*first, *second, *third) if row[name] is not None] == list(data)
+
+
+def test_null_counts_as_missing_where_a_default_is_known(one_by_one):
+    nothing = {"cached": None, "tool_calls": None, "sampling": None, "simulated": None}
+    row, same = decoded([changed(**nothing), changed(**nothing, latency_ms=1)]).events.to_pylist()
+    assert (row["cached"], row["tool_calls"], row["sampling"]["top_p"], row["simulated"]) == (False, [], 1.0, False)
+    assert same["latency_ms"] == 1.0
+    assert not one_by_one
+    (alone,) = decoded([changed(**nothing)], part=NOT_TRUSTED).events.to_pylist()
+    assert one_by_one
+    assert {**alone, "redactor": row["redactor"]} == row
+
+
+def test_where_nothing_is_vouched_for_everything_is_redacted():
+    found = decoded([stamped(output=LEAK)], part=NOT_TRUSTED)
+    assert found.events.column("output").to_pylist() == ["write to [EMAIL]"]
+    assert found.redactions == {"redacted": 1}
+
+
+def test_an_event_without_a_stamp_is_redacted_on_a_trusted_topic_too():
+    found = decoded([encode(event(generation("a0", output=LEAK)))])
+    assert found.events.column("output").to_pylist() == ["write to [EMAIL]"]
+    assert found.redactions == {"redacted": 1}
+
+
+def test_a_sample_of_vouched_events_is_looked_through():
+    values = [stamped(number, output=LEAK if number < 10 else "fine") for number in range(2 * AUDIT_EVERY + 1)]
+    found = decoded(values, first=AUDIT_EVERY - 1)
+    assert found.redactions == {"leaked": 1, "audited": 1}
+    outputs = found.events.column("output").to_pylist()
+    assert (outputs[1], outputs[2]) == ("write to [EMAIL]", LEAK), "only the audited one"
+    assert found.events.column("redactor").to_pylist()[:2] == ["pattern/3", "pattern/3"]
