@@ -6,14 +6,13 @@ it does not.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from feedwheel_capture.events import Event
 
 from pipelines.ingest.bulk import BulkDecoder
@@ -54,17 +53,17 @@ class BatchDecoder:
 
     def decode(self, batch: RecordBatch) -> Decoded:
         """One row or rejection for each record."""
-        audited = np.asarray(batch.offsets) % AUDIT_EVERY == 0
-        found = self._in_bulk(batch.values, audited)
-        is_left = np.ones(len(audited), np.bool_)
-        for places, _ in found:
+        redactions = Counter[Redaction]()
+        is_left = np.ones(len(batch.values), np.bool_)
+        parts = []
+        for places, rows in self._in_bulk(batch, redactions):
             is_left[places] = False
+            parts.append((places, rows))
         left = np.flatnonzero(is_left)
-        redactions: Counter[Redaction] = Counter()
-        outcomes = [self._outcome(batch.values[place], bool(audited[place]), redactions) for place in left.tolist()]
+        outcomes = [self._outcome(batch.values[place], batch.offsets[place], redactions) for place in left.tolist()]
         outcomes, events = self._storable(outcomes)
         return Decoded(
-            _in_order([*found, (left, events)]),
+            _in_order([*parts, (left, events)]),
             {
                 place: outcome
                 for place, outcome in zip(left.tolist(), outcomes, strict=True)
@@ -73,21 +72,32 @@ class BatchDecoder:
             redactions,
         )
 
-    def _in_bulk(self, values: Sequence[bytes | None], audited: Any) -> list[tuple[Places, pa.Table]]:
-        found = []
-        for sure in self._bulk.decode(values) if self._bulk else ():
+    def _in_bulk(self, batch: RecordBatch, redactions: Counter[Redaction]) -> Iterator[tuple[Places, pa.Table]]:
+        """Rows of sure events that somebody vouches for, less those of which an audit shows otherwise."""
+        for sure in self._bulk.decode(batch.values) if self._bulk else ():
             rows = self._columns.of_structs(sure.events)
-            settled = pc.and_(rows.column("redactor").is_valid(), pa.array(~audited[sure.places]))
-            chosen = settled.to_numpy()
-            found.append((sure.places, rows) if chosen.all() else (sure.places[chosen], rows.filter(settled)))
-        return found
+            settled = rows.column("redactor").is_valid().to_numpy()
+            audited = np.asarray(batch.offsets)[sure.places] % AUDIT_EVERY == 0
+            for row in np.flatnonzero(settled & audited).tolist():
+                if self._is_clean(batch.values[sure.places[row]]):
+                    redactions["audited"] += 1
+                else:
+                    settled[row] = False
+            yield (sure.places, rows) if settled.all() else (sure.places[settled], rows.filter(pa.array(settled)))
 
-    def _outcome(self, value: bytes | None, audited: bool, redactions: Counter[Redaction]) -> Outcome:
+    def _is_clean(self, value: bytes | None) -> bool:
+        try:
+            _, redaction = redacted(decode(value, self._range.maps_to), self._range.trusted)
+        except EventRejected:
+            return False
+        return redaction == "audited"
+
+    def _outcome(self, value: bytes | None, offset: int, redactions: Counter[Redaction]) -> Outcome:
         stage: Any = "decode"
         try:
             event = decode(value, self._range.maps_to)
             stage = "redact"
-            if is_vouched(event, self._range.trusted) and not audited:
+            if is_vouched(event, self._range.trusted) and offset % AUDIT_EVERY:
                 return event
             event, redaction = redacted(event, self._range.trusted)
         except EventRejected as rejected:

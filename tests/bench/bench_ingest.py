@@ -1,42 +1,40 @@
-"""Ingest against the plain loop that it replaces: thousand events a second from a full topic to the last commit.
+"""Ingest against what people would otherwise use: events a second from a full topic to the last commit.
 
-The peer is the simplest correct way to the same place: consume, `pyarrow.json`, `write_deltalake` per 100,000 rows; it
-checks nothing, keeps no rejects, commits no offsets. Both run in one process, in turn, on one broker and one topic.
+Contestants read the same topic of stamped events, each round in turn, each drain into a table of its own, whose rows
+are counted. Two drains of each process are timed: Spark compiles during its first. Start-up is reported apart.
 
-    python tests/bench/bench_ingest.py [--events 200000] [--rounds 3]
+    python tests/bench/bench_ingest.py [--events 1000000] [--rounds 3] [--only feedwheel,loop]
 """
 
 import argparse
-import dataclasses
-import io
+import json
 import logging
 import os
+import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.json
-from confluent_kafka import Consumer, TopicPartition
-from deltalake import write_deltalake
+from deltalake import DeltaTable
 
-from pipelines import ingest
-from pipelines.context import Context
-from pipelines.io.lake import Lake
 from pipelines.settings import Settings
-from schemas.config import Config
-from tests.conftest import TEST_SECRETS, Broker, free_port, link_jars
-from tests.topics import create_topic, declaring, generations, produce
+from tests.conftest import Broker, free_port, link_jars
+from tests.topics import create_topic, generations, produce
 
 PARTITIONS = 4
 EVENT_BYTES = 700
-PEER_COMMIT_ROWS = 100_000
-PEER_POLL = 10_000
+QUIXSTREAMS = ("quixstreams==3.28.1", "deltalake==1.6.6", "pyarrow==25.0.0")
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 
-def values(count: int):
+def values(count: int) -> Iterator[bytes]:
     """Distinct events of about 700 bytes."""
     (template,) = generations(1, output="")
     padding = "card " * ((EVENT_BYTES - len(template)) // 5)
@@ -53,72 +51,132 @@ def fill(bootstrap: str, count: int) -> str:
     return topic
 
 
-@dataclasses.dataclass(frozen=True)
-class Took:
-    """Seconds by the clock, and of this process's processor time: the latter hardly minds what else runs."""
+@dataclass(frozen=True)
+class Contestant:
+    """A script of tests/bench/ingest and its arguments after BOOTSTRAP TOPIC DIRECTORY, one list per process."""
 
-    wall: float
-    cpu: float
-
-
-def timed(work: Callable[[], object]) -> Took:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Took(time.perf_counter() - wall, time.process_time() - cpu)
+    script: str
+    processes: Sequence[Sequence[str]] = ((),)
+    python: str = sys.executable
 
 
-def plain_loop(bootstrap: str, topic: str, count: int, table: str) -> None:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "peer", "fetch.queue.backoff.ms": 5})
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
-    waiting: list[bytes] = []
-    seen = 0
-    while seen < count:
-        messages = consumer.consume(PEER_POLL, 0.2)
-        waiting += [message.value() for message in messages]
-        seen += len(messages)
-        if len(waiting) >= PEER_COMMIT_ROWS or (seen >= count and waiting):
-            rows = pyarrow.json.read_json(io.BytesIO(b"\n".join(waiting)))
-            write_deltalake(table, rows.drop_columns(["dataschema"]), mode="append")
-            waiting.clear()
-    consumer.close()
+class Process:
+    """One process of a contestant."""
+
+    def __init__(self, contestant: Contestant, number: int, bootstrap: str, topic: str, directory: Path) -> None:
+        self.log = (directory / f"{contestant.script}-{number}.log").open("w+")
+        script = str(HERE / "ingest" / f"{contestant.script}.py")
+        self.process = subprocess.Popen(
+            [contestant.python, script, bootstrap, topic, str(directory), *contestant.processes[number]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def expect(self, word: str) -> str:
+        """The rest of the next line that begins with a word."""
+        for line in self.process.stdout:
+            if line.startswith(word):
+                return line.removeprefix(word)
+        self.log.seek(0)
+        raise SystemExit(f"{self.log.name}: it ended without {word!r}\n{self.log.read()[-2000:]}")
+
+    def go(self) -> None:
+        print(file=self.process.stdin, flush=True)
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.log.close()
 
 
-def measure(broker: Broker, config: Config, events: int, rounds: int, home: Path) -> None:
-    settings = Settings(home=home, kafka_bootstrap_servers=broker.bootstrap, **TEST_SECRETS)
-    base = declaring(Context(settings, config, Lake("")), {fill(broker.bootstrap, 2_000): "feedwheel.generations"})
-    ingest.run(dataclasses.replace(base, lake=Lake(str(home / "warm-up"))))
-    topic = fill(broker.bootstrap, events)
-    declared = declaring(base, {topic: "feedwheel.generations"})
-    ours, peer = list[Took](), list[Took]()
+def run_round(
+    contestant: Contestant, bootstrap: str, topic: str, events: int, directory: Path
+) -> tuple[float, list[float]]:
+    """Seconds of start-up, and of each drain."""
+    directory.mkdir()
+    started = time.perf_counter()
+    processes = [
+        Process(contestant, number, bootstrap, topic, directory) for number in range(len(contestant.processes))
+    ]
+    for process in processes:
+        process.expect("ready")
+    start_up = time.perf_counter() - started
+    drains = []
+    for _ in range(2):
+        started = time.perf_counter()
+        for process in processes:
+            process.go()
+        tables = {json.loads(process.expect("report"))["table"] for process in processes}
+        drains.append(time.perf_counter() - started)
+        (table,) = tables
+        rows = DeltaTable(table).to_pyarrow_dataset().count_rows()
+        if rows != events:
+            raise SystemExit(f"{contestant.script} stored {rows} rows of {events} events")
+    for process in processes:
+        process.end()
+    shutil.rmtree(directory)
+    return start_up, drains
+
+
+def contestants(events: int, quix_python: str) -> dict[str, Contestant]:
+    half = str(events // 2)
+    return {
+        "feedwheel": Contestant("ours"),
+        "loop": Contestant("loop", [[str(events), "0", "1", "2", "3"]]),
+        "loop, 2 processes": Contestant("loop", [[half, "0", "1"], [half, "2", "3"]]),
+        "spark": Contestant("spark"),
+        "quixstreams": Contestant("quix", [[str(events)]], quix_python),
+    }
+
+
+def quix_environment(home: Path) -> str:
+    """An environment of its own: quixstreams holds confluent-kafka back."""
+    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(home / "quix")], check=True)
+    python = str(home / "quix" / "bin" / "python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *QUIXSTREAMS], check=True)
+    return python
+
+
+def measure(bootstrap: str, events: int, rounds: int, only: Sequence[str], home: Path) -> None:
+    quix = quix_environment(home) if not only or "quixstreams" in only else ""
+    racing = {name: each for name, each in contestants(events, quix).items() if not only or name in only}
+    topic = fill(bootstrap, events)
+    start_ups, rates = defaultdict[str, list[float]](list), defaultdict[str, list[list[float]]](list)
     for number in range(rounds):
-        into = dataclasses.replace(declared, lake=Lake(str(home / f"ours-{number}")))
-        ours.append(timed(partial(ingest.run, into)))
-        peer.append(timed(partial(plain_loop, broker.bootstrap, topic, events, str(home / f"peer-{number}"))))
-        print(f"round {number + 1}: ingest {ours[-1]}, plain loop {peer[-1]}", flush=True)
-    print(f"{events} events of about {EVENT_BYTES} bytes, medians of {rounds}, load {os.getloadavg()[0]:.1f}:")
-    for name in ("wall", "cpu"):
-        our_rate, peer_rate = (
-            events / statistics.median(getattr(took, name) for took in each) / 1000 for each in (ours, peer)
-        )
-        print(
-            f"{name}: ingest {our_rate:.0f}, plain loop {peer_rate:.0f} thousand events/s, {our_rate / peer_rate:.2f}"
-        )
+        for place, (name, contestant) in enumerate(racing.items()):
+            start_up, drains = run_round(contestant, bootstrap, topic, events, home / f"race-{number}-{place}")
+            start_ups[name].append(start_up)
+            rates[name].append([events / seconds / 1000 for seconds in drains])
+            took = ", ".join(f"{seconds:.1f}" for seconds in drains)
+            print(f"round {number + 1}: {name}: ready after {start_up:.1f} s, drains {took} s", flush=True)
+    print(f"{events} events of {EVENT_BYTES} bytes, medians of {rounds} rounds, load {os.getloadavg()[0]:.1f}")
+    print(f"{'thousand events/s':20}{'start-up':>10}{'1st drain':>12}{'2nd drain':>12}{'feedwheel, 2nd to 2nd':>24}")
+    ours = statistics.median(second for _, second in rates["feedwheel"])
+    for name in racing:
+        first, second = map(statistics.median, zip(*rates[name], strict=True))
+        start_up = statistics.median(start_ups[name])
+        print(f"{name:20}{start_up:8.1f} s{first:12.0f}{second:12.0f}{ours / second:24.2f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", type=lambda names: names.split(";"), default=(), help="names, separated by ;")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    config = Settings().config()
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
         link_jars(home / "kafka")
         broker = Broker(Settings(home=home / "kafka", kafka_port=free_port(2)))
         broker.start()
         try:
-            measure(broker, config, arguments.events, arguments.rounds, home)
+            measure(broker.bootstrap, arguments.events, arguments.rounds, arguments.only, home)
         finally:
             broker.stop()
 
