@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from feedwheel_capture.events import Exposure, Feedback, Generation
 
+from feedback.capture.importers import conversations, stream
 from feedback.capture.importers import export as export_module
-from feedback.capture.importers import stream, tree
 from feedback.capture.importers.refusal import ExportRefused
 from feedback.capture.importers.times import moment
 from feedback.conversation import Conversation, Logged, Position, assemble
@@ -122,6 +122,106 @@ def test_an_answer_in_several_parts_is_one_and_is_found_by_each(tmp_path: Path) 
     assert (answer.response_id, answer.output, thumb.response_id) == ("end", "I will look.\n\nRain.", "end")
 
 
+def chatgpt_events(path: Path, *nodes: dict[str, Any]) -> list[Any]:
+    conversation = chatgpt_conversation(mapping=mapping_of(*nodes))
+    return imported("chatgpt", write_folder(path, {"conversations.json": [conversation]}))[0]
+
+
+def test_a_picture_parts_two_answers_and_what_nobody_said_does_not(tmp_path: Path) -> None:
+    picture = {"content_type": "multimodal_text", "parts": [{"content_type": "image_asset_pointer"}]}
+    memory = {"content_type": "user_editable_context", "user_profile": "I like soup."}
+    events = chatgpt_events(
+        tmp_path,
+        node("context", None, "user", "", content=memory),
+        node("ask", "context", "user", "What is this?"),
+        node("first", "ask", "assistant", "Show me."),
+        node("picture", "first", "user", "", content=picture),
+        node("second", "picture", "assistant", "A cat,"),
+        node("hidden", "second", "user", "Go on.", metadata={"is_visually_hidden_from_conversation": True}),
+        node("third", "hidden", "assistant", "asleep."),
+    )
+    first, second = of(events, Generation)
+    assert (first.output, second.output) == ("Show me.", "A cat,\n\nasleep.")
+    assert [(message.role, message.content) for message in second.input] == [("user", "")]
+    assert (second.turn, second.parent_response_id) == (1, "first")
+
+
+def test_a_branch_of_no_weight_is_a_regeneration(tmp_path: Path) -> None:
+    events = chatgpt_events(
+        tmp_path,
+        node("ask", None, "user", "Soup?"),
+        node("left", "ask", "assistant", "Tomato.", 1, weight=0.0),
+        node("kept", "ask", "assistant", "Lentil.", 2, weight=1.0),
+    )
+    assert [turn.regeneration_of for turn in assembled(events).turns] == [None, "left"]
+
+
+def test_code_is_for_a_tool_whomever_it_is_sent_to(tmp_path: Path) -> None:
+    code = {"content_type": "code", "language": "unknown", "text": 'search("rain")'}
+    events = chatgpt_events(
+        tmp_path,
+        node("ask", None, "user", "Weather?"),
+        node("code", "ask", "assistant", "", content=code),
+        node("end", "code", "assistant", "Rain."),
+    )
+    (answer,) = of(events, Generation)
+    assert answer.output == "Rain."
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("code", 'search("rain")')]
+
+
+def test_what_was_spoken_aloud_is_read_as_text(tmp_path: Path) -> None:
+    spoken = {"content_type": "audio_transcription", "text": "Soup?", "direction": "in"}
+    parts = [spoken, {"content_type": "real_time_user_audio_video_asset_pointer"}]
+    events = chatgpt_events(
+        tmp_path,
+        node("ask", None, "user", "", content={"content_type": "multimodal_text", "parts": parts}),
+        node("end", "ask", "assistant", "Lentil."),
+    )
+    assert of(events, Generation)[0].input[0].content == "Soup?"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Rain.\ue200cite\ue202turn0search1\ue202turn0news3\ue201 Snow.", "Rain. Snow."),
+        ('In \ue200entity\ue202["city","Paris","capital"]\ue201 it rains.', "In Paris it rains."),
+        ("See \ue200url\ue202the page\ue202https://example.com\ue201.", "See the page."),
+        ("\ue200entity\ue202[broken\ue201Rain.", "Rain."),
+        ("\ue200never closed", "\ue200never closed"),
+    ],
+)
+def test_an_answer_reads_as_its_page_drew_it(written: str, read: str, tmp_path: Path) -> None:
+    (answer,) = of(chatgpt_events(tmp_path, node("end", None, "assistant", written)), Generation)
+    assert answer.output == read
+
+
+def test_feedback_with_an_id_of_its_own_stands_beside_other_feedback_on_its_message(tmp_path: Path) -> None:
+    told = {"message_id": "first", "conversation_id": CONVERSATION, "rating": "thumbsDown"}
+    files = chatgpt_files() | {
+        "message_feedback.json": [
+            {**told, "id": "feedback-1", "text": "cold", "tags": ["harmful"]},
+            {**told, "id": "feedback-2", "content": "still cold"},
+        ]
+    }
+    events, _ = imported("chatgpt", write_folder(tmp_path, files))
+    said = [it for it in of(events, Feedback) if it.kind == "complaint"]
+    assert [(it.response_id, it.value.category, it.value.text) for it in said] == [
+        ("first", "toxic", "cold"),
+        ("first", "bad", "still cold"),
+    ]
+    assert len({event.id for event in events}) == len(events)
+
+
+def test_answers_one_after_the_other_have_the_positions_of_their_order(tmp_path: Path) -> None:
+    files = chatgpt_files()
+    step = files["model_comparisons.json"][0]["output"]["feedback_step_2"]
+    step.update(new_completion_placement="not-applicable", completion_comparison_rating="original")
+    events, _ = imported("chatgpt", write_folder(tmp_path, files))
+    (value,) = (it.value for it in of(events, Feedback) if it.kind == "comparison")
+    assert [(it.response_id, it.position) for it in value.candidates] == [("first", 0), ("again", 1)]
+    assert value.chosen == "first"
+
+
 def test_importing_twice_gives_the_same_events(tmp_path: Path) -> None:
     once, _ = imported("chatgpt", write_folder(tmp_path / "a", chatgpt_files()))
     again, _ = imported("chatgpt", write_zip(tmp_path / "b.zip", chatgpt_files()))
@@ -169,11 +269,12 @@ def test_a_bad_conversation_is_counted_and_the_next_one_read(conversation: Any, 
 
 def test_a_conversation_beyond_its_bound_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MAX_PART_BYTES", 1_000_000)
-    monkeypatch.setattr(tree, "MAX_MESSAGES", 100)
+    monkeypatch.setattr(conversations, "MAX_MESSAGES", 10)
     huge = chatgpt_conversation(filler=["word " * 1000] * 1000)
+    long = chatgpt_conversation(mapping=mapping_of(*(node(f"n{n}", None, "user", "x") for n in range(11))))
     good = chatgpt_conversation(conversation_id="good", filler=["word " * 1000] * 100)
-    events, tally = imported("chatgpt", write_folder(tmp_path, {"conversations.json": [good, huge, good]}))
-    assert (tally.conversations, dict(tally.skipped), len(events)) == (2, {"too_large": 1}, 6)
+    events, tally = imported("chatgpt", write_folder(tmp_path, {"conversations.json": [good, huge, long, good]}))
+    assert (tally.conversations, dict(tally.skipped), len(events)) == (2, {"too_large": 2}, 6)
 
 
 def test_many_small_values_and_long_lines_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +368,39 @@ def test_claude_follows_the_parents_that_newer_exports_name(tmp_path: Path) -> N
     assert assembled(events).turns[2].after == "m2"
 
 
+def test_claude_takes_an_edited_first_message_for_another_beginning(tmp_path: Path) -> None:
+    conversation = claude_conversation()
+    root = "00000000-0000-4000-8000-000000000000"
+    for message, parent in zip(conversation["chat_messages"], (root, "m1", "m1", root, "m4"), strict=True):
+        message["parent_message_uuid"] = parent
+    events, _ = imported("claude", write_folder(tmp_path, {"conversations.json": [conversation]}))
+    answers = of(events, Generation)
+    assert [(it.turn, it.parent_response_id) for it in answers] == [(0, None)] * 3
+    assert [message.content for message in answers[2].input] == ["How?"]
+
+
+def test_claude_reads_what_was_pasted_and_the_tools_that_were_used(tmp_path: Path) -> None:
+    conversation = claude_conversation()
+    pasted, answer, _, picture, end = conversation["chat_messages"]
+    pasted |= {"text": "", "attachments": [{"file_name": "", "extracted_content": "Soup recipes"}]}
+    answer["content"] = [
+        {"type": "text", "text": "I "},
+        {"type": "text", "text": "look."},
+        {"type": "thinking", "thinking": "Tomato?"},
+        {"type": "tool_use", "name": "web_search", "input": {"query": "soup"}},
+        {"type": "tool_result", "name": "web_search", "content": [{"type": "text", "text": "a page"}]},
+        {"type": "text", "text": "Tomato."},
+    ]
+    picture |= {"text": "", "content": [], "files": [{"file_name": "soup.png"}]}
+    conversation["chat_messages"] = [pasted, answer, picture, end]
+    events, _ = imported("claude", write_folder(tmp_path, {"conversations.json": [conversation]}))
+    first, second = of(events, Generation)
+    assert [message.content for message in first.input] == ["Soup recipes"]
+    assert first.output == "I look.\n\nTomato."
+    assert [(call.name, call.arguments) for call in first.tool_calls] == [("web_search", '{"query":"soup"}')]
+    assert (second.output, second.parent_response_id, second.tool_calls) == ("Boil it.", "m2", [])
+
+
 # Logs of OpenAI's API
 
 
@@ -311,6 +445,15 @@ def test_openai_logs(tmp_path: Path) -> None:
     assert sum(tally.skipped.values()) == 4
     assert {"not_an_object", "no_answer", "not_json"} <= tally.skipped.keys()
     assert events == imported("openai", path)[0]
+
+
+def test_openai_logs_of_later_requests(tmp_path: Path) -> None:
+    line, refused = exchange(1), exchange(2)
+    line["request"]["safety_identifier"] = line["request"].pop("user")
+    refused["response"]["choices"] = [{"message": {"content": None, "refusal": "I cannot."}, "finish_reason": "stop"}]
+    first, second = of(imported("openai", write_lines(tmp_path / "log.jsonl", line, refused))[0], Generation)
+    assert first.user_key == second.user_key
+    assert (first.output, second.output) == ("Lentil.", "I cannot.")
 
 
 def test_a_response_without_an_id_is_known_by_its_line(tmp_path: Path) -> None:
@@ -377,6 +520,59 @@ def test_the_scale_of_a_score_is_that_of_all_scores_of_its_name(tmp_path: Path) 
     assert [(it.value.rating, it.value.scale) for it in ratings] == [(1, (1.0, 5.0)), (5, (1.0, 5.0))]
 
 
+def test_langfuse_scores_in_words_are_read_by_their_words(tmp_path: Path) -> None:
+    said = {"timestamp": "2025-01-06T09:31:00Z", "source": "ANNOTATION"}
+    scores = [
+        {"id": "s1", "name": "verdict", "dataType": "CATEGORICAL", "stringValue": "good", "value": 0, **said},
+        {"id": "s2", "name": "mood", "dataType": "CATEGORICAL", "stringValue": "mauve", "value": 0, **said},
+        {
+            "id": "s3",
+            "name": "tier",
+            "dataType": "CATEGORICAL",
+            "stringValue": "b",
+            "value": 1,
+            "configId": "c",
+            **said,
+        },
+        {"id": "s4", "name": "output", "dataType": "CORRECTION", "stringValue": "Leek.", "value": 0, **said},
+        {"id": "s5", "name": "note", "dataType": "TEXT", "stringValue": "hm", **said},
+        {"id": "s6", "name": "liked", "dataType": "BOOLEAN", "stringValue": "False", "value": 0, **said},
+    ]
+    path = write_lines(tmp_path / "t.jsonl", langfuse_trace(scores=scores))
+    events, tally = imported("langfuse", path)
+    found = {it.surface: it for it in of(events, Feedback)}
+    assert {name: (it.kind, it.value.rating) for name, it in found.items()} == {
+        "verdict": ("rating", 1.0),
+        "tier": ("rating", 1.0),
+        "output": ("edit", None),
+        "liked": ("thumbs", -1.0),
+    }
+    assert found["output"].value.edited_output == "Leek."
+    assert tally.skipped["no_rating"] == 2
+
+
+def test_langfuse_rows_of_their_own_find_each_other(tmp_path: Path) -> None:
+    trace = {"trace_id": "trace-1", "session_id": "session-1", "user_id": "ann"}
+    row = {**trace, "type": "GENERATION", "input": "Soup?", "start_time": "2025-01-06 09:30:00.000000"}
+    score = {"data_type": "NUMERIC", "name": "stars", "timestamp": "2025-01-06 09:32:00.000000", "value": 5}
+    path = write_lines(
+        tmp_path / "rows.jsonl",
+        {**row, "id": "gen-1", "output": "Tomato."},
+        {**row, "id": "span-1", "type": "SPAN"},
+        {**row, "id": "gen-2", "output": "Lentil."},
+        {**score, "id": "s1", "trace_id": "trace-1", "observation_id": "gen-1"},
+        {**score, "id": "s2", "trace_id": "trace-1", "observation_id": None},
+        {**score, "id": "s3", "session_id": "session-9"},
+        {**score, "id": "s4"},
+    )
+    events, tally = imported("langfuse", path)
+    assert [it.response_id for it in of(events, Generation)] == ["gen-1", "gen-2"]
+    about = [(it.response_id, it.conversation_id) for it in of(events, Feedback)]
+    assert about == [("gen-1", "session-1"), ("gen-2", "session-1"), (None, "session-9")]
+    assert len({event.data.user_key for event in events[:4]}) == 1
+    assert (tally.conversations, dict(tally.skipped)) == (1, {"not_a_generation": 1, "no_such_answer": 1})
+
+
 NESTED = {
     "openinference": {"span": {"kind": "LLM"}},
     "llm": {
@@ -425,14 +621,19 @@ def test_phoenix(attributes: dict, tmp_path: Path) -> None:
         "score": 0.5,
         "created_at": "2025-01-07T09:00:00Z",
     }
-    path = write_lines(tmp_path / "spans.jsonl", span, {"name": "x", "attributes": {}}, later)
+    frame = {"span_id": "span-1", "annotation_name": "tone", "annotator_kind": "HUMAN", "result.score": 1}
+    agent = {**frame, "annotator_kind": "AGENT"}
+    for row in (frame, agent):
+        row["created_at"] = "2025-01-07T09:00:00Z"
+    path = write_lines(tmp_path / "spans.jsonl", span, {"name": "x", "attributes": {}}, later, frame, agent)
     events, tally = imported("phoenix", path)
-    (answer,), (thumb, helpful) = of(events, Generation), of(events, Feedback)
+    (answer,), (thumb, helpful, tone) = of(events, Generation), of(events, Feedback)
     assert (answer.response_id, answer.conversation_id, answer.output) == ("span-1", "session-1", "Lentil.")
     assert (answer.input[0].content, answer.latency_ms, answer.output_tokens) == ("Soup?", 2000, 2)
     assert (thumb.kind, thumb.value.rating, thumb.value.text) == ("thumbs", 1.0, "warm")
     assert (helpful.kind, helpful.surface, helpful.response_id) == ("rating", "helpful", "span-1")
-    assert dict(tally.skipped) == {"not_a_generation": 1, "judged_by_model": 1}
+    assert (tone.surface, tone.value.rating, tone.response_id) == ("tone", 1, "span-1")
+    assert dict(tally.skipped) == {"not_a_generation": 1, "judged_by_model": 2}
     assert events == imported("phoenix", path)[0]
 
 
@@ -449,11 +650,28 @@ def named_zip(path: Path, name: str, *, link: bool = False) -> Path:
     return path
 
 
-def encrypted_zip(path: Path) -> Path:
+def flagged_zip(path: Path, flag: int) -> Path:
     data = bytearray(write_zip(path, {"conversations.json": []}).read_bytes())
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.index(signature) + offset
-        struct.pack_into("<H", data, at, struct.unpack_from("<H", data, at)[0] | 1)
+        struct.pack_into("<H", data, at, struct.unpack_from("<H", data, at)[0] | flag)
+    path.write_bytes(data)
+    return path
+
+
+def later_zip(path: Path) -> Path:
+    """Of a version of the format that no library knows yet."""
+    data = bytearray(write_zip(path, {"conversations.json": []}).read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(data)
+    return path
+
+
+def moved_zip(path: Path) -> Path:
+    """Its end says that everything stands later than it does, so that its member begins before the file."""
+    data = bytearray(write_zip(path, {"conversations.json": []}).read_bytes())
+    at = data.index(b"PK\x05\x06") + 16
+    struct.pack_into("<I", data, at, struct.unpack_from("<I", data, at)[0] + 1)
     path.write_bytes(data)
     return path
 
@@ -497,7 +715,11 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "drive": ("unsafe_name", lambda path: named_zip(path, "C:\\x.json")),
     "link": ("link", lambda path: named_zip(path, "link.json", link=True)),
     "linked": ("link", linked_folder),
-    "encrypted": ("encrypted", encrypted_zip),
+    "encrypted": ("encrypted", lambda path: flagged_zip(path, 0x1)),
+    "strongly encrypted": ("encrypted", lambda path: flagged_zip(path, 0x40)),
+    "patched": ("unsupported_compression", lambda path: flagged_zip(path, 0x20)),
+    "later": ("unsupported_compression", later_zip),
+    "moved": ("truncated", moved_zip),
     "duplicate": ("duplicate_member", duplicated),
     "cut zip": ("truncated", lambda path: cut(write_zip(path, chatgpt_files()), 0.6)),
     "broken zip": ("truncated", broken_inside),
@@ -527,6 +749,21 @@ def test_hostile_exports_are_refused_with_a_reason(reason: str, make: Callable[[
     assert refused.value.reason == reason
     assert str(tmp_path) in str(refused.value)
     assert sorted(tmp_path.rglob("*")) == before  # nothing was unpacked
+
+
+def test_what_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write_folder(tmp_path, chatgpt_files())
+    monkeypatch.setattr(Path, "open", deny)
+    with pytest.raises(ExportRefused, match=r"unreadable: Permission denied"):
+        imported("chatgpt", path)
+
+
+def test_names_of_files_that_people_sent_may_hold_a_colon(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "e.zip", chatgpt_files() | {"file-1-Notes 10:30.png": b"", "textdocs/note.json": {}})
+    assert imported("chatgpt", path)[1].answers == 3
 
 
 def test_the_total_of_an_archive_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
