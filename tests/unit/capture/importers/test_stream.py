@@ -1,7 +1,5 @@
 """What is in memory at a time: large, long and deep parts are left out, and the size of an export does not matter."""
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,15 +7,9 @@ import pytest
 
 from feedback.capture.importers import conversations, stream
 from feedback.capture.importers.refusal import ExportRefused
-from tests.exports import (
-    chatgpt_conversation,
-    exchange,
-    imported,
-    node,
-    write_folder,
-    write_lines,
-)
+from tests.exports import chatgpt_conversation, exchange, imported, node, write_folder, write_lines
 from tests.exports import tree as mapping_of
+from tests.large_export import read_large, write_large
 
 
 def test_a_conversation_beyond_its_bound_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,37 +48,11 @@ def test_deep_nesting_is_counted_and_costs_little(tmp_path: Path) -> None:
     assert dict(tally.skipped) == {"too_deep": 1}
 
 
-MEASURE = """
-import resource, sys
-from pathlib import Path
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from tests.exports import target
-from feedback.capture.importers.export import Export
-from feedback.capture.importers.formats import read
-from feedback.capture.importers.scribe import Scribe
-scribe = Scribe("chatgpt", target(consent="signal_only"))
-size = sum(len(record.value) for record in read(Export.of(Path(sys.argv[1])), scribe))
-# Not ru_maxrss, which begins with what the parent had.
-peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(scribe.tally.conversations, scribe.tally.answers, int(peak) // 1024)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
 def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
-    sentence = "The quick brown fox jumps over the lazy dog near the river. " * 130
-    nodes = [node("n0", None, "user", sentence)]
-    nodes += [node(f"n{n}", f"n{n - 1}", "user" if n % 2 == 0 else "assistant", sentence) for n in range(1, 100)]
-    one = json.dumps(chatgpt_conversation(mapping=mapping_of(*nodes)))
-    count = 200_000_000 // len(one) + 1
     path = tmp_path / "conversations.json"
-    with path.open("w", encoding="utf-8") as file:
-        for place in range(count):
-            file.write(("[" if place == 0 else ",") + one)
-        file.write("]")
-    assert path.stat().st_size > 200_000_000
-    done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
-    conversations, answers, peak_mib = map(int, done.stdout.split())
-    assert (conversations, answers) == (count, count * 50)
-    assert peak_mib < 100
+    written = write_large(path, 200_000_000)
+    cost = read_large(path, "signal_only")
+    assert (cost.conversations, cost.answers) == written
+    assert cost.peak_mib < 100
