@@ -3,22 +3,25 @@
 import json
 import zipfile
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from feedwheel_capture.events import Event
+from feedwheel_capture.events import Event, Exposure, Feedback, Generation
 from feedwheel_capture.identity import Identity
 
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.formats import read
 from feedback.capture.importers.scribe import Format, Scribe, Target
 from feedback.capture.importers.tally import Tally
+from feedback.conversation import Conversation, Logged, Position, assemble
 from schemas.events import decode_any
 
 IDENTITY = Identity(("layer-1",), "split-key")
 CONVERSATION = "6761d4a8-0000-4000-8000-000000000001"
 STARTED_S = 1736155800.123456  # 2025-01-06 09:30 UTC
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def target(**replaced: Any) -> Target:
@@ -31,6 +34,20 @@ def imported(format: Format, path: Path, **replaced: Any) -> tuple[list[Event], 
     scribe = Scribe(format, target(**replaced))
     events = [decode_any(record.value) for record in read(Export.of(path), scribe)]
     return events, scribe.tally
+
+
+def assembled(events: list[Any]) -> Conversation:
+    """The conversation as extract makes it."""
+    logged: list[Logged[Generation | Feedback | Exposure]] = [
+        Logged(Position("t", 0, place, "t"), NOW, event.id, event.source, event.time, event.data)
+        for place, event in enumerate(events)
+    ]
+    return assemble(logged, NOW, timedelta(minutes=30))
+
+
+def of(events: list[Any], record: type) -> list[Any]:
+    """The records of one type."""
+    return [event.data for event in events if isinstance(event.data, record)]
 
 
 def write_folder(folder: Path, files: Mapping[str, Any]) -> Path:
@@ -165,5 +182,25 @@ def claude_conversation(**replaced: Any) -> dict[str, Any]:
             message("m4", "human", 33, text="How?"),
             message("m5", "assistant", 34, text="Boil it."),
         ],
+    }
+    return {**given, **replaced}
+
+
+def exchange(number: int = 1, **replaced: Any) -> dict[str, Any]:
+    """A line of a log of OpenAI's API."""
+    given = {
+        "request": {
+            "model": "gpt-4o",
+            "user": "ann",
+            "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Soup?"}],
+            "metadata": {"conversation_id": "c1"},
+        },
+        "response": {
+            "id": f"chatcmpl-{number}",
+            "model": "gpt-4o-2024-08-06",
+            "choices": [{"message": {"role": "assistant", "content": "Lentil."}, "finish_reason": "length"}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 3},
+        },
+        "created": 1736155800,
     }
     return {**given, **replaced}

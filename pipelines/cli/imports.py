@@ -69,7 +69,7 @@ def heatmap(
         return
     print_table(
         ("export", "product", "conversations", "active days", "busiest day", "undated", "skipped"),
-        (
+        [
             (
                 it.name,
                 it.product,
@@ -80,7 +80,7 @@ def heatmap(
                 sum(it.skipped.values()),
             )
             for it in report.exports
-        ),
+        ],
     )
     Console(highlight=False, soft_wrap=True).print(f"\n{report.output}", markup=False)
 

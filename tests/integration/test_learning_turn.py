@@ -19,7 +19,7 @@ from feedwheel_capture.events import Decision, Proposal
 
 from pipelines import dataset, evaluate, release, train
 from pipelines.base_model import BASE_NAME
-from pipelines.context import system_clock
+from pipelines.context import Context, system_clock
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT
 from pipelines.gates import model_gates
 from pipelines.io import ray as ray_io
@@ -32,7 +32,7 @@ from pipelines.simulate.traffic import Crowd, Tally, send
 from pipelines.trained import find_model, newest_model, write_model
 from schemas.config import parse
 from schemas.errors import GateRefused, NothingToDo
-from tests.conftest import TEST_SECRETS
+from tests.conftest import TEST_SECRETS, Broker, SettableClock
 from tests.events import APP
 from tests.people import Town
 from tests.router_model import routed_messages, save_router
@@ -148,99 +148,145 @@ def place(tmp_path_factory):
     return Place.prepare(tmp_path_factory.mktemp("turn"), steps=45, epochs=6, learning_rate=3e-3, maturity_s=1.0)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A turn after its training: what it was given, and where what follows can be seen."""
+
+    place: Place
+    ctx: Context
+    clock: SettableClock
+    kafka: Broker
+    base_version: str
+    dataset_id: str
+    trained_version: str
+
+    @property
+    def control(self) -> list:
+        """The control log as it is now."""
+        return read_control(self.kafka.bootstrap, APP)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The aliases of the registered model, as versions that control events name."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self.ctx.settings.mlflow, self.ctx.settings.mlflow)
+        model = client.get_registered_model(f"feedwheel-{APP}")
+        versions = {alias: client.get_model_version(model.name, number) for alias, number in model.aliases.items()}
+        return {alias: version.tags["feedwheel.version"] for alias, version in versions.items()}
+
+
 def test_a_turn_of_the_wheel(place, context, clock, kafka, monkeypatch):
-    """One test, because each step needs all before it; each step says what it shows."""
+    """One test, because each step needs all before it; each check says what its step shows."""
+    turn = _trained(place, context, clock, kafka)
+    check_nothing_is_released_before_it_is_judged(turn)
+    check_an_export_that_differs_from_its_weights_is_refused(turn, monkeypatch)
+    check_a_model_that_learnt_from_corrections_passes(turn)
+    first = check_it_is_proposed_once_and_promoted(turn)
+    broken = check_a_broken_challenger_fails(turn)
+    forced = check_a_failed_one_is_tried_on_a_persons_word(turn, broken)
+    check_what_people_do_ends_its_trial(turn, forced)
+    check_an_operator_can_go_back_to_the_first_champion(turn, first)
+
+
+def _trained(place, context, clock, kafka) -> Turn:
     ctx = context(**place.settings, kafka_bootstrap_servers=kafka.bootstrap)
-    control = lambda: read_control(kafka.bootstrap, APP)  # noqa: E731 - read anew at each use
-    tracking = _registry(ctx)
     with ray_io.ray_session(ctx.settings):
         base = ensure_baseline(ctx, APP)
         _, report = built(place, lambda **settings: ctx, clock)
         trained = train.run(ctx, APP)
     assert trained.loss < 1.0
+    return Turn(place, ctx, clock, kafka, base.version, report.dataset_id, trained.model_version)
 
+
+def check_nothing_is_released_before_it_is_judged(turn):
     with pytest.raises(NothingToDo, match="feedwheel evaluate"):
-        release.run(ctx, APP)
+        release.run(turn.ctx, APP)
 
-    # An export that does not say what the weights say is refused, whatever people would think of it.
+
+def check_an_export_that_differs_from_its_weights_is_refused(turn, monkeypatch):
+    """Whatever people would think of it."""
     with monkeypatch.context() as patch:
         patch.setitem(MIN_TOKEN_AGREEMENT, "fp32", 1.01)
         with pytest.raises(GateRefused, match="agrees with the weights in"):
-            evaluate.run(ctx, APP)
+            evaluate.run(turn.ctx, APP)
     with pytest.raises(GateRefused, match="no export that answers as its weights do"):
-        release.promote(ctx, APP, waive="never mind")
-    clock.advance(seconds=1)
+        release.promote(turn.ctx, APP, waive="never mind")
+    turn.clock.advance(seconds=1)
 
-    # A model that learnt what people corrected is better on other people's messages, and passes.
-    judged = evaluate.run(ctx, APP)
-    assert (judged.verdict, judged.champion) == ("PASS", base.version)
+
+def check_a_model_that_learnt_from_corrections_passes(turn):
+    """It is better on other people's messages."""
+    judged = evaluate.run(turn.ctx, APP)
+    assert (judged.verdict, judged.champion) == ("PASS", turn.base_version)
     assert judged.difference.low > 0
     assert judged.token_agreement > 0.99
-    gate = model_gates(ctx.lake, APP)[-1]
-    assert gate.evidence["dataset_id"] == report.dataset_id
+    gate = model_gates(turn.ctx.lake, APP)[-1]
+    assert gate.evidence["dataset_id"] == turn.dataset_id
     assert gate.evidence["difference"]["n"] == judged.users >= 15
     with pytest.raises(NothingToDo, match="judged on these items already"):
-        evaluate.run(ctx, APP)
+        evaluate.run(turn.ctx, APP)
 
-    # Release: registry, ops/releases, proposal, once.
-    released = release.run(ctx, APP)
-    proposal = control()[-1]
+
+def check_it_is_proposed_once_and_promoted(turn) -> str:
+    """In the registry, in ops/releases and on the control log; its release id."""
+    released = release.run(turn.ctx, APP)
+    proposal = turn.control[-1]
     assert isinstance(proposal, Proposal)
     assert (proposal.release_id, proposal.verdict) == (released.release_id, "PASS")
-    assert ctx.lake.read("ops/releases").column("release_id").to_pylist() == [released.release_id]
-    assert tracking() == {"champion": base.version, "challenger": trained.model_version}
+    assert turn.ctx.lake.read("ops/releases").column("release_id").to_pylist() == [released.release_id]
+    assert turn.aliases == {"champion": turn.base_version, "challenger": turn.trained_version}
     with pytest.raises(NothingToDo, match="was proposed already"):
-        release.run(ctx, APP)
-    _decide(ctx, released.release_id, "PROMOTE")
-    assert release.mirror(ctx, APP).champion == trained.model_version
-    assert tracking() == {"champion": trained.model_version}
+        release.run(turn.ctx, APP)
+    _decide(turn.ctx, released.release_id, "PROMOTE")
+    assert release.mirror(turn.ctx, APP).champion == turn.trained_version
+    assert turn.aliases == {"champion": turn.trained_version}
+    return released.release_id
 
-    # A broken challenger fails, is refused, and is tried on a person's word alone.
-    broken = _broken_twin(ctx, clock, trained.model_version)
-    failed = evaluate.run(ctx, APP)
-    assert (failed.verdict, failed.model_version, failed.champion) == ("FAIL", broken, trained.model_version)
+
+def check_a_broken_challenger_fails(turn) -> str:
+    """And is refused; its version."""
+    broken = _broken_twin(turn.ctx, turn.clock, turn.trained_version)
+    failed = evaluate.run(turn.ctx, APP)
+    assert (failed.verdict, failed.model_version, failed.champion) == ("FAIL", broken, turn.trained_version)
     assert failed.difference.high < 0
     for refused in (release.run, release.promote):
         with pytest.raises(GateRefused, match="FAIL"):
-            refused(ctx, APP)
-    now = replace(ctx, clock=system_clock)  # serving compares the proposal's time with its own
-    forced = release.promote(now, APP, waive="to see the canary act")
-    waiver = model_gates(ctx.lake, APP)[-1]
-    assert (waiver.verdict, waiver.waiver_reason, waiver.subject) == ("WAIVED", "to see the canary act", broken)
-    assert control()[-1].verdict == "WAIVED"
-    assert tracking() == {"champion": trained.model_version, "challenger": broken}
+            refused(turn.ctx, APP)
+    return broken
 
-    # People are drawn to it, get worse answers, and what they do about them ends the trial without anybody's help.
-    rollout = _people_try(place, kafka)
-    assert (rollout["release_id"], rollout["state"]) == (forced.release_id, "ROLLBACK")
+
+def check_a_failed_one_is_tried_on_a_persons_word(turn, broken) -> str:
+    """Its release id."""
+    now = replace(turn.ctx, clock=system_clock)  # serving compares the proposal's time with its own
+    forced = release.promote(now, APP, waive="to see the canary act")
+    waiver = model_gates(turn.ctx.lake, APP)[-1]
+    assert (waiver.verdict, waiver.waiver_reason, waiver.subject) == ("WAIVED", "to see the canary act", broken)
+    assert turn.control[-1].verdict == "WAIVED"
+    assert turn.aliases == {"champion": turn.trained_version, "challenger": broken}
+    return forced.release_id
+
+
+def check_what_people_do_ends_its_trial(turn, forced):
+    """They are drawn to it, get worse answers, and nobody has to help."""
+    rollout = _people_try(turn.place, turn.kafka)
+    assert (rollout["release_id"], rollout["state"]) == (forced, "ROLLBACK")
     assert rollout["rationale"].startswith("worse")
     assert rollout["difference"]["high"] < 0
-    assert rollout["champion"]["version"] == trained.model_version
-    decision = control()[-1]
+    assert rollout["champion"]["version"] == turn.trained_version
+    decision = turn.control[-1]
     assert isinstance(decision, Decision)
     assert (decision.state, decision.by) == ("ROLLBACK", "serving-1")
-    assert release.mirror(ctx, APP).champion == trained.model_version
-    assert tracking() == {"champion": trained.model_version}
+    assert release.mirror(turn.ctx, APP).champion == turn.trained_version
+    assert turn.aliases == {"champion": turn.trained_version}
 
-    # An operator's rollback ends the reign of the release before it; then there is nothing left.
-    assert release.rollback(ctx, APP) == release.RollbackReport(released.release_id, base.version)
+
+def check_an_operator_can_go_back_to_the_first_champion(turn, first):
+    """That ends the reign of the release before it; then there is nothing left."""
+    assert release.rollback(turn.ctx, APP) == release.RollbackReport(first, turn.base_version)
     with pytest.raises(NothingToDo, match="first champion"):
-        release.rollback(ctx, APP)
-    assert tracking() == {"champion": base.version}
-
-
-def _registry(ctx):
-    """Reads the aliases of the registered model as versions that control events name."""
-
-    def aliases():
-        from mlflow import MlflowClient
-
-        client = MlflowClient(ctx.settings.mlflow, ctx.settings.mlflow)
-        model = client.get_registered_model(f"feedwheel-{APP}")
-        versions = {alias: client.get_model_version(model.name, number) for alias, number in model.aliases.items()}
-        return {alias: version.tags["feedwheel.version"] for alias, version in versions.items()}
-
-    return aliases
+        release.rollback(turn.ctx, APP)
+    assert turn.aliases == {"champion": turn.base_version}
 
 
 def _decide(ctx, release_id, state):

@@ -5,6 +5,7 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -14,12 +15,13 @@ from typer.testing import CliRunner
 
 from feedback.capture.importers.refusal import ExportRefused
 from pipelines.cli import imports as commands
-from pipelines.heatmap import Calendar, cell, days_of, month_weeks, read_calendar, run, weeks
-from pipelines.heatmap import _zone as zone
+from pipelines.heatmap import run
+from pipelines.heatmap.calendars import Calendar, read_calendar
+from pipelines.heatmap.days import cell, days_of, month_weeks, weeks
 from schemas.errors import UsageError
 from tests.exports import chatgpt_conversation, claude_conversation, write_folder, write_zip
 
-BERLIN = zone("Europe/Berlin")
+BERLIN, UTC = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 YEARS = st.integers(min_value=1970, max_value=2200)
 
 
@@ -37,7 +39,7 @@ def test_a_conversation_is_on_its_local_start_date(tmp_path):
     # 23:30 UTC on New Year's Eve is next year in Berlin; seconds come with and without a fraction.
     path = chatgpt(tmp_path, 1735687800, 1735687800.5, 1735640000)
     assert read_calendar(path, BERLIN).days == {date(2025, 1, 1): 2, date(2024, 12, 31): 1}
-    assert read_calendar(path, zone("UTC")).days == {date(2024, 12, 31): 3}
+    assert read_calendar(path, UTC).days == {date(2024, 12, 31): 3}
     times = ("2024-12-31T23:30:00Z", "2024-12-31T23:30:00.123456+00:00")
     assert read_calendar(claude(tmp_path, *times), BERLIN).days == {date(2025, 1, 1): 2}
 
@@ -58,6 +60,12 @@ def test_what_has_no_day_is_counted(tmp_path):
     calendar = read_calendar(path, BERLIN)
     assert (sum(calendar.days.values()), calendar.undated) == (1, 1)
     assert calendar.skipped == {"not_a_conversation": 1, "not_an_object": 1}
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2200-01-01T00:00:00Z"])
+def test_a_time_that_cannot_be_true_has_no_day(created, tmp_path):
+    calendar = read_calendar(claude(tmp_path, created, "2024-12-31T12:00:00Z"), ZoneInfo("America/New_York"))
+    assert (calendar.undated, list(calendar.days)) == (1, [date(2024, 12, 31)])
 
 
 @given(YEARS)

@@ -4,6 +4,8 @@ In: a path. Out: its JSON files by name, each as a stream. Nothing is ever extra
 name, and an archive with a name that points elsewhere, a link, a password or an impossible ratio is refused unread.
 """
 
+import functools
+import re
 import stat
 import zipfile
 import zlib
@@ -24,7 +26,9 @@ _SMALL_BYTES: Final = 10 * 1024**2
 """Below this no ratio harms."""
 _SUFFIXES: Final = (".json", ".jsonl", ".ndjson")
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED: Final = 0x1
+_DRIVE: Final = re.compile("[A-Za-z]:")
+_ENCRYPTED: Final = 0x41
+"""Flags of a member: the old encryption, and the strong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,16 @@ class Export:
     @classmethod
     def of(cls, path: Path) -> "Export":
         """Look at what is there. Raises ExportRefused."""
-        if path.is_dir():
-            return cls(path, _folder(path))
-        if not path.is_file():
-            raise ExportRefused("not_found", str(path), "name a folder, a zip or a JSON file that exists")
-        with path.open("rb") as file:
-            is_zip = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
-        if is_zip or path.suffix.lower() == ".zip":
-            return cls(path, _archive(path))
-        return cls(path, {path.name: lambda: path.open("rb")}, is_single=True)
+        with _read(str(path)):
+            if path.is_dir():
+                return cls(path, _folder(path))
+            if not path.is_file():
+                raise ExportRefused("not_found", str(path), "name a folder, a zip or a JSON file that exists")
+            with path.open("rb") as file:
+                is_zip = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+            if is_zip or path.suffix.lower() == ".zip":
+                return cls(path, _archive(path))
+            return cls(path, {path.name: functools.partial(_open_file, path)}, is_single=True)
 
     def named(self, stem: str) -> list[str]:
         """Files of one kind, which large exports number: conversations.json, conversations-000.json, ...
@@ -60,11 +65,25 @@ class Export:
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """One file as a stream. Raises ExportRefused, also while it is read."""
-        try:
-            with self.files[name]() as stream:
-                yield stream
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ExportRefused("truncated", f"{self.path}: {name}", "download the export again") from error
+        with _read(self.where(name)), self.files[name]() as stream:
+            yield stream
+
+    def where(self, name: str) -> str:
+        """What a message calls one file."""
+        return str(self.path) if self.is_single else f"{self.path}: {name}"
+
+
+@contextmanager
+def _read(where: str) -> Iterator[None]:
+    """Refuse what breaks while it is read. Raises ExportRefused."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ExportRefused("truncated", where, "it is no whole zip: download the export again") from error
+    except NotImplementedError as error:  # of the library: patched data, a later version of zip
+        raise ExportRefused("unsupported_compression", where, "unpack it and name the folder") from error
+    except OSError as error:
+        raise ExportRefused("unreadable", where, f"{error.strerror}: let this user read it") from error
 
 
 def _stem(name: str) -> str:
@@ -77,14 +96,18 @@ def _folder(path: Path) -> dict[str, Callable[[], IO[bytes]]]:
     for entry in found:
         if entry.is_symlink():
             raise ExportRefused("link", str(entry), "put the file itself there")
-    return {entry.name: lambda entry=entry: entry.open("rb") for entry in found if entry.is_file()}  # type: ignore[misc]  # a default argument
+    return {entry.name: functools.partial(_open_file, entry) for entry in found if entry.is_file()}
+
+
+def _open_file(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def _archive(path: Path) -> dict[str, Callable[[], IO[bytes]]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ExportRefused("truncated", str(path), "it is no whole zip: download the export again") from error
+    except (OSError, ValueError) as error:  # offsets that point nowhere, names in no encoding
+        raise zipfile.BadZipFile(str(error)) from error
     members = [member for member in archive.infolist() if not member.is_dir()]
     for member in archive.infolist():
         _check_member(path, member)
@@ -92,14 +115,21 @@ def _archive(path: Path) -> dict[str, Callable[[], IO[bytes]]]:
     _check_duplicates(path, members, wanted)
     _check_sizes(path, wanted)
     named = {PurePosixPath(member.filename).name: member for member in wanted}
-    return {name: lambda member=named[name]: archive.open(member) for name in sorted(named)}  # type: ignore[misc]  # as above
+    return {name: functools.partial(_open_member, archive, named[name]) for name in sorted(named)}
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except (OSError, ValueError) as error:  # as above
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
     # orig_filename: what was written, before the library cut and turned it into what is harmless here.
     written = member.orig_filename.replace("\\", "/")
     name = PurePosixPath(written)
-    if name.is_absolute() or ".." in name.parts or "\0" in written or ":" in written.split("/")[0]:
+    if name.is_absolute() or ".." in name.parts or "\0" in written or _DRIVE.match(written):
         raise ExportRefused("unsafe_name", str(path), "a member points outside the archive: this is no export")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ExportRefused("link", str(path), "a member is a link: this is no export")

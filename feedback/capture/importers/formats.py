@@ -10,9 +10,9 @@ from feedback.capture.importers import chatgpt, claude, langfuse, openai, phoeni
 from feedback.capture.importers.export import Export
 from feedback.capture.importers.refusal import ExportRefused
 from feedback.capture.importers.scribe import Format, Scribe
-from feedback.capture.importers.stream import Told
+from feedback.capture.importers.stream import Progress
 
-Read = Callable[[Export, Scribe, Told | None], Iterator[Record]]
+Read = Callable[[Export, Scribe, Progress | None], Iterator[Record]]
 
 READERS: Final[Mapping[Format, Read]] = MappingProxyType(
     {
@@ -26,10 +26,10 @@ READERS: Final[Mapping[Format, Read]] = MappingProxyType(
 _CHATS: Final = ("chatgpt", "claude")
 
 
-def read(export: Export, scribe: Scribe, told: Told | None = None) -> Iterator[Record]:
+def read(export: Export, scribe: Scribe, progress: Progress | None = None) -> Iterator[Record]:
     """The events of an export in their order. Raises ExportRefused."""
     names = export.named("conversations") if scribe.format in _CHATS else list(export.files)
     if not names:
         expected = "conversations.json" if scribe.format in _CHATS else "a .json or .jsonl file"
         raise ExportRefused("not_an_export", str(export.path), f"{expected} is not in it")
-    return READERS[scribe.format](export, scribe, told)
+    return READERS[scribe.format](export, scribe, progress)

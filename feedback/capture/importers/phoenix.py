@@ -5,54 +5,42 @@ within their span or on lines of their own. Out: a generation for every LLM span
 a person made. A session is a conversation, else a trace. The export is read twice, first for the ranges of the scores.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from feedwheel_capture.spool import Record
 
-from feedback.capture.importers.conversations import Unreadable, count, is_whole, mapping, number, objects, text_or_none
 from feedback.capture.importers.export import Export
-from feedback.capture.importers.langfuse import messages_of, said
-from feedback.capture.importers.scores import Ranges, Score, as_feedback
+from feedback.capture.importers.logged import messages_of, said
+from feedback.capture.importers.refusal import Unreadable
+from feedback.capture.importers.scores import Ranges, Score, Subject, scored
 from feedback.capture.importers.scribe import Scribe
-from feedback.capture.importers.stream import Told as Progress
-from feedback.capture.importers.stream import parts
-from feedback.capture.importers.times import moment
+from feedback.capture.importers.stream import Progress, parts
+from feedback.capture.importers.times import elapsed_ms, first_moment, moment
+from feedback.capture.importers.values import count, number, objects, text_or_none
 
-_MAX_MESSAGES: Final = 10_000
-"""Of one span: what is numbered higher is not looked for."""
 Flat = Mapping[str, Any]
 
 
 def read(export: Export, scribe: Scribe, progress: Progress | None = None) -> Iterator[Record]:
     """The events of an export. Raises ExportRefused."""
     ranges = Ranges()
-    for name in export.files:
-        for part in parts(export, name):
-            if isinstance(part, dict):
-                ranges.see(_score(annotation, _span_id(flatten(part))) for annotation in _annotations(part))
+    for part in parts(export, export.files):
+        if isinstance(part, dict):
+            span = flatten(part)
+            ranges.see(_score(annotation, span) for annotation in _annotations(part))
     conversations = set[str]()
-    for name in export.files:
-        for part in parts(export, name, progress):
-            if is_whole(part, scribe):
-                yield from _read_part(part, ranges, conversations, scribe)
-    scribe.tally.conversations = len(conversations)
-
-
-def _read_part(part: Mapping[str, Any], ranges: Ranges, conversations: set[str], scribe: Scribe) -> Iterator[Record]:
-    span = flatten(part)
-    try:
+    for part in scribe.tally.whole(parts(export, export.files, progress)):
+        span = flatten(part)
         if not _is_annotation(part):
-            for record in _answer(span, scribe):
+            for record in scribe.tally.guarded(_answer(span, scribe)):
                 conversations.add(_conversation(span) or "")
+                scribe.tally.conversations = len(conversations)
                 yield record
-    except Unreadable as error:
-        scribe.tally.skip(error.reason)
-    for annotation in _annotations(part):
-        try:
-            yield from _annotated(annotation, span, ranges, scribe)
-        except Unreadable as error:
-            scribe.tally.skip(error.reason)
+        for annotation in _annotations(part):
+            score, about = _score(annotation, span), _subject(annotation, span)
+            yield from scribe.tally.guarded(scored(score, about, ranges, scribe))
 
 
 def _answer(span: Flat, scribe: Scribe) -> Iterator[Record]:
@@ -60,7 +48,7 @@ def _answer(span: Flat, scribe: Scribe) -> Iterator[Record]:
     if kind != "LLM" and "llm.output_messages.0.message.role" not in span:
         raise Unreadable("not_a_generation")
     span_id, conversation_id = _span_id(span), _conversation(span)
-    if not span_id or conversation_id is None:
+    if span_id is None or conversation_id is None:
         raise Unreadable("no_id")
     began, ended = moment(span.get("start_time")), moment(span.get("end_time"))
     time = ended or began
@@ -68,7 +56,6 @@ def _answer(span: Flat, scribe: Scribe) -> Iterator[Record]:
         raise Unreadable("no_time")
     outputs = _messages(span, "llm.output_messages")
     output = "\n\n".join(filter(None, (message["content"] for message in outputs))) or said(span.get("output.value"))
-    latency = {"latency_ms": (ended - began).total_seconds() * 1000} if began and ended and ended >= began else {}
     facts = {
         "response_id": span_id,
         "conversation_id": conversation_id,
@@ -76,46 +63,32 @@ def _answer(span: Flat, scribe: Scribe) -> Iterator[Record]:
         "finish_reason": "error" if span.get("status_code") == "ERROR" else "stop",
         "input_tokens": count(span.get("llm.token_count.prompt")),
         "output_tokens": count(span.get("llm.token_count.completion")),
+        "latency_ms": elapsed_ms(began, ended) or 0.0,
         "tool_calls": list(_calls(span)),
-        **latency,
     }
     asked = _messages(span, "llm.input_messages") or messages_of(span.get("input.value"))
     yield from scribe.logged_answer(asked, output, time, text_or_none(span.get("user.id")), facts)
 
 
-def _annotated(annotation: Mapping[str, Any], span: Flat, ranges: Ranges, scribe: Scribe) -> Iterator[Record]:
-    span_id = text_or_none(annotation.get("span_id")) or _span_id(span)
-    if not span_id:
-        raise Unreadable("no_id")
-    score = _score(annotation, span_id)
-    kind, value = as_feedback(score, ranges)
-    times = (annotation.get("created_at"), annotation.get("updated_at"), span.get("end_time"), span.get("start_time"))
-    time = next((found for it in times if (found := moment(it))), None)
-    if time is None:
-        raise Unreadable("no_time")
-    yield from scribe.feedback(
-        kind,
-        value,
-        time,
-        text_or_none(span.get("user.id")),
-        score.id,
-        response_id=span_id,
-        conversation_id=_conversation(span),
-        surface=score.name,
-    )
-
-
-def _score(annotation: Mapping[str, Any], span_id: str) -> Score:
-    result = mapping(annotation.get("result")) or annotation
-    name = text_or_none(annotation.get("name")) or text_or_none(annotation.get("annotation_name")) or "annotation"
+def _score(annotation: Mapping[str, Any], span: Flat) -> Score:
+    flat = flatten(annotation)
+    result = {name: flat.get(f"result.{name}", flat.get(name)) for name in ("score", "label", "explanation")}
+    name = text_or_none(flat.get("name")) or text_or_none(flat.get("annotation_name")) or "annotation"
+    about = text_or_none(flat.get("span_id")) or _span_id(span)
     return Score(
-        id=text_or_none(annotation.get("id")) or f"{span_id}/{name}/{annotation.get('identifier') or ''}",
+        id=text_or_none(flat.get("id")) or (about and f"{about}/{name}/{flat.get('identifier') or ''}"),
         name=name,
-        number=number(result.get("score")),
-        label=text_or_none(result.get("label")),
-        comment=text_or_none(result.get("explanation")),
-        by_model=annotation.get("annotator_kind") in ("LLM", "CODE"),
+        number=number(result["score"]),
+        label=text_or_none(result["label"]),
+        comment=text_or_none(result["explanation"]),
+        time=first_moment(flat.get("created_at"), flat.get("updated_at"), span.get("end_time"), span.get("start_time")),
+        by_person=flat.get("annotator_kind") == "HUMAN",
     )
+
+
+def _subject(annotation: Mapping[str, Any], span: Flat) -> Subject | None:
+    span_id = text_or_none(annotation.get("span_id")) or _span_id(span)
+    return Subject(text_or_none(span.get("user.id")), span_id, _conversation(span)) if span_id else None
 
 
 def _annotations(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -130,33 +103,28 @@ def _is_annotation(part: Mapping[str, Any]) -> bool:
 
 def _messages(span: Flat, prefix: str) -> list[dict[str, Any]]:
     found = list[dict[str, Any]]()
-    for place in range(_MAX_MESSAGES):
-        role = span.get(f"{prefix}.{place}.message.role")
-        if role is None:
-            break
-        content = text_or_none(span.get(f"{prefix}.{place}.message.content"))
-        found.append({"role": role, "content": content or _contents(span, f"{prefix}.{place}.message.contents")})
+    for message in _numbered(span, f"{prefix}.%d.message", "role"):
+        content = text_or_none(span.get(f"{message}.content"))
+        texts = (span.get(f"{part}.text") for part in _numbered(span, f"{message}.contents.%d.message_content", "type"))
+        words = content or "".join(text for text in texts if isinstance(text, str))
+        found.append({"role": span[f"{message}.role"], "content": words})
     return found
 
 
-def _contents(span: Flat, prefix: str) -> str:
-    texts = list[str]()
-    while f"{prefix}.{len(texts)}.message_content.type" in span:
-        texts.append(text_or_none(span.get(f"{prefix}.{len(texts)}.message_content.text")) or "")
-    return "".join(texts)
-
-
 def _calls(span: Flat) -> Iterator[dict[str, Any]]:
-    for place in range(_MAX_MESSAGES):
-        prefix = f"llm.output_messages.0.message.tool_calls.{place}.tool_call.function"
-        name = text_or_none(span.get(f"{prefix}.name"))
-        if name is None:
-            return
-        yield {"name": name, "arguments": text_or_none(span.get(f"{prefix}.arguments"))}
+    called = "llm.output_messages.0.message.tool_calls.%d.tool_call.function"
+    for function in _numbered(span, called, "name"):
+        yield {"name": str(span[f"{function}.name"]), "arguments": text_or_none(span.get(f"{function}.arguments"))}
 
 
-def _span_id(span: Flat) -> str:
-    return text_or_none(span.get("context.span_id")) or text_or_none(span.get("span_id")) or ""
+def _numbered(span: Flat, pattern: str, required: str) -> Iterator[str]:
+    """The names that a list's elements have in a span, up to the first that lacks what is required."""
+    names = (pattern % place for place in itertools.count())
+    return itertools.takewhile(lambda name: span.get(f"{name}.{required}") is not None, names)
+
+
+def _span_id(span: Flat) -> str | None:
+    return text_or_none(span.get("context.span_id")) or text_or_none(span.get("span_id"))
 
 
 def _conversation(span: Flat) -> str | None:

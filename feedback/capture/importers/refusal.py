@@ -7,6 +7,7 @@ from schemas.errors import UsageError
 
 RefusalReason = Literal[
     "not_found",
+    "unreadable",  # the system does not let us
     "not_an_export",  # none of the files of this format is there
     "not_json",
     "truncated",
@@ -55,3 +56,11 @@ class Skipped:
     """One part of an export that is left out."""
 
     reason: SkipReason
+
+
+class Unreadable(Exception):
+    """Something in an export that is left out; only importers see it."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        super().__init__(reason)
+        self.reason: SkipReason = reason

@@ -4,8 +4,9 @@ In: answers and feedback with the ids of the export. Out: Kafka records, and the
 not allow is left out, and what is recognisably personal is masked, before anything leaves this process (I4).
 """
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -21,6 +22,7 @@ from feedwheel_capture.spool import Record
 from feedwheel_capture.thread import Thread
 from feedwheel_capture.vocabulary import AppType, Consent, FeedbackKind
 
+from feedback.capture.importers.refusal import Unreadable
 from feedback.capture.importers.tally import Tally
 from schemas.events import MAX_EVENT_BYTES
 
@@ -58,13 +60,10 @@ class Scribe:
         self, thread: Thread, output: str, time: datetime, user: str | None, facts: Mapping[str, Any]
     ) -> Iterator[Record]:
         """An answer whose thread is known. `facts`: response_id, conversation_id, model, and what else is known."""
-        author = self._author(user, facts["conversation_id"])
-        try:
-            record = generation_in(author, self.target.app_type, thread, output, facts)
-        except (msgspec.ValidationError, ValueError):
-            self.tally.skip("wrong_value")
-        else:
-            yield from self._write(record, time, "answer", record.conversation_id, record.response_id)
+        conversation_id, response_id = facts["conversation_id"], facts["response_id"]
+        author = self._author(user, conversation_id)
+        make = functools.partial(generation_in, author, self.target.app_type, thread, output, facts)
+        yield from self._write(make, time, "answer", conversation_id, response_id)
 
     def logged_answer(
         self,
@@ -75,13 +74,10 @@ class Scribe:
         facts: Mapping[str, Any],
     ) -> Iterator[Record]:
         """An answer to `messages` (OpenAI's shape). Without a conversation_id it is known by how it begins."""
-        author = self._author(user, facts.get("conversation_id") or facts["response_id"])
-        try:
-            record = generation_of(author, self.target.identity, self.target.app_type, messages, output, facts)
-        except (msgspec.ValidationError, ValueError):
-            self.tally.skip("wrong_value")
-        else:
-            yield from self._write(record, time, "answer", record.response_id)
+        response_id, target = facts["response_id"], self.target
+        author = self._author(user, facts.get("conversation_id") or response_id)
+        make = functools.partial(generation_of, author, target.identity, target.app_type, messages, output, facts)
+        yield from self._write(make, time, "answer", response_id)
 
     def feedback(
         self,
@@ -105,12 +101,8 @@ class Scribe:
             "surface": surface,
             "client_time": time,
         }
-        try:
-            record = feedback_of(self._author(user, conversation_id or response_id or ""), facts)
-        except (msgspec.ValidationError, ValueError):
-            self.tally.skip("wrong_value")
-        else:
-            yield from self._write(record, time, kind, export_id)
+        author = self._author(user, conversation_id or response_id or "")
+        yield from self._write(functools.partial(feedback_of, author, facts), time, kind, export_id)
 
     def event_id(self, *parts: str) -> str:
         """The same part of the same export is the same event for ever."""
@@ -121,22 +113,24 @@ class Scribe:
         person = target.identity.person(target.app, target.user or user, conversation_id)
         return Author(target.app, person, target.consent)
 
-    def _write(self, data: Generation | Feedback, time: datetime, *parts: str) -> Iterator[Record]:
-        allowed = apply_consent(data)
-        if allowed is None:
-            self.tally.withheld += 1
-            return
+    def _write(self, make: Callable[[], Generation | Feedback], time: datetime, *parts: str) -> Iterator[Record]:
+        """The record of what `make` makes, if it is allowed; counted either way."""
+        yield from self.tally.guarded(self._record(make, time, *parts))
+
+    def _record(self, make: Callable[[], Generation | Feedback], time: datetime, *parts: str) -> Iterator[Record]:
         try:
+            data = make()
+            allowed = apply_consent(data)
+            if allowed is None:
+                self.tally.withheld += 1
+                return
             record = to_record(make_event(allowed, self.source, time, self.event_id(*parts)))
         except RedactionFailed:
-            self.tally.skip("redaction_failed")
-            return
-        except ValueError:  # a time that cannot be true
-            self.tally.skip("wrong_value")
-            return
+            raise Unreadable("redaction_failed") from None
+        except (msgspec.ValidationError, ValueError):  # also a time that cannot be true
+            raise Unreadable("wrong_value") from None
         if len(record.value) > MAX_EVENT_BYTES:
-            self.tally.skip("event_too_large")
-            return
+            raise Unreadable("event_too_large")
         self._count(data)
         yield record
 

@@ -5,7 +5,7 @@ holds the array. Out: the objects, and a `Skipped` in place of each that breaks 
 follows cannot be found: not JSON, cut off, or a single value beyond every bound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
@@ -32,24 +32,24 @@ _WRAPPERS: Final = frozenset({"conversations", "data", "traces", "spans"})
 Part = dict[str, Any] | Skipped
 Event = tuple[str, Any]
 """Of the parser: its kind, and a key or scalar."""
-Told = Callable[[int], object]
+Progress = Callable[[int], object]
 """Is told how many bytes of a file have been read."""
 
 
-def parts(export: Export, name: str, told: Told | None = None) -> Iterator[Part]:
-    """The parts of one file of an export. Raises ExportRefused."""
-    is_lines = PurePosixPath(name).suffix.lower() in (".jsonl", ".ndjson")
-    with export.open(name) as file:
-        where = f"{export.path}: {name}" if export.path.name != name else str(export.path)
-        stream = _Stream(file, where, told)
-        yield from _lines(stream) if is_lines else _values(stream, where)
+def parts(export: Export, names: Iterable[str], progress: Progress | None = None) -> Iterator[Part]:
+    """The parts of some files of an export, one file after another. Raises ExportRefused."""
+    for name in names:
+        is_lines = PurePosixPath(name).suffix.lower() in (".jsonl", ".ndjson")
+        with export.open(name) as file:
+            stream = _Stream(file, export.where(name), progress)
+            yield from _lines(stream) if is_lines else _values(stream, export.where(name))
 
 
 class _Stream:
     """Counts what is read, and stops a value that would be gathered in memory beyond every bound."""
 
-    def __init__(self, file: IO[bytes], where: str, told: Told | None) -> None:
-        self._file, self._where, self._told = file, where, told
+    def __init__(self, file: IO[bytes], where: str, progress: Progress | None) -> None:
+        self._file, self._where, self._progress = file, where, progress
         self.read_bytes = 0
         self.complete_to = 0
         """How far complete values reach."""
@@ -64,8 +64,8 @@ class _Stream:
 
     def _count(self, data: bytes) -> bytes:
         self.read_bytes += len(data)
-        if self._told is not None:
-            self._told(self.read_bytes)
+        if self._progress is not None:
+            self._progress(self.read_bytes)
         return data
 
 

@@ -1,4 +1,4 @@
-"""Times as exports write them: seconds since 1970 with or without a fraction, milliseconds, or ISO 8601."""
+"""Times as exports write them: seconds, milliseconds or nanoseconds since 1970, or ISO 8601."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,6 +19,16 @@ def moment(value: Any) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         pass
     return None
+
+
+def first_moment(*values: Any) -> datetime | None:
+    """The first instant that any of the values names."""
+    return next((found for value in values if (found := moment(value))), None)
+
+
+def elapsed_ms(began: datetime | None, ended: datetime | None) -> float | None:
+    """Milliseconds from one instant to another; None where one is missing or they are the wrong way round."""
+    return (ended - began).total_seconds() * 1000 if began and ended and ended >= began else None
 
 
 def _of_text(text: str) -> datetime | None:

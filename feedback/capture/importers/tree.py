@@ -9,29 +9,37 @@ its parts and not in the thread, else no two attempts would answer the same requ
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.thread import Said, Thread
 from feedwheel_capture.vocabulary import Role
 
-MAX_MESSAGES: Final = 20_000
-"""Of one conversation; the longest known have some thousands."""
+Call = tuple[str, str]
+"""A tool, and what it was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One message. `text` is '' where nothing was said to a person; `call` is the tool an assistant turned to."""
+    """One message. `text` is None where nothing was said to anybody, '' where what was said has no words: a picture.
+
+    `calls` are the tools an assistant turned to, each with what it was given.
+    """
 
     id: str
     parent: str | None
     role: Role
-    text: str
+    text: str | None
     time: datetime | None = None
-    call: tuple[str, str] | None = None
-    facts: Mapping[str, Any] | None = None
+    calls: tuple[Call, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it is part of the conversation: a person's picture is, an answer needs words."""
+        return self.role != "tool" and bool(self.text or (self.role == "user" and self.text is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Answered:
     thread: Thread
     text: str
     time: datetime | None
-    calls: tuple[tuple[str, str], ...]
+    calls: tuple[Call, ...]
     parent_response_id: str | None
 
 
@@ -55,7 +63,7 @@ class _Path:
     turn: int = 0
     new: tuple[Said, ...] = ()
     begun: tuple[Node, ...] = ()
-    calls: tuple[tuple[str, str], ...] = ()
+    calls: tuple[Call, ...] = ()
     time: datetime | None = None
     answer_id: str | None = None
     done: Answered | None = None
@@ -68,7 +76,7 @@ def answers(nodes: Sequence[Node], identity: Identity, started: datetime | None)
     while waiting:
         node, before = waiting.pop()
         path = _step(before, node)
-        if node.role == "assistant" and node.text and _ends_answer(node, children):
+        if node.role == "assistant" and node.is_said and _ends_answer(node, children):
             done = _answered(path, identity)
             yield done
             path = replace(path, done=done)
@@ -100,13 +108,13 @@ def _step(path: _Path, node: Node) -> _Path:
     """The path to a node, from the path to its parent."""
     time = node.time or path.time
     if node.role == "assistant":
-        calls = (*path.calls, node.call) if node.call else path.calls
-        if not node.text:
+        calls = (*path.calls, *node.calls)
+        if not node.is_said:
             return replace(path, calls=calls, time=time)
         return replace(path, begun=(*path.begun, node), calls=calls, time=time, done=None)
-    if node.role == "tool" or not node.text:
+    if not node.is_said:
         return replace(path, time=time)
-    said = (node.role, node.text)
+    said = (node.role, node.text or "")
     if path.done is None:
         return replace(path, new=(*path.new, said), time=time)
     done = path.done
@@ -118,11 +126,10 @@ def _ends_answer(node: Node, children: Mapping[str | None, Sequence[Node]]) -> b
     waiting, goes_on = list(children.get(node.id, ())), False
     while waiting:
         child = waiting.pop()
-        if child.role in ("assistant", "tool") or not child.text:
-            if child.role == "assistant" and child.text:
-                goes_on = True
-            else:
-                waiting += children.get(child.id, ())
+        if not child.is_said:
+            waiting += children.get(child.id, ())
+        elif child.role == "assistant":
+            goes_on = True
         else:
             return True
     return not goes_on
@@ -130,7 +137,7 @@ def _ends_answer(node: Node, children: Mapping[str | None, Sequence[Node]]) -> b
 
 def _answered(path: _Path, identity: Identity) -> Answered:
     *earlier, last = path.begun
-    text = "\n\n".join(node.text for node in path.begun)
+    text = "\n\n".join(node.text or "" for node in path.begun)
     return Answered(
         node=last,
         parts=tuple(node.id for node in earlier),

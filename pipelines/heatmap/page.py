@@ -10,8 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from pipelines.heatmap import Calendar, cell, days_of, month_weeks, weeks
-from pipelines.heatmap_picture import colour
+from pipelines.heatmap.calendars import Calendar
+from pipelines.heatmap.days import cell, days_of, month_weeks, weeks
+from pipelines.heatmap.picture import colour
 
 _CELL: Final = 13
 _LEFT: Final = 30
@@ -38,7 +39,7 @@ def write_page(output: Path, calendars: Sequence[Calendar], years: Sequence[int]
 
 
 def _section(calendar: Calendar, years: Sequence[int]) -> str:
-    title = escape(f"{calendar.product} ({calendar.name}): {sum(calendar.days.values()):,}")
+    title = escape(f"{calendar.product} ({calendar.name}): {calendar.total:,}")
     panels = "\n".join(_panel(calendar, year) for year in years)
     return f'<section><h2>{title}</h2>\n<div class="years">{panels}</div>\n{_table(calendar, years)}</section>'
 

@@ -5,10 +5,12 @@ In: calendars and years. Out: a PNG in which every export has a row and every ye
 
 import calendar as names
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.heatmap import Calendar, Product, cell, days_of, month_weeks, weeks
+from pipelines.heatmap.calendars import Calendar, Product
+from pipelines.heatmap.days import cell, days_of, month_weeks, weeks
 
 COLOUR_MAPS: Final[dict[Product, str]] = {"ChatGPT": "Greens", "Claude": "Oranges", "unknown": "Greys"}
 EMPTY: Final = "#eeeeee"
@@ -32,34 +34,45 @@ def colour(product: Product, depth: float) -> str:
     return "#" + "".join(f"{round(part * 255):02x}" for part in rgba[:3])
 
 
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A picture that is measured in inches from its lower left corner; matplotlib takes shares of it."""
+
+    width: float
+    height: float
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """A point, or a width and a height."""
+        return x / self.width, y / self.height
+
+
 def write_picture(output: Path, calendars: Sequence[Calendar], years: Sequence[int]) -> None:
     """Draw and save. Raises OSError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width, height = max(map(weeks, years)) * _CELL_INCHES, 7 * _CELL_INCHES
-    total_width = _MARGINS["left"] + len(years) * (width + _BETWEEN["columns"]) + _MARGINS["right"]
-    total_height = (
-        _MARGINS["top"] + len(calendars) * (height + _BETWEEN["rows"]) - _BETWEEN["rows"] + _MARGINS["bottom"]
+    columns = max(map(weeks, years))
+    width, height = columns * _CELL_INCHES, 7 * _CELL_INCHES
+    column_width, row_height = width + _BETWEEN["columns"], height + _BETWEEN["rows"]
+    sheet = _Sheet(
+        width=_MARGINS["left"] + len(years) * column_width + _MARGINS["right"],
+        height=_MARGINS["top"] + len(calendars) * row_height - _BETWEEN["rows"] + _MARGINS["bottom"],
     )
-    figure = Figure(figsize=(total_width, total_height), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(sheet.width, sheet.height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     for row, calendar in enumerate(calendars):
-        top = total_height - _MARGINS["top"] - row * (height + _BETWEEN["rows"])
+        left, top = _MARGINS["left"], sheet.height - _MARGINS["top"] - row * row_height
         for column, year in enumerate(years):
-            left = _MARGINS["left"] + column * (width + _BETWEEN["columns"])
-            place = (left / total_width, (top - height) / total_height, width / total_width, height / total_height)
-            _draw_year(figure.add_axes(place), calendar, year, max(map(weeks, years)))
-        figure.text(
-            _MARGINS["left"] / total_width, (top + 0.5) / total_height, _heading(calendar), fontsize=11, weight="bold"
-        )
-        _draw_scale(figure, calendar, (_MARGINS["left"], top - height - 0.28), (total_width, total_height))
+            place = (*sheet.at(left + column * column_width, top - height), *sheet.at(width, height))
+            _draw_year(figure.add_axes(place), calendar, year, columns)
+        figure.text(*sheet.at(left, top + 0.5), _heading(calendar), fontsize=11, weight="bold")
+        _draw_scale(figure, sheet, calendar, (left, top - height - 0.28))
     figure.savefig(output, format="png")
 
 
 def _heading(calendar: Calendar) -> str:
-    count = sum(calendar.days.values())
-    return f"{calendar.product} ({calendar.name}): {count:,} conversation{'' if count == 1 else 's'}"
+    plural = "" if calendar.total == 1 else "s"
+    return f"{calendar.product} ({calendar.name}): {calendar.total:,} conversation{plural}"
 
 
 def _draw_year(axes: Any, calendar: Calendar, year: int, columns: int) -> None:
@@ -67,11 +80,8 @@ def _draw_year(axes: Any, calendar: Calendar, year: int, columns: int) -> None:
 
     for day in days_of(year):
         week, weekday = cell(day)
-        axes.add_patch(
-            Rectangle(
-                (week + 0.06, weekday + 0.06), 0.88, 0.88, color=colour(calendar.product, calendar.depth(day)), lw=0
-            )
-        )
+        fill = colour(calendar.product, calendar.depth(day))
+        axes.add_patch(Rectangle((week + 0.06, weekday + 0.06), 0.88, 0.88, color=fill, lw=0))
     axes.set_xlim(0, columns)
     axes.set_ylim(7, 0)
     axes.set_yticks([row + 0.5 for row in range(7)], list(names.day_abbr), fontsize=6)
@@ -80,21 +90,20 @@ def _draw_year(axes: Any, calendar: Calendar, year: int, columns: int) -> None:
     axes.tick_params(length=0, pad=2)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    count = sum(number for day, number in calendar.days.items() if day.year == year)
-    axes.set_title(f"{year}: {count:,}", loc="left", fontsize=8, pad=14)
+    axes.set_title(f"{year}: {calendar.by_year().get(year, 0):,}", loc="left", fontsize=8, pad=14)
 
 
-def _draw_scale(figure: Any, calendar: Calendar, place: tuple[float, float], size: tuple[float, float]) -> None:
+def _draw_scale(figure: Any, sheet: _Sheet, calendar: Calendar, corner: tuple[float, float]) -> None:
     """Five squares from no conversation to the count at which colour is full."""
     from matplotlib.patches import Rectangle
 
-    steps = [step / 4 for step in range(5)]
-    side, (left, bottom) = 0.13, place
-    figure.text(left / size[0], (bottom + 0.02) / size[1], "0", fontsize=7, ha="left")
-    for number, depth in enumerate(steps):
-        corner = ((left + 0.12 + number * (side + 0.02)) / size[0], bottom / size[1])
-        patch = Rectangle(corner, side / size[0], side / size[1], color=colour(calendar.product, depth), lw=0)
+    side, step, (left, bottom) = 0.13, 0.15, corner
+    figure.text(*sheet.at(left, bottom + 0.02), "0", fontsize=7, ha="left")
+    left += 0.12
+    for depth in (0.0, 0.25, 0.5, 0.75, 1.0):
+        fill = colour(calendar.product, depth)
+        patch = Rectangle(sheet.at(left, bottom), *sheet.at(side, side), color=fill, lw=0)
         patch.set_transform(figure.transFigure)
         figure.patches.append(patch)
-    end = left + 0.12 + len(steps) * (side + 0.02) + 0.03
-    figure.text(end / size[0], (bottom + 0.02) / size[1], f"{calendar.full:.3g} or more a day", fontsize=7, ha="left")
+        left += step
+    figure.text(*sheet.at(left + 0.03, bottom + 0.02), f"{calendar.full:.3g} or more a day", fontsize=7, ha="left")
