@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
-from feedwheel_capture.events import ConsentChange
+from feedwheel_capture.events import ConsentChange, Erasure
 from feedwheel_capture.vocabulary import Consent
 
 from feedback.consent import Change, Limit, as_allowed, limit_of
@@ -32,7 +32,8 @@ from pipelines.bronze import (
 from pipelines.io.lake import Lake
 from pipelines.people import UserKeys, stored_keys
 
-CONSENT_CHANGE: Final = TYPE_OF_RECORD[ConsentChange].versioned_name
+_ERASURE: Final = TYPE_OF_RECORD[Erasure].versioned_name
+_CHANGES: Final = [TYPE_OF_RECORD[ConsentChange].versioned_name, _ERASURE]
 _CHANGE: Final = (*POSITION, "event_time", "appended_at", "user_key", "user_key_id", "consent")
 
 
@@ -117,8 +118,9 @@ class WithheldEvent:
 
 def read_consents(lake: Lake, app: str, keys: UserKeys) -> Consents:
     """All that `bronze/privacy` says now of the consents of `app`."""
-    where = accepted(app) & (pc.field("event_type") == CONSENT_CHANGE)
-    rows = lake.read("bronze/privacy", (*_CHANGE, "event_id", "event_source"), where).to_pylist()
+    where = accepted(app) & pc.field("event_type").isin(_CHANGES)
+    columns = (*_CHANGE, "event_id", "event_source", "event_type")
+    rows = lake.read("bronze/privacy", columns, where).to_pylist()
     changes = tuple(_stored(row, keys) for row in _first_copies(rows))
     of_person = defaultdict[str, list[Change]](list)
     for stored in changes:
@@ -132,7 +134,7 @@ def _first_copies(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """Each change once, in the order of arrival: a copy that was sent again is no later change."""
     first = dict[tuple[str, str, str], dict[str, Any]]()
     for row in sorted(rows, key=lambda row: (row["appended_at"], position_of(row))):
-        first.setdefault((row["event_source"], row["event_id"], row["consent"]), row)
+        first.setdefault((row["event_source"], row["event_id"], _new_consent(row)), row)
     return first.values()
 
 
@@ -141,8 +143,14 @@ def _stored(row: Mapping[str, Any], keys: UserKeys) -> StoredChange:
         position=position_of(row),
         person=row["user_key"] and keys.newest(row["user_key"], row["user_key_id"]),
         known_layers=keys.knows(row["user_key_id"]),
-        change=Change(happened_at(row["event_time"], row["appended_at"]), row["appended_at"], row["consent"]),
+        change=Change(happened_at(row["event_time"], row["appended_at"]), row["appended_at"], _new_consent(row)),
     )
+
+
+def _new_consent(row: Mapping[str, Any]) -> Consent:
+    """Who asks to be erased allows nothing from then on, whatever else the event carries."""
+    consent: Consent = "none" if row["event_type"] == _ERASURE else row["consent"]
+    return consent
 
 
 def withheld_events(lake: Lake, app: str, consents: Consents, people: Collection[str]) -> Iterator[WithheldEvent]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from feedback.capture.importers.scribe import Format
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
-from schemas.errors import UsageError
+from schemas.errors import CheckFailed, UsageError
 
 FORMATS: Final = get_args(Format)
 
@@ -32,7 +32,10 @@ def import_(
     dry_run: Annotated[bool, typer.Option(help="Only count what would be published.")] = False,
     json: Json = False,
 ) -> None:
-    """Publish an export of another product as events of an application. Importing again adds nothing."""
+    """Publish an export of another product as events of an application.
+
+    Publishing it again adds nothing to what is extracted: events are known by their ids.
+    """
     from pipelines import imports as stage
     from pipelines.context import Context
 
@@ -50,6 +53,9 @@ def import_(
         say=lambda line: progress.print(line, markup=False),
     )
     emit(report, json, "Import")
+    if report.skipped and not (report.answers or report.feedback or report.withheld):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
+        raise CheckFailed(f"nothing in it could be read ({reasons}): is {path} really an export of format {chosen}?")
 
 
 @command

@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 @command
 def create(
     app: App = DEFAULT_APP,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Events/s that it may send; by default no limit.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Events/s that it may send; by default 20,000, more than one collector takes."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key for an application. It is shown once: only its hash is stored."""
@@ -41,7 +44,9 @@ def list_keys(app: App = DEFAULT_APP, json: Json = False) -> None:
     if json:
         emit({"keys": keys}, as_json=True)
         return
-    rows = ([key.id, f"{key.created_at:%F %T}", key.events_per_s, _state(key.revoked_at is None)] for key in keys)
+    rows = (
+        [key.id, f"{key.created_at:%F %T}", f"{key.events_per_s:,g}", _state(key.revoked_at is None)] for key in keys
+    )
     print_table(("id", "created at (UTC)", "events/s", "state"), rows)
 
 

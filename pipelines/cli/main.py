@@ -15,6 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+# What kafka-python tells of a broker that is away, our own errors say in one sentence.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
 # Beam says so on every import; nothing here reads from BigQuery.
 logging.getLogger().addFilter(lambda record: not record.getMessage().startswith("apitools not found"))
 

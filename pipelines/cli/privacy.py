@@ -19,7 +19,7 @@ _PLACES: Final = {
     "bronze/privacy": "what you allowed, and requests to be erased",
     "silver/turns": "answers, put together with what was asked",
     "silver/signals": "what your words and acts were taken to mean",
-    "silver/conversations": "conversations that you began",
+    "silver/conversations": "revisions of conversations that you began, without their words",
     "silver/orphans": "feedback that waits for its answer",
     "silver/admissions": "conversations that were checked and let through",
     "silver/rejected": "conversations that were checked and not let through",
@@ -136,7 +136,8 @@ def _print_holdings(held: "Holdings") -> None:
         _say(f"  {rows.rows:6}  {_PLACES[table]}{between}")
     _say(f"\nConversations you had part in: {len(held.conversations)}")
     for conversation in held.conversations:
-        _say(f"  {conversation.first:%F %R}  {conversation.answers} answers  {conversation.conversation_id}")
+        answers = "1 answer" if conversation.answers == 1 else f"{conversation.answers} answers"
+        _say(f"  {conversation.first:%F %R}  {answers:>10}  {conversation.conversation_id}")
     _say("\nWhat it was used for:" if held.used_by else "\nIt was used for nothing.")
     for kind, ids in held.used_by.items():
         _say(f"  {len(ids):6}  {_USES[kind]}" + ("" if kind == "example" else f": {', '.join(ids)}"))

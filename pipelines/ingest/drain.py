@@ -14,7 +14,6 @@ A drain may die anywhere: the next one begins at the offsets of the last commit.
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,9 +23,10 @@ from operator import add
 from typing import Final
 
 from pipelines.context import Context
+from pipelines.ingest.columns import UNKNOWN_APP
 from pipelines.ingest.commit import Committer
 from pipelines.ingest.dead_letters import publish_pending
-from pipelines.ingest.manifest import Range, Redaction
+from pipelines.ingest.manifest import Range, RangeCounts
 from pipelines.ingest.offsets import BRONZE_TABLES, advance_as_of, as_of, progress_of
 from pipelines.ingest.payload import PayloadCipher
 from pipelines.ingest.pipeline import run_round
@@ -99,7 +99,7 @@ def run(
         done = committed(context.lake, stage.run_id, versions)
         total = reduce(add, done.values(), Committed())
         _count(stage.counts, done)
-        _warn_of_leaks(total.counts.redactions)
+        _warn(total.counts)
         if not (total.counts.offsets or refused):
             raise NothingToDo("every topic is ingested to its end")
     if refused:
@@ -109,7 +109,9 @@ def run(
         as_of=as_of(context),
         seconds=time.monotonic() - started,
         records={name: table.counts.records for name, table in done.items()},
-        accepted={name: count for name, count in total.counts.accepted.items() if app in (None, name)},
+        accepted={
+            name: count for name, count in total.counts.accepted.items() if app in (None, name) or name == UNKNOWN_APP
+        },
         rejected={reason: count for reason, count in total.counts.rejected.items()},
         redactions={kind: count for kind, count in total.counts.redactions.items()},
         gaps=total.counts.gaps,
@@ -146,13 +148,20 @@ def _versions(lake: Lake) -> dict[BronzeTable, int]:
     return {name: lake.open(name).version() for name in BRONZE_TABLES}
 
 
-def _warn_of_leaks(redactions: Counter[Redaction]) -> None:
-    if leaked := redactions["leaked"]:
+def _warn(counts: RangeCounts) -> None:
+    """What nobody asked about, and somebody must know."""
+    if unknown := counts.accepted[UNKNOWN_APP]:
+        _LOG.warning(
+            "%d events name an application that feedwheel.toml does not have: they are kept, and no stage reads them. "
+            "Add the application, or correct FEEDWHEEL_APP where they were recorded",
+            unknown,
+        )
+    if leaked := counts.redactions["leaked"]:
         _LOG.warning(
             "%d of %d audited events held personal patterns though their producer had stamped them as redacted; these "
             "were redacted, others like them rest as they came: update the producer, or declare its topic not trusted",
             leaked,
-            leaked + redactions["audited"],
+            leaked + counts.redactions["audited"],
         )
 
 

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from feedwheel_capture.events import FeedbackValue
+from feedwheel_capture.events import Erasure, FeedbackValue
 from feedwheel_capture.ids import user_key
 
 from pipelines import silver
@@ -13,7 +13,7 @@ from pipelines.extract import commit, run
 from pipelines.people import UserKeys
 from schemas.errors import InfrastructureError, NothingToDo
 from tests import bronze
-from tests.events import APP, LIKED, START, consent, dialogue, exposure, feedback, generation, log, logged
+from tests.events import APP, LIKED, PERSON, START, consent, dialogue, exposure, feedback, generation, log, logged
 
 pytestmark = pytest.mark.integration
 
@@ -72,10 +72,14 @@ def test_from_a_withdrawal_on_silver_holds_no_text_of_the_person(wheel):
     assert [row for row in current(wheel)["silver/turns"] if row["user_key"] == "bob"] == bobs
 
 
-def test_who_allows_nothing_is_not_in_silver(wheel):
+ERASURE = Erasure(erasure_id="e", **{**PERSON, **ANN, "consent": "content"})
+
+
+@pytest.mark.parametrize("wish", [consent("none", **ANN), ERASURE], ids=["withdraws", "asks to be erased"])
+def test_who_allows_nothing_is_not_in_silver(wheel, wish):
     ingest(wheel, *talk(**ANN), logged(generation("b0", conversation_id="of-bob", **BOB), 20))
     run(wheel, APP)
-    ingest(wheel, logged(consent("none", **ANN), 30))
+    ingest(wheel, logged(wish, 30))
     report = run(wheel, APP)
     assert (report.conversations, report.reconsidered, report.ended) == (1, 1, 1)
     assert column(wheel, "conversations", "conversation_id") == ["of-bob"]

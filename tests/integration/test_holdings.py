@@ -36,11 +36,12 @@ def wheel(context):
         generation("a1", "Where is my money?", "top up", conversation_id="conversation-2", **NEW),
         consent("signal_only", **OLD),
         consent("content", **NEW),
-        Erasure(erasure_id="e", **{**PERSON, **NEW, "consent": "none"}),
         generation("b0", "Bob's own words", conversation_id="of-bob", **BOB),
     ]
     bronze.ingest(wheel.lake, [logged(record, offset) for offset, record in enumerate(spoken)], START)
     extract.run(wheel, APP)
+    asked = Erasure(erasure_id="e", **{**PERSON, **NEW, "consent": "none"})  # not extracted yet
+    bronze.ingest(wheel.lake, [logged(asked, 7)], START)
     add(
         wheel.lake,
         "gold/datasets/examples",
@@ -77,9 +78,10 @@ def test_a_person_is_told_everything_whichever_way_they_are_named(wheel, ask):
     assert [(change.since, change.consent) for change in held.consents] == [
         (START + timedelta(minutes=4), "signal_only"),
         (START + timedelta(minutes=5), "content"),
+        (START + timedelta(minutes=7), "none"),
     ]
-    assert (held.limit, held.carried) == ("content", {"content": 4})
-    assert held.erasures_asked == [START + timedelta(minutes=6)]
+    assert (held.limit, held.carried) == ("none", {"content": 4})
+    assert held.erasures_asked == [START + timedelta(minutes=7)]
     assert [(one.conversation_id, one.answers) for one in held.conversations] == [
         ("conversation-1", 1),
         ("conversation-2", 1),
@@ -138,7 +140,7 @@ def test_the_report_in_plain_words(feedwheel):
     for words in (
         "The same person under earlier keys",
         "Since 2026-01-05 09:04 UTC you allow what you did, without words.",
-        "On 2026-01-05 09:06 UTC you asked to be erased.",
+        "On 2026-01-05 09:07 UTC you asked to be erased.",
         "2  answers that you were given",
         "Conversations you had part in: 2",
         "1  models that were trained on them: model-1",

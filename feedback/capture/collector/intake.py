@@ -16,7 +16,7 @@ import msgspec
 from feedwheel_capture.catalogue import TOPICS, TopicName
 from feedwheel_capture.consent import apply_consent
 from feedwheel_capture.errors import RedactionFailed
-from feedwheel_capture.events import Event, PersonalData
+from feedwheel_capture.events import ConsentChange, Erasure, Event, PersonalData
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.recorder import to_record
@@ -154,6 +154,12 @@ class Intake:
             case "feedwheel.feedback.v1":
                 facts.setdefault("feedback_id", uuid7(self._clock()))
                 return feedback_of(author, facts)
+            case "feedwheel.consent.v1":
+                said = {**_known(author).fields(), "consent": data["consent"], "change_id": uuid7(self._clock())}
+                return msgspec.convert({**said, **facts}, ConsentChange)
+            case "feedwheel.erasure.v1":
+                said = {**_known(author).fields(), "consent": "none", "erasure_id": uuid7(self._clock())}
+                return msgspec.convert({**said, **facts}, Erasure)
         return None
 
 
@@ -165,6 +171,13 @@ def _whole(value: bytes) -> dict[str, Any]:
         raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise EventRejected("not_json", without_values(error)) from None
+
+
+def _known(author: Author) -> Author:
+    """Of what must be about somebody."""
+    if author.person.user_key is None:
+        raise ValueError("user is missing: a consent, or a request to be erased, is a person's")
+    return author
 
 
 def _withholding(author: Author) -> Author:

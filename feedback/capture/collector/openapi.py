@@ -71,6 +71,8 @@ def _components() -> dict[str, Schema]:
     raw = {
         "feedwheel.generation.v1.raw": _raw_event("feedwheel.generation.v1", envelope, _raw_generation(found)),
         "feedwheel.feedback.v1.raw": _raw_event("feedwheel.feedback.v1", envelope, _raw_feedback(found)),
+        "feedwheel.consent.v1.raw": _raw_event("feedwheel.consent.v1", envelope, _raw_wish(found, "consent")),
+        "feedwheel.erasure.v1.raw": _raw_event("feedwheel.erasure.v1", envelope, _raw_wish(found)),
     }
     messages = [message for signal in (LOGS, TRACES, METRICS) for message in (signal.request, signal.response)]
     return {
@@ -137,6 +139,11 @@ def _raw_generation(found: Mapping[str, Schema]) -> Schema:
 def _raw_feedback(found: Mapping[str, Schema]) -> Schema:
     properties = {**_without(found["Feedback"]["properties"], _COMPUTED), **_author(found)}
     return _feedback(properties, ("kind", "value"), [_about_something(), _value_by_kind()])
+
+
+def _raw_wish(found: Mapping[str, Schema], *more: str) -> Schema:
+    """What a person wants to become of what is held about them."""
+    return {"type": "object", "properties": _author(found), "required": ["user", *more]}
 
 
 def _link_feedback(found: Mapping[str, Schema]) -> Schema:

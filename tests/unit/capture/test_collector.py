@@ -17,7 +17,7 @@ from feedback.capture.collector.keys import create_key, revoke_key
 from feedback.capture.collector.settings import CollectorSettings
 from schemas.errors import UsageError
 from tests.collectors import NOW, open_collector, stored
-from tests.conftest import TEST_SECRETS
+from tests.conftest import REPOSITORY, TEST_SECRETS
 from tests.events import APP, exposure, feedback, generation
 
 LIKED = {"rating": 1.0, "scale": [-1.0, 1.0]}
@@ -83,9 +83,34 @@ def test_raw_ids_are_hashed_and_go_no_further(http, collector):
     assert "ann" not in str(stored(collector))
 
 
+def test_a_person_withdraws_and_asks_to_be_erased_by_their_raw_id(http, collector):
+    wishes = [
+        {"source": "shop", "type": "feedwheel.consent.v1", "data": {"user": "ann", "consent": "signal_only"}},
+        {"source": "shop", "type": "feedwheel.erasure.v1", "data": {"user": "ann"}},
+    ]
+    reply = http.post("/v1/events", json=wishes)
+    assert reply.status_code == 202, reply.text
+    changed, asked = (entry["data"] for entry in stored(collector))
+    identity = Identity((TEST_SECRETS["user_key_layers"],), TEST_SECRETS["split_key"])
+    assert changed["user_key"] == asked["user_key"] == identity.person(APP, "ann", "").user_key
+    assert (changed["consent"], bool(changed["change_id"]), bool(asked["erasure_id"])) == ("signal_only", True, True)
+
+
+def test_the_documented_request_is_taken_as_it_stands(http, collector):
+    documented = (REPOSITORY / "docs" / "capture.md").read_text(encoding="utf-8")
+    (body,) = re.findall(r"curl \S+/v1/events [^']+'[^']+' -H '[^']+' -d '([^']+)'", documented)
+    reply = http.post("/v1/events", content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == 202, reply.text
+    assert len(stored(collector)) == 3
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
+        (b'{"source": "s", "type": "feedwheel.consent.v1", "data": {"consent": "none"}}', "contract"),
+        (b'{"source": "s", "type": "feedwheel.consent.v1", "data": {"user": "ann"}}', "contract"),
+        (b'{"source": "s", "type": "feedwheel.consent.v1", "data": {"user": "ann", "consent": "all"}}', "contract"),
+        (b'{"source": "s", "type": "feedwheel.erasure.v1", "data": {}}', "contract"),
         (b"{", "not_json"),
         (b"[1, 2", "not_json"),
         (b"\xff\xfe", "not_json"),
