@@ -26,6 +26,8 @@ from schemas.events import MAX_EVENT_BYTES
 from schemas.tables import TABLE_OF_TOPIC, BronzeTable
 
 _FAILED_ROW: Final = re.compile(r" in row (\d+)")
+_ANOTHER_FIELD: Final = "unexpected field"
+"""Of the reader's messages."""
 _NO_NUMBER: Final = re.compile(rb"[:\[,]\s*-?(?:NaN|Inf)")
 """What the reader takes for a number and JSON does not have."""
 _NARROWINGS: Final = 3
@@ -111,12 +113,12 @@ class Documents:
         if (met := self._met) is not None:
             try:
                 return self._widened(_read_json(lines, met, "error"))
-            except pa.ArrowInvalid:
-                self._met = None
+            except pa.ArrowInvalid as error:
+                if _ANOTHER_FIELD not in str(error):
+                    raise
         read = _read_json(lines, self._all, "ignore")
-        if self._left_to_try:
-            self._left_to_try -= 1
-            self._met = self._narrowed(lines)
+        self._met = self._narrowed(lines) if self._left_to_try else None
+        self._left_to_try = max(self._left_to_try - 1, 0)
         return self._widened(read)
 
     def _narrowed(self, lines: bytes) -> pa.Schema | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from feedwheel_capture.events import encode
 
+from pipelines.ingest import bulk
 from pipelines.ingest import decode as module
 from pipelines.ingest.decode import AUDIT_EVERY, BatchDecoder
 from pipelines.ingest.manifest import Range
@@ -102,3 +103,16 @@ def test_a_sample_of_vouched_events_is_looked_through():
     outputs = found.events.column("output").to_pylist()
     assert (outputs[1], outputs[2]) == ("write to [EMAIL]", LEAK), "only the audited one"
     assert found.events.column("redactor").to_pylist()[:2] == ["pattern/3", "pattern/3"]
+
+
+def test_garbage_does_not_make_later_batches_slow(monkeypatch):
+    reads = []
+    original = bulk._read_json
+    monkeypatch.setattr(bulk, "_read_json", lambda *how: (reads.append(how[2]), original(*how))[1])
+    decoder = BatchDecoder(PART)
+    monkeypatch.setattr(decoder, "_bulk", bulk.BulkDecoder(PART.table))
+    for _ in range(10):
+        decoder.decode(RecordBatch([1, 2, 3], [stamped(0), b"{", b'{"id": 1}'], [1] * 3, [1] * 3))
+    reads.clear()
+    decoder.decode(RecordBatch([1, 2], [stamped(0), stamped(1)], [1] * 2, [1] * 2))
+    assert reads == ["error"], "only fields that were met are read"
