@@ -1,7 +1,8 @@
 """The jars of a Java program, as its committed lock names them: of the local Kafka, and of the tests' Flink.
 
 In: a jgo lock file (coordinates and SHA-256, no address). Out: the class path. No jar is used whose checksum differs
-from the lock's, and nothing is fetched when all are cached. Lock anew with `python -m pipelines.stack.jars kafka` (or `flink`).
+from the lock's, and nothing is fetched when all are cached. `python -m pipelines.stack.jars kafka` (or `flink`) locks
+anew.
 """
 
 import fcntl

@@ -1,0 +1,282 @@
+"""Ingest as one unbounded Beam pipeline, on a cluster.
+
+In: the declared topics, for as long as it runs. Out: what a drain gives, by the same writer and committer. The steps:
+
+1. one source looks at the logs and at the tables once a second and emits ranges that nobody has planned (never
+   records): ranges of a partition reach one worker, in order;
+2. workers write each range as a file;
+3. manifests meet at one committer for each table, which commits what continues it, a second's worth at once.
+
+No step has a position of its own: the source begins at what the tables hold, whatever a runner's checkpoint says, and
+what a runner brings twice, late or never is judged by the committer, or planned again (I1, I2). Workers read settings,
+keys included, from their own environment: none travels with the pipeline.
+"""
+
+import logging
+import shlex
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import apache_beam as beam
+from apache_beam import coders
+from apache_beam.io.iobase import Read
+from apache_beam.io.unbounded_source import CheckpointMark, UnboundedReader, UnboundedSource
+from apache_beam.transforms.trigger import AccumulationMode, AfterCount, AfterProcessingTime, Repeatedly
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.timestamp import Timestamp
+from feedwheel_capture.ids import uuid7
+
+from pipelines.context import Context
+from pipelines.ingest.commit import Committer
+from pipelines.ingest.drain import ALL_APPS, LogTruncated, Pace
+from pipelines.ingest.epoch import Epoch, read_progress
+from pipelines.ingest.lookahead import Lookahead
+from pipelines.ingest.manifest import Manifest, Range
+from pipelines.ingest.payload import PayloadCipher
+from pipelines.ingest.pipeline import without_collection
+from pipelines.ingest.survey import survey
+from pipelines.ingest.write import RangeWriter
+from pipelines.io.beam import run_unbounded
+from pipelines.io.kafka_ranges import RangeReader
+from pipelines.runs import Run, stage_run
+from pipelines.settings import Settings
+from schemas.errors import ConfigError, InfrastructureError
+from schemas.tables import BronzeTable
+
+_LOG: Final = logging.getLogger(__name__)
+
+StreamRunner = Literal["flink", "dataflow"]
+
+_LOOK_EVERY_S: Final = 1.0
+"""Costs a request for each topic and a look at four table logs (30 ms)."""
+_COMMIT_EVERY_S: Final = 1
+"""Manifests of a table that come within it are one commit: a table under full load gets at most one a second."""
+
+_FLINK: Final = (
+    "--runner=PortableRunner",
+    "--streaming",
+    "--checkpointing_interval=10000",
+    # With checkpoints and without this, nothing is emitted (Beam 2.62 to 2.77).
+    "--max_bundle_time_mills=100",
+)
+_DATAFLOW: Final = ("--runner=DataflowRunner", "--streaming")
+
+OpenContext = Callable[[], Context]
+"""Reads a worker's own environment."""
+
+
+def run(runner: StreamRunner, settings: Settings, pace: Pace, wait: Callable[[], bool]) -> None:
+    """Submit the stream and watch it until `wait`, which pauses a moment, returns True.
+
+    Raises ConfigError if `settings` do not say where, InfrastructureError if the job does not go on.
+    """
+    options, where = _options(runner, settings)
+    stream = Stream(Context.load, pace)
+    run_unbounded(stream.expand, [*options, *shlex.split(settings.beam_options)], wait, where)
+
+
+def _options(runner: StreamRunner, settings: Settings) -> tuple[list[str], str]:
+    if runner == "dataflow":
+        return list(_DATAFLOW), "Dataflow"
+    if settings.flink_job_endpoint is None:
+        raise ConfigError("ingest --runner flink: set FEEDWHEEL_FLINK_JOB_ENDPOINT to Beam's job server, host:port")
+    endpoint = f"--job_endpoint={settings.flink_job_endpoint}"
+    # Workers run in this process unless FEEDWHEEL_BEAM_OPTIONS, which come later and win, say where.
+    local = [] if "--environment_type" in settings.beam_options else ["--environment_type=LOOPBACK"]
+    return [*_FLINK, endpoint, *local], f"the Flink job server at {settings.flink_job_endpoint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The pipeline."""
+
+    open_context: OpenContext
+    pace: Pace
+
+    def expand(self, pipeline: beam.Pipeline) -> None:
+        """Its steps."""
+        run_id = uuid7(self.open_context().clock())
+        (
+            pipeline
+            | "Plan ranges" >> Read(LogSource(self.open_context, self.pace, run_id))
+            | "By partition" >> beam.Map(_by_partition).with_output_types(tuple[str, Range])
+            | "Each at once" >> _fired(Repeatedly(AfterCount(1)))
+            | "Partitions to workers" >> beam.GroupByKey()
+            | "Write each range as a file"
+            >> beam.ParDo(WriteRanges(self.open_context)).with_output_types(tuple[str, Manifest])
+            | "A second's manifests" >> _fired(Repeatedly(AfterProcessingTime(_COMMIT_EVERY_S)))
+            | "Manifests by table" >> beam.GroupByKey()
+            | "Commit each table" >> beam.ParDo(CommitTable(self.open_context, run_id))
+        )
+
+
+def _by_partition(part: Range) -> tuple[str, Range]:
+    return part.source.app_id, part
+
+
+def _fired(trigger: Any) -> beam.WindowInto:
+    return beam.WindowInto(GlobalWindows(), trigger=trigger, accumulation_mode=AccumulationMode.DISCARDING)
+
+
+class WriteRanges(beam.DoFn):
+    """(partition, its ranges) -> (table, manifest of its file) for each range."""
+
+    def __init__(self, open_context: OpenContext) -> None:
+        self._open_context = open_context
+
+    def setup(self) -> None:
+        """Connect this worker."""
+        self._context = self._open_context()
+        self._cipher = PayloadCipher(self._context.settings.payload_key)
+        self._source = RangeReader(self._context.settings.kafka)
+
+    def process(self, grouped: tuple[str, Iterable[Range]]) -> Iterator[tuple[BronzeTable, Manifest]]:
+        """Read one range after the other to its end."""
+        context = self._context
+        for part in sorted(grouped[1], key=lambda part: part.first):
+            writer = RangeWriter(context.lake, self._cipher, frozenset(context.config.apps), context.clock())
+            with without_collection():
+                manifest = writer.write(self._source, part)
+            yield part.table, manifest
+
+    def teardown(self) -> None:
+        """Disconnect this worker."""
+        self._source.close()
+
+
+class CommitTable(beam.DoFn):
+    """(table, its manifests) -> one commit of those that continue it."""
+
+    def __init__(self, open_context: OpenContext, run_id: str) -> None:
+        self._open_context = open_context
+        self._run_id = run_id
+
+    def setup(self) -> None:
+        """Find the lake."""
+        self._context = self._open_context()
+
+    def process(self, grouped: tuple[BronzeTable, Iterable[Manifest]]) -> None:
+        """Commit what continues the table."""
+        table, manifests = grouped
+        now_ms = int(self._context.clock().timestamp() * 1000)
+        Committer(self._context.lake, self._run_id, now_ms).commit(table, list(manifests))
+
+
+class LogSource(UnboundedSource):
+    """All declared topics, as one source of ranges that have to be read."""
+
+    def __init__(self, open_context: OpenContext, pace: Pace, run_id: str) -> None:
+        self._open_context = open_context
+        self._pace = pace
+        self._run_id = run_id
+
+    def split(self, desired_num_splits: int, options: Any = None) -> list["LogSource"]:
+        """Not at all: planning is a look at metadata, and one sees new partitions."""
+        return [self]
+
+    def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "LogReader":
+        """A reader that begins at what is committed, whatever the mark."""
+        return LogReader(self._open_context(), self._pace, self._run_id)
+
+    def get_checkpoint_mark_coder(self) -> coders.Coder:
+        """Marks hold nothing."""
+        return coders.PickleCoder()
+
+    def default_output_coder(self) -> coders.Coder:
+        """Ranges are small."""
+        return coders.PickleCoder()
+
+
+class Nothing(CheckpointMark):
+    """The position is in the tables, so a mark of the runner's has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenEpoch:
+    """An epoch that is not settled yet, with its record. The next one counts from where it ends."""
+
+    epoch: Epoch
+    begun_at: float
+    stage: Run
+    record: ExitStack
+
+    @classmethod
+    def begin(cls, context: Context, now: float) -> "_OpenEpoch":
+        record = ExitStack()
+        stage = record.enter_context(stage_run(context, ALL_APPS, "ingest"))
+        return cls(Epoch.begin(context), now, stage, record)
+
+    def settle(self, context: Context, run_id: str, until: Mapping[BronzeTable, int]) -> None:
+        """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""
+        truncated = self.epoch.truncated
+        if truncated:
+            _LOG.error("%s", LogTruncated(truncated))
+        settled = self.epoch.settle(context, run_id, moves_as_of=not truncated, until=until)
+        settled.count(self.stage.counts)
+        if settled.total.counts.offsets:
+            self.record.close()
+
+
+class LogReader(UnboundedReader):
+    """Plans ranges of all partitions, and settles one epoch after the other."""
+
+    def __init__(self, context: Context, pace: Pace, run_id: str) -> None:
+        self._context = context
+        self._run_id = run_id
+        self._max_age_s = pace.max_age_s
+        self._lookahead = Lookahead(pace.range_offsets, pace.round_ranges, pace.max_age_s)
+        self._ranges = deque[Range]()
+        self._epoch: _OpenEpoch | None = None
+        self._looks_at = time.monotonic()
+        self._seen_at = Timestamp.now()
+
+    def start(self) -> bool:
+        """Whether there is a range to read."""
+        return self._next()
+
+    def advance(self) -> bool:
+        """Whether there is another range to read; the logs are looked at once a second."""
+        if self._ranges:
+            self._ranges.popleft()
+        return self._next()
+
+    def _next(self) -> bool:
+        now = time.monotonic()
+        if not self._ranges and now >= self._looks_at:
+            self._looks_at = now + _LOOK_EVERY_S
+            self._seen_at = Timestamp.now()
+            try:
+                self._look(now)
+            except InfrastructureError as error:
+                # Workers that are reading fail by themselves; planning goes on as soon as there is an answer.
+                _LOG.warning("%s. Trying again every second", error)
+        return bool(self._ranges)
+
+    def _look(self, now: float) -> None:
+        logs, progress = survey(self._context), read_progress(self._context.lake)
+        self._ranges.extend(self._lookahead.plan(logs, progress, now))
+        if (open_epoch := self._epoch) is None:
+            self._epoch = _OpenEpoch.begin(self._context, now)
+        elif now - open_epoch.begun_at >= self._max_age_s and open_epoch.epoch.is_reached(progress):
+            self._epoch = _OpenEpoch.begin(self._context, now)
+            open_epoch.settle(self._context, self._run_id, self._epoch.epoch.versions)
+
+    def get_current(self) -> Range:
+        """The range to read."""
+        return self._ranges[0]
+
+    def get_current_timestamp(self) -> Timestamp:
+        """When it was planned: events have their own time."""
+        return self._seen_at
+
+    def get_watermark(self) -> Timestamp:
+        """Goes on while nothing comes."""
+        return self._seen_at
+
+    def get_checkpoint_mark(self) -> CheckpointMark:
+        """Nothing to remember."""
+        return Nothing()
