@@ -16,9 +16,8 @@ import logging
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import apache_beam as beam
@@ -42,7 +41,7 @@ from pipelines.ingest.survey import survey
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.beam import run_unbounded
 from pipelines.io.kafka_ranges import RangeReader
-from pipelines.runs import Run, stage_run
+from pipelines.runs import stage_run
 from pipelines.settings import Settings
 from schemas.errors import ConfigError, InfrastructureError
 from schemas.tables import BronzeTable
@@ -178,12 +177,14 @@ class LogSource(UnboundedSource):
         """Not at all: planning is a look at metadata, and one sees new partitions."""
         return [self]
 
-    def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "LogReader":
-        """A reader that begins at what is committed, whatever the mark."""
-        return LogReader(self._open_context(), self._pace, self._run_id)
+    def create_reader(self, options: Any, checkpoint_mark: "Memory | None") -> "LogReader":
+        """A reader that begins at what is committed and, if there is a mark, knows what is on its way."""
+        pace = self._pace
+        lookahead = Lookahead(pace.range_offsets, pace.round_ranges, pace.max_age_s)
+        return LogReader(self._open_context, self._run_id, pace.max_age_s, checkpoint_mark or Memory(lookahead))
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:
-        """Marks hold nothing."""
+        """Marks are small."""
         return coders.PickleCoder()
 
     def default_output_coder(self) -> coders.Coder:
@@ -191,83 +192,73 @@ class LogSource(UnboundedSource):
         return coders.PickleCoder()
 
 
-class Nothing(CheckpointMark):
-    """The position is in the tables, so a mark of the runner's has none."""
+@dataclass(slots=True)
+class Memory(CheckpointMark):
+    """What a reader hands to the next: a runner makes a new one as often as it likes (Flink, for every look).
 
+    A hint, not a position: see `Lookahead`. Times are in seconds of the system's clock, since the next reader may live
+    in another process.
+    """
 
-@dataclass(frozen=True, slots=True)
-class _OpenEpoch:
-    """An epoch that is not settled yet, with its record. The next one counts from where it ends."""
-
-    epoch: Epoch
-    begun_at: float
-    stage: Run
-    record: ExitStack
-
-    @classmethod
-    def begin(cls, context: Context, now: float) -> "_OpenEpoch":
-        record = ExitStack()
-        stage = record.enter_context(stage_run(context, ALL_APPS, "ingest"))
-        return cls(Epoch.begin(context), now, stage, record)
-
-    def settle(self, context: Context, run_id: str, until: Mapping[BronzeTable, int]) -> None:
-        """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""
-        truncated = self.epoch.truncated
-        if truncated:
-            _LOG.error("%s", LogTruncated(truncated))
-        settled = self.epoch.settle(context, run_id, moves_as_of=not truncated, until=until)
-        settled.count(self.stage.counts)
-        if settled.total.counts.offsets:
-            self.record.close()
+    lookahead: Lookahead
+    ranges: deque[Range] = field(default_factory=deque)
+    epoch: Epoch | None = None
+    epoch_begun_at: float = 0.0
+    looks_at: float = 0.0
 
 
 class LogReader(UnboundedReader):
     """Plans ranges of all partitions, and settles one epoch after the other."""
 
-    def __init__(self, context: Context, pace: Pace, run_id: str) -> None:
-        self._context = context
+    def __init__(self, open_context: OpenContext, run_id: str, max_age_s: float, memory: Memory) -> None:
+        self._open_context = open_context
         self._run_id = run_id
-        self._max_age_s = pace.max_age_s
-        self._lookahead = Lookahead(pace.range_offsets, pace.round_ranges, pace.max_age_s)
-        self._ranges = deque[Range]()
-        self._epoch: _OpenEpoch | None = None
-        self._looks_at = time.monotonic()
+        self._max_age_s = max_age_s
+        self._memory = memory
+        self._current: Range | None = None
         self._seen_at = Timestamp.now()
 
     def start(self) -> bool:
         """Whether there is a range to read."""
-        return self._next()
+        return self.advance()
 
     def advance(self) -> bool:
         """Whether there is another range to read; the logs are looked at once a second."""
-        if self._ranges:
-            self._ranges.popleft()
-        return self._next()
-
-    def _next(self) -> bool:
-        now = time.monotonic()
-        if not self._ranges and now >= self._looks_at:
-            self._looks_at = now + _LOOK_EVERY_S
-            self._seen_at = Timestamp.now()
+        memory, now = self._memory, time.time()
+        if not memory.ranges and now >= memory.looks_at:
+            memory.looks_at = now + _LOOK_EVERY_S
             try:
                 self._look(now)
             except InfrastructureError as error:
                 # Workers that are reading fail by themselves; planning goes on as soon as there is an answer.
-                _LOG.warning("%s. Trying again every second", error)
-        return bool(self._ranges)
+                _LOG.warning("%s. Nothing is lost; trying again every second", error)
+        self._seen_at = Timestamp.now()
+        self._current = memory.ranges.popleft() if memory.ranges else None
+        return self._current is not None
 
     def _look(self, now: float) -> None:
-        logs, progress = survey(self._context), read_progress(self._context.lake)
-        self._ranges.extend(self._lookahead.plan(logs, progress, now))
-        if (open_epoch := self._epoch) is None:
-            self._epoch = _OpenEpoch.begin(self._context, now)
-        elif now - open_epoch.begun_at >= self._max_age_s and open_epoch.epoch.is_reached(progress):
-            self._epoch = _OpenEpoch.begin(self._context, now)
-            open_epoch.settle(self._context, self._run_id, self._epoch.epoch.versions)
+        context, memory = self._open_context(), self._memory
+        logs, progress = survey(context), read_progress(context.lake)
+        memory.ranges.extend(memory.lookahead.plan(logs, progress, now))
+        if memory.epoch is None:
+            memory.epoch, memory.epoch_begun_at = Epoch.begin(context), now
+        elif now - memory.epoch_begun_at >= self._max_age_s and memory.epoch.is_reached(progress):
+            over, memory.epoch, memory.epoch_begun_at = memory.epoch, Epoch.begin(context), now
+            self._settle(context, over, memory.epoch)
+
+    def _settle(self, context: Context, over: Epoch, following: Epoch) -> None:
+        """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""
+        if over.truncated:
+            _LOG.error("%s", LogTruncated(over.truncated))
+        settled = over.settle(context, self._run_id, moves_as_of=not over.truncated, until=following.versions)
+        if settled.total.counts.offsets:
+            with stage_run(context, ALL_APPS, "ingest", over.started_at) as stage:
+                settled.count(stage.counts)
 
     def get_current(self) -> Range:
         """The range to read."""
-        return self._ranges[0]
+        assert self._current is not None  # Beam asks only after a True
+        return self._current
 
     def get_current_timestamp(self) -> Timestamp:
         """When it was planned: events have their own time."""
@@ -278,5 +269,5 @@ class LogReader(UnboundedReader):
         return self._seen_at
 
     def get_checkpoint_mark(self) -> CheckpointMark:
-        """Nothing to remember."""
-        return Nothing()
+        """What is planned, and which epoch is open."""
+        return self._memory
