@@ -3,15 +3,11 @@
 All runs read the same topic, each into a lake of its own: the lake is the only offset store.
 """
 
-import os
 import random
-import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,44 +16,24 @@ from pipelines.context import Context
 from pipelines.ingest.commit import RUN_KEY
 from pipelines.ingest.offsets import progress_of
 from schemas.errors import NothingToDo
-from tests.conftest import TEST_SECRETS
-from tests.topics import create_topic, declaring, generations, produce, produce_in_transaction
+from tests.ingest_processes import (
+    EVENTS,
+    EVERYTHING,
+    TABLE,
+    IngestProcesses,
+    assert_everything_once,
+    committed,
+    files,
+    topic_of_events,
+)
+from tests.topics import declaring
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240)]
-
-EVENTS = 100_000
-PARTITIONS = 4
-REJECTED_EVERY = 250
-ABORTED = 30
-TABLE = "bronze/generations"
-COMMAND = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "ingest"]
-SHIPPED_TOPICS = re.compile(r"^\[topics\.[^\[]*", re.MULTILINE)
-CONFIG = """
-[topics."{topic}"]
-maps_to = "feedwheel.generations"
-trusted = true
-"""
 
 
 @pytest.fixture(scope="module")
 def topic(kafka) -> str:
-    """100,000 events over four partitions, some of them garbage, and an aborted transaction in the middle of one."""
-    name = create_topic(kafka.bootstrap, PARTITIONS)
-    (template,) = generations(1)
-    each = EVENTS // PARTITIONS
-    for partition in range(PARTITIONS):
-        produce(kafka.bootstrap, name, _values(template, partition * each, each // 2), partition)
-        if partition == 0:
-            produce_in_transaction(kafka.bootstrap, name, generations(ABORTED), commit=False)
-        produce(kafka.bootstrap, name, _values(template, partition * each + each // 2, each // 2), partition)
-    return name
-
-
-def _values(template: bytes, start: int, count: int) -> Iterator[bytes]:
-    for number in range(start, start + count):
-        unique = str(number).encode()
-        value = template.replace(b'"event-0"', b'"event-' + unique + b'"').replace(b'"a0"', b'"a' + unique + b'"')
-        yield b"{" if number % REJECTED_EVERY == 0 else value
+    return topic_of_events(kafka.bootstrap)
 
 
 @pytest.fixture
@@ -69,53 +45,14 @@ def lake_of_topic(kafka, topic, context) -> Context:
 @pytest.fixture
 def start(lake_of_topic, topic, tmp_path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Start `feedwheel ingest` as a process; whatever a test leaves running is killed."""
-    settings = lake_of_topic.settings
-    shipped = settings.config_path.read_text(encoding="utf-8")
-    config = tmp_path / "feedwheel.toml"
-    config.write_text(SHIPPED_TOPICS.sub("", shipped) + CONFIG.format(topic=topic), encoding="utf-8")
-    environment = {
-        **os.environ,
-        **{f"FEEDWHEEL_{name.upper()}": value for name, value in TEST_SECRETS.items()},
-        "FEEDWHEEL_HOME": str(settings.home),
-        "FEEDWHEEL_CONFIG_PATH": str(config),
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka,
-    }
-    started: list[subprocess.Popen[bytes]] = []
+    processes = IngestProcesses(lake_of_topic, topic, tmp_path)
 
     def make(range_offsets: int, round_ranges: int, kill_at: str = "") -> subprocess.Popen[bytes]:
         pace = [f"--range-offsets={range_offsets}", f"--round-ranges={round_ranges}"]
-        with (tmp_path / f"ingest-{len(started)}.log").open("wb") as log:
-            kill = {"FEEDWHEEL_KILL_AT": kill_at}
-            started.append(subprocess.Popen([*COMMAND, *pace], env=environment | kill, stdout=log, stderr=log))
-        return started[-1]
+        return processes(*pace, FEEDWHEEL_KILL_AT=kill_at)
 
     yield make
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def committed(context: Context) -> int:
-    """Offsets committed so far."""
-    return sum(known.next - known.first for known in progress_of(context.lake.open(TABLE)).values())
-
-
-def files(context: Context) -> int:
-    """Files written so far, committed or not."""
-    return len(list(Path(context.lake.uri(TABLE)).glob("part-*.parquet")))
-
-
-def assert_everything_once(context: Context) -> None:
-    report = reconcile.run(context)
-    assert report.exact, report.failures
-    assert [account.lag for account in report.partitions] == [0] * PARTITIONS
-    assert sum(account.gaps for account in report.partitions) == ABORTED + 1
-    rows = context.lake.read(TABLE, ["event_id", "status"])
-    assert rows.num_rows == EVENTS
-    events = rows.column("event_id").drop_null().to_numpy(zero_copy_only=False)
-    expected = {f"event-{number}" for number in range(EVENTS) if number % REJECTED_EVERY}
-    assert len(events) == len(expected)
-    assert set(events) == expected
+    processes.end()
 
 
 def finish(context: Context) -> None:
@@ -142,12 +79,11 @@ def test_a_kill_at_a_named_point_loses_and_repeats_nothing(lake_of_topic, start,
     assert start(5_000, 4, POINTS[point]).wait(120) == -signal.SIGKILL
 
     after_kill = committed(context)
-    everything = EVENTS + ABORTED + 1
     if point == "publish":
-        assert after_kill == everything, "dead letters follow the last commit"
+        assert after_kill == EVERYTHING, "dead letters follow the last commit"
         assert any(known.published < known.next for known in progress_of(context.lake.open(TABLE)).values())
     else:
-        assert 0 < after_kill < everything
+        assert 0 < after_kill < EVERYTHING
     if point in ("file_written", "before_commit"):
         assert files(context) > len(context.lake.open(TABLE).file_uris()), "files were written and not committed"
     assert reconcile.run(context).exact, "at every moment"
