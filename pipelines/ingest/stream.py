@@ -205,6 +205,8 @@ class Memory(CheckpointMark):
     epoch: Epoch | None = None
     epoch_begun_at: float = 0.0
     looks_at: float = 0.0
+    is_away: bool = False
+    """Whether the last look failed."""
 
 
 class LogReader(UnboundedReader):
@@ -230,8 +232,14 @@ class LogReader(UnboundedReader):
             try:
                 self._look(now)
             except InfrastructureError as error:
-                # Workers that are reading fail by themselves; planning goes on as soon as there is an answer.
-                _LOG.warning("%s. Nothing is lost; trying again every second", error)
+                # Workers that are reading wait or fail by themselves; planning goes on as soon as there is an answer.
+                if not memory.is_away:
+                    _LOG.warning("%s. Nothing is lost; trying again every second", error)
+                memory.is_away = True
+            else:
+                if memory.is_away:
+                    _LOG.warning("ingest goes on")
+                memory.is_away = False
         self._seen_at = Timestamp.now()
         self._current = memory.ranges.popleft() if memory.ranges else None
         return self._current is not None
