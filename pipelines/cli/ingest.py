@@ -72,7 +72,7 @@ def ingest(
 
     context, pace = Context.load(), _pace(range_offsets, round_ranges, max_age)
     if runner != "direct":
-        _stream(context, app, runner, pace)
+        _stream(context, app, runner, pace, accept_truncation)
     elif follow:
         _follow(context, app, pace, accept_truncation, json)
     else:
@@ -86,12 +86,12 @@ def _pace(range_offsets: int | None, round_ranges: int | None, max_age_s: float 
     return Pace(**{name: value for name, value in chosen.items() if value is not None})
 
 
-def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace") -> None:
+def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> None:
     from pipelines.ingest import stream
 
     context.config.app(app)
     with stop_requests() as stop:
-        stream.run(runner, context.settings, pace, lambda: stop.wait(1.0))
+        stream.run(runner, context.settings, pace, lambda: stop.wait(1.0), accept_truncation=accept_truncation)
 
 
 def _follow(context: "Context", app: str, pace: "Pace", accept_truncation: bool, json: bool) -> None:

@@ -59,7 +59,7 @@ _FLINK: Final = (
     "--runner=PortableRunner",
     "--streaming",
     "--checkpointing_interval=10000",
-    # With checkpoints and without this, nothing is emitted (Beam 2.62 to 2.77).
+    # With checkpoints, nothing is emitted at the default of 10,000, nor at 1,000 (job server 2.62).
     "--max_bundle_time_mills=100",
 )
 _DATAFLOW: Final = ("--runner=DataflowRunner", "--streaming")
@@ -68,13 +68,15 @@ OpenContext = Callable[[], Context]
 """Reads a worker's own environment."""
 
 
-def run(runner: StreamRunner, settings: Settings, pace: Pace, wait: Callable[[], bool]) -> None:
+def run(
+    runner: StreamRunner, settings: Settings, pace: Pace, wait: Callable[[], bool], *, accept_truncation: bool = False
+) -> None:
     """Submit the stream and watch it until `wait`, which pauses a moment, returns True.
 
     Raises ConfigError if `settings` do not say where, InfrastructureError if the job does not go on.
     """
     options, where = _options(runner, settings)
-    stream = Stream(Context.load, pace)
+    stream = Stream(Context.load, pace, accept_truncation)
     run_unbounded(stream.expand, [*options, *shlex.split(settings.beam_options)], wait, where)
 
 
@@ -95,13 +97,14 @@ class Stream:
 
     open_context: OpenContext
     pace: Pace
+    accept_truncation: bool = False
 
     def expand(self, pipeline: beam.Pipeline) -> None:
         """Its steps."""
         run_id = uuid7(self.open_context().clock())
         (
             pipeline
-            | "Plan ranges" >> Read(LogSource(self.open_context, self.pace, run_id))
+            | "Plan ranges" >> Read(LogSource(self, run_id))
             | "By partition" >> beam.Map(_by_partition).with_output_types(tuple[str, Range])
             | "Each at once" >> _fired(Repeatedly(AfterCount(1)))
             | "Partitions to workers" >> beam.GroupByKey()
@@ -168,9 +171,8 @@ class CommitTable(beam.DoFn):
 class LogSource(UnboundedSource):
     """All declared topics, as one source of ranges that have to be read."""
 
-    def __init__(self, open_context: OpenContext, pace: Pace, run_id: str) -> None:
-        self._open_context = open_context
-        self._pace = pace
+    def __init__(self, stream: Stream, run_id: str) -> None:
+        self._stream = stream
         self._run_id = run_id
 
     def split(self, desired_num_splits: int, options: Any = None) -> list["LogSource"]:
@@ -179,9 +181,9 @@ class LogSource(UnboundedSource):
 
     def create_reader(self, options: Any, checkpoint_mark: "Memory | None") -> "LogReader":
         """A reader that begins at what is committed and, if there is a mark, knows what is on its way."""
-        pace = self._pace
+        pace = self._stream.pace
         lookahead = Lookahead(pace.range_offsets, pace.round_ranges, pace.max_age_s)
-        return LogReader(self._open_context, self._run_id, pace.max_age_s, checkpoint_mark or Memory(lookahead))
+        return LogReader(self._stream, self._run_id, checkpoint_mark or Memory(lookahead))
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:
         """Marks are small."""
@@ -212,10 +214,9 @@ class Memory(CheckpointMark):
 class LogReader(UnboundedReader):
     """Plans ranges of all partitions, and settles one epoch after the other."""
 
-    def __init__(self, open_context: OpenContext, run_id: str, max_age_s: float, memory: Memory) -> None:
-        self._open_context = open_context
+    def __init__(self, stream: Stream, run_id: str, memory: Memory) -> None:
+        self._stream = stream
         self._run_id = run_id
-        self._max_age_s = max_age_s
         self._memory = memory
         self._current: Range | None = None
         self._seen_at = Timestamp.now()
@@ -245,20 +246,21 @@ class LogReader(UnboundedReader):
         return self._current is not None
 
     def _look(self, now: float) -> None:
-        context, memory = self._open_context(), self._memory
+        context, memory = self._stream.open_context(), self._memory
         logs, progress = survey(context), read_progress(context.lake)
         memory.ranges.extend(memory.lookahead.plan(logs, progress, now))
         if memory.epoch is None:
             memory.epoch, memory.epoch_begun_at = Epoch.begin(context), now
-        elif now - memory.epoch_begun_at >= self._max_age_s and memory.epoch.is_reached(progress):
+        elif now - memory.epoch_begun_at >= self._stream.pace.max_age_s and memory.epoch.is_reached(progress):
             over, memory.epoch, memory.epoch_begun_at = memory.epoch, Epoch.begin(context), now
             self._settle(context, over, memory.epoch)
 
     def _settle(self, context: Context, over: Epoch, following: Epoch) -> None:
         """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""
-        if over.truncated:
+        refused = bool(over.truncated) and not self._stream.accept_truncation
+        if refused:
             _LOG.error("%s", LogTruncated(over.truncated))
-        settled = over.settle(context, self._run_id, moves_as_of=not over.truncated, until=following.versions)
+        settled = over.settle(context, self._run_id, moves_as_of=not refused, until=following.versions)
         if settled.total.counts.offsets:
             with stage_run(context, ALL_APPS, "ingest", over.started_at) as stage:
                 settled.count(stage.counts)
