@@ -5,13 +5,13 @@ import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, leave_after, print_table
 from pipelines.cli.stopping import stop_requests
 from schemas.errors import CheckFailed, InfrastructureError, NothingToDo
 
@@ -86,12 +86,17 @@ def _pace(range_offsets: int | None, round_ranges: int | None, max_age_s: float 
     return Pace(**{name: value for name, value in chosen.items() if value is not None})
 
 
-def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> None:
+def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> NoReturn:
     from pipelines.ingest import stream
 
     context.config.app(app)
-    with stop_requests() as stop:
-        stream.run(runner, context.settings, pace, lambda: stop.wait(1.0), accept_truncation=accept_truncation)
+    job = stream.job(runner, context.settings, pace, accept_truncation=accept_truncation)
+
+    def watch() -> None:
+        with stop_requests() as stop:
+            job.run(lambda: stop.wait(1.0))
+
+    leave_after(watch)
 
 
 def _follow(context: "Context", app: str, pace: "Pace", accept_truncation: bool, json: bool) -> None:

@@ -16,7 +16,7 @@ import logging
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -68,27 +68,33 @@ OpenContext = Callable[[], Context]
 """Reads a worker's own environment."""
 
 
-def run(
-    runner: StreamRunner, settings: Settings, pace: Pace, wait: Callable[[], bool], *, accept_truncation: bool = False
-) -> None:
-    """Submit the stream and watch it until `wait`, which pauses a moment, returns True.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stream and where it is to run."""
 
-    Raises ConfigError if `settings` do not say where, InfrastructureError if the job does not go on.
-    """
-    options, where = _options(runner, settings)
-    stream = Stream(Context.load, pace, accept_truncation)
-    run_unbounded(stream.expand, [*options, *shlex.split(settings.beam_options)], wait, where)
+    stream: "Stream"
+    options: Sequence[str]
+    where: str
+
+    def run(self, wait: Callable[[], bool]) -> None:
+        """Submit it and watch it until `wait`, which pauses a moment, returns True; then cancel it.
+
+        Raises InfrastructureError if it cannot be submitted or does not go on.
+        """
+        run_unbounded(self.stream.expand, self.options, wait, self.where)
 
 
-def _options(runner: StreamRunner, settings: Settings) -> tuple[list[str], str]:
+def job(runner: StreamRunner, settings: Settings, pace: Pace, *, accept_truncation: bool = False) -> Job:
+    """What `settings` say of a runner. Raises ConfigError if they do not say where."""
+    stream, given = Stream(Context.load, pace, accept_truncation), shlex.split(settings.beam_options)
     if runner == "dataflow":
-        return list(_DATAFLOW), "Dataflow"
+        return Job(stream, [*_DATAFLOW, *given], "Dataflow")
     if settings.flink_job_endpoint is None:
         raise ConfigError("ingest --runner flink: set FEEDWHEEL_FLINK_JOB_ENDPOINT to Beam's job server, host:port")
     endpoint = f"--job_endpoint={settings.flink_job_endpoint}"
-    # Workers run in this process unless FEEDWHEEL_BEAM_OPTIONS, which come later and win, say where.
-    local = [] if "--environment_type" in settings.beam_options else ["--environment_type=LOOPBACK"]
-    return [*_FLINK, endpoint, *local], f"the Flink job server at {settings.flink_job_endpoint}"
+    # `given` come last and win: without them, workers run in this process.
+    options = [*_FLINK, endpoint, "--environment_type=LOOPBACK", *given]
+    return Job(stream, options, f"the Flink job server at {settings.flink_job_endpoint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +185,12 @@ class LogSource(UnboundedSource):
         """Not at all: planning is a look at metadata, and one sees new partitions."""
         return [self]
 
-    def create_reader(self, options: Any, checkpoint_mark: "Memory | None") -> "LogReader":
+    def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "LogReader":
         """A reader that begins at what is committed and, if there is a mark, knows what is on its way."""
         pace = self._stream.pace
         lookahead = Lookahead(pace.range_offsets, pace.round_ranges, pace.max_age_s)
-        return LogReader(self._stream, self._run_id, checkpoint_mark or Memory(lookahead))
+        known = checkpoint_mark if isinstance(checkpoint_mark, Memory) else Memory(lookahead)
+        return LogReader(self._stream, self._run_id, known)
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:
         """Marks are small."""
