@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -62,9 +63,12 @@ class Run:
 
 
 @contextmanager
-def stage_run(context: Context, app: str, stage: Stage) -> Iterator[Run]:
-    """Record a run of `stage` unless it raises. Raises ContractViolation if its counts do not add up."""
-    started_at, started = context.clock(), time.monotonic()
+def stage_run(context: Context, app: str, stage: Stage, since: datetime | None = None) -> Iterator[Run]:
+    """Record a run of `stage` unless it raises; `since` it runs, or from now on.
+
+    Raises ContractViolation if its counts do not add up.
+    """
+    started_at, started = since or context.clock(), time.monotonic()
     run = Run(uuid7(started_at), Counts())
     yield run
     run.counts.check(stage)
@@ -76,7 +80,7 @@ def stage_run(context: Context, app: str, stage: Stage) -> Iterator[Run]:
                 "app": app,
                 "stage": stage,
                 "started_at": started_at,
-                "seconds": time.monotonic() - started,
+                "seconds": (context.clock() - since).total_seconds() if since else time.monotonic() - started,
                 "code_hash": code_hash(),
                 "counts_in": canonical_json(run.counts.taken),
                 "counts_out": canonical_json(run.counts.given),

@@ -20,6 +20,10 @@ class Settings(SharedSettings):
     airflow_port: PortNumber = 28080
     serving_url: str | None = None
     collector_url: str | None = None
+    flink_job_endpoint: str | None = None
+    """Beam's job server of a Flink, host:port; `feedwheel ingest --runner flink` submits there."""
+    beam_options: str = ""
+    """More options for Beam, as on a command line: parallelism, environment, project. They win over ours."""
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""

@@ -1,25 +1,30 @@
 """Commands of bronze: ingest, reconcile, dlq list | show | replay."""
 
+import logging
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
-from schemas.errors import CheckFailed, NothingToDo
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, leave_after, print_table
+from pipelines.cli.stopping import stop_requests
+from schemas.errors import CheckFailed, InfrastructureError, NothingToDo
 
 if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.dlq import Selection
     from pipelines.ingest import Pace
+    from pipelines.ingest.stream import StreamRunner
     from pipelines.reconcile import PartitionAccount
 
-FOLLOW_PAUSE_S = 1.0
-"""Between two drains of `--follow`, so that an idle topic costs a metadata request a second."""
+RETRY_S = 5.0
+"""Between two attempts of `--follow` while a service does not answer."""
+_LOG = logging.getLogger(__name__)
 _LETTER_COLUMNS = ("key", "stage", "reason", "detail", "attempt", "payload", "ingested_at")
 _ACCOUNT_COLUMNS = ("offsets", "accepted", "rejected", "gaps", "lost", "erased", "difference", "lag")
 
@@ -43,11 +48,18 @@ def register(app: typer.Typer) -> None:
 def ingest(
     app: App = DEFAULT_APP,
     follow: Annotated[bool, typer.Option(help="Drain again and again until interrupted.")] = False,
+    runner: Annotated[
+        Literal["direct", "flink", "dataflow"],
+        typer.Option(help="direct: in this process. Others go on until interrupted, as --follow does, on a cluster."),
+    ] = "direct",
     range_offsets: Annotated[
         int | None, typer.Option(min=1, help="Offsets of one file: larger files, more to read again after a crash.")
     ] = None,
     round_ranges: Annotated[
         int | None, typer.Option(min=1, help="Files between two commits: fewer commits, more to read again.")
+    ] = None,
+    max_age: Annotated[
+        float | None, typer.Option(min=0, help="Seconds between two commits of few events, for what goes on and on.")
     ] = None,
     accept_truncation: Annotated[
         bool, typer.Option(help="Go on although the cluster lost records that were already ingested.")
@@ -58,27 +70,59 @@ def ingest(
     from pipelines import ingest as stage
     from pipelines.context import Context
 
-    context, pace = Context.load(), _pace(range_offsets, round_ranges)
-    if follow:
+    context, pace = Context.load(), _pace(range_offsets, round_ranges, max_age)
+    if runner != "direct":
+        _stream(context, app, runner, pace, accept_truncation)
+    elif follow:
         _follow(context, app, pace, accept_truncation, json)
-    emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
+    else:
+        emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
 
 
-def _pace(range_offsets: int | None, round_ranges: int | None) -> "Pace":
+def _pace(range_offsets: int | None, round_ranges: int | None, max_age_s: float | None) -> "Pace":
     from pipelines.ingest import Pace
 
-    chosen = {"range_offsets": range_offsets, "round_ranges": round_ranges}
+    chosen: dict[str, Any] = {"range_offsets": range_offsets, "round_ranges": round_ranges, "max_age_s": max_age_s}
     return Pace(**{name: value for name, value in chosen.items() if value is not None})
 
 
+def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> NoReturn:
+    from pipelines.ingest import stream
+
+    context.config.app(app)
+    job = stream.job(runner, context.settings, pace, accept_truncation=accept_truncation)
+
+    def watch() -> None:
+        with stop_requests() as stop:
+            job.run(lambda: stop.wait(1.0))
+
+    leave_after(watch)
+
+
 def _follow(context: "Context", app: str, pace: "Pace", accept_truncation: bool, json: bool) -> None:
+    """Drains that begin `max_age_s` apart, or at once if one took longer; a service that is away is waited for."""
     from pipelines import ingest as stage
 
-    while True:
-        try:
-            emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
-        except NothingToDo:
-            time.sleep(FOLLOW_PAUSE_S)
+    away_since: float | None = None
+    with stop_requests() as stop:
+        while not stop.is_set():
+            begun, pause_s = time.monotonic(), pace.max_age_s
+            try:
+                with suppress(NothingToDo):
+                    report = stage.run(
+                        context, app, pace=pace, accept_truncation=accept_truncation, follows=True, stop=stop.is_set
+                    )
+                    emit(report, json, "Ingest")
+            except InfrastructureError as error:
+                if away_since is None:
+                    away_since = begun
+                    _LOG.warning("%s. Nothing is lost; trying again every %.0f s", error, RETRY_S)
+                pause_s = RETRY_S
+            else:
+                if away_since is not None:
+                    _LOG.warning("ingest goes on, after %.0f s", time.monotonic() - away_since)
+                    away_since = None
+            stop.wait(max(0.0, begun + pause_s - time.monotonic()))
 
 
 @command

@@ -6,8 +6,10 @@ errors on stderr, as where, what and what to do next, with the exit code of thei
 
 import functools
 import json
+import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
@@ -98,6 +100,25 @@ def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
             sys.exit(_INTERRUPTED)
 
     return wrapped
+
+
+def leave_after(function: Callable[[], object]) -> NoReturn:
+    """Run a command to its end and the process with it, at once.
+
+    For one whose libraries leave threads in native code: an interpreter that cleans up under them may crash (seen after
+    a broker had been away). What they were at is not committed, and so not done.
+    """
+    code: object = 1
+    try:
+        command(function)()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def _fail(error: FeedwheelError, *, as_json: bool) -> NoReturn:

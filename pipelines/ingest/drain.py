@@ -3,45 +3,37 @@
 In: topics of feedwheel.toml on a cluster. Out: bronze tables with their offsets, dead letters, and `as_of`. The steps,
 numbered as in the code:
 
-1. take the time, then read every log's bounds: what comes later belongs to the next drain;
+1. begin an epoch: what comes later belongs to the next drain;
 2. read and commit ranges, round by round, until every partition is at its end, whoever committed it (I1, I2);
-3. only then move `as_of`, extract's clock;
-4. publish the dead letters of what is committed, and once a day let old payloads go (I4).
+3. only then settle it: move `as_of`, extract's clock, and publish the dead letters of what is committed (I4).
 
-A drain may die anywhere: the next one begins at the offsets of the last commit.
+A drain may die anywhere: the next one begins at the offsets of the last commit. One of many, back to back, looks at the
+logs again before each round: a long backlog of one topic does not keep others waiting.
 """
 
-import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial, reduce
-from itertools import islice
-from operator import add
+from functools import partial
+from itertools import count, islice
 from typing import Final
 
 from pipelines.context import Context
 from pipelines.ingest.columns import UNKNOWN_APP
 from pipelines.ingest.commit import Committer
-from pipelines.ingest.dead_letters import publish_pending
-from pipelines.ingest.manifest import Range, RangeCounts
-from pipelines.ingest.offsets import BRONZE_TABLES, advance_as_of, as_of, progress_of
+from pipelines.ingest.epoch import Epoch, read_progress
+from pipelines.ingest.manifest import Range
+from pipelines.ingest.offsets import Source, as_of
 from pipelines.ingest.payload import PayloadCipher
 from pipelines.ingest.pipeline import run_round
-from pipelines.ingest.plan import RANGE_OFFSETS, PartitionLog, TableProgress, remaining, truncations
-from pipelines.ingest.report import Committed, IngestReport, committed
-from pipelines.ingest.retention import expire_daily
+from pipelines.ingest.plan import RANGE_OFFSETS, remaining
+from pipelines.ingest.report import IngestReport
 from pipelines.ingest.survey import survey
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.kafka_ranges import RangeReader
-from pipelines.io.lake import Lake
-from pipelines.runs import Counts, stage_run
+from pipelines.runs import stage_run
 from schemas.errors import ContractViolation, NothingToDo
-from schemas.tables import BronzeTable
-
-_LOG: Final = logging.getLogger(__name__)
 
 ROUND_RANGES: Final = 32
 """Ranges between two commits, 10 s of work: at most so much is read in vain when a drain dies. Each round is a
@@ -49,6 +41,10 @@ pipeline, whose start takes a quarter of a second."""
 
 _MAX_THREADS: Final = 4
 """The part that Python's lock lets only one thread do takes about a quarter of the time."""
+
+MAX_AGE_S: Final = 60.0
+"""How long the first of a few events may wait for others: each commit costs a file for every partition and an entry of
+the log, which is 1,440 of them a day and table at the least. Nothing downstream looks more often."""
 
 ALL_APPS: Final = "*"
 """Names the run of a drain that was not started for one application."""
@@ -69,105 +65,85 @@ class LogTruncated(ContractViolation):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much is read between two commits: ranges of so many offsets, so many ranges, by so many threads."""
+    """How much is read between two commits: ranges of so many offsets, so many ranges, by so many threads.
+
+    Whoever goes on and on commits less than a range once in `max_age_s`.
+    """
 
     range_offsets: int = RANGE_OFFSETS
     round_ranges: int = ROUND_RANGES
     threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, _MAX_THREADS))
+    max_age_s: float = MAX_AGE_S
 
 
 def run(
-    context: Context, app: str | None = None, *, pace: Pace = Pace(), accept_truncation: bool = False
+    context: Context,
+    app: str | None = None,
+    *,
+    pace: Pace = Pace(),
+    accept_truncation: bool = False,
+    follows: bool = False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> IngestReport:
     """Ingest the topics of all applications; `app` only filters the report.
 
+    `follows` says that other drains come before and after; once `stop` says so, it ends with the round under way.
     Raises NothingToDo if no offset advanced, InfrastructureError, and LogTruncated once everything else is done.
     """
     if app is not None:
         context.config.app(app)
     started = time.monotonic()
     with stage_run(context, app or ALL_APPS, "ingest") as stage:
-        started_at = context.clock()  # 1
-        logs = survey(context)
-        behind = truncations(logs, _progress(context.lake))
-        refused = bool(behind) and not accept_truncation
-        versions = _versions(context.lake)
-        read = _read_to_the_end(context, stage.run_id, started_at, logs, pace)  # 2
-        if not refused:
-            advance_as_of(context.lake, started_at)  # 3
-        dead_letters, expired = publish_pending(context), expire_daily(context)  # 4
-        done = committed(context.lake, stage.run_id, versions)
-        total = reduce(add, done.values(), Committed())
-        _count(stage.counts, done)
-        _warn(total.counts)
-        if not (total.counts.offsets or refused):
-            raise NothingToDo("every topic is ingested to its end")
+        epoch = Epoch.begin(context)  # 1
+        refused = bool(epoch.truncated) and not accept_truncation
+        read = _read_to_the_end(context, stage.run_id, epoch, pace, follows, stop)  # 2
+        reached = epoch.is_reached(read_progress(context.lake))
+        settled = epoch.settle(context, stage.run_id, moves_as_of=reached and not refused)  # 3
+        settled.count(stage.counts)
+        counts = settled.total.counts
+        if not (counts.offsets or refused):
+            raise NothingToDo("every topic is ingested to its end" if reached else "stopped before the first commit")
     if refused:
-        raise LogTruncated(behind)
+        raise LogTruncated(epoch.truncated)
     return IngestReport(
         run_id=stage.run_id,
         as_of=as_of(context),
         seconds=time.monotonic() - started,
-        records={name: table.counts.records for name, table in done.items()},
-        accepted={
-            name: count for name, count in total.counts.accepted.items() if app in (None, name) or name == UNKNOWN_APP
-        },
-        rejected={reason: count for reason, count in total.counts.rejected.items()},
-        redactions={kind: count for kind, count in total.counts.redactions.items()},
-        gaps=total.counts.gaps,
-        lost=total.counts.lost,
-        overtaken=read - total.ranges,
-        dead_letters=dead_letters,
-        payloads_expired=expired,
-        truncated=behind,
+        records={name: table.counts.records for name, table in settled.done.items()},
+        accepted={name: count for name, count in counts.accepted.items() if app in (None, name) or name == UNKNOWN_APP},
+        rejected={reason: count for reason, count in counts.rejected.items()},
+        redactions={kind: count for kind, count in counts.redactions.items()},
+        gaps=counts.gaps,
+        lost=counts.lost,
+        overtaken=read - settled.total.ranges,
+        dead_letters=settled.dead_letters,
+        payloads_expired=settled.expired,
+        truncated=list(epoch.truncated),
     )
 
 
 def _read_to_the_end(
-    context: Context, run_id: str, started_at: datetime, logs: Sequence[PartitionLog], pace: Pace
+    context: Context, run_id: str, epoch: Epoch, pace: Pace, follows: bool, stop: Callable[[], bool]
 ) -> int:
     """Rounds of ranges, each continuing what is committed by then. Returns how many ranges were read."""
     cipher = PayloadCipher(context.settings.payload_key)
-    writer = RangeWriter(context.lake, cipher, frozenset(context.config.apps), started_at)
-    committer = Committer(context.lake, run_id, int(started_at.timestamp() * 1000))
+    writer = RangeWriter(context.lake, cipher, frozenset(context.config.apps), epoch.started_at)
+    committer = Committer(context.lake, run_id, int(epoch.started_at.timestamp() * 1000))
     open_source = partial(RangeReader, context.settings.kafka)
-    count, last = 0, list[Range]()
-    while ranges := list(islice(remaining(logs, _progress(context.lake), pace.range_offsets), pace.round_ranges)):
+    read, last, logs, turn_of = 0, list[Range](), epoch.logs, dict[Source, int]()
+    for turn in count(1):
+        progress = read_progress(context.lake)
+        if stop() or epoch.is_reached(progress):
+            break
+        if follows and turn > 1:
+            # Who was read longest ago comes first: ends that move must not keep the others from their turn.
+            logs = sorted(survey(context), key=lambda log: turn_of.get(log.source, 0))
+        ranges = list(islice(remaining(logs, progress, pace.range_offsets), pace.round_ranges))
+        if not ranges:
+            break  # a topic was made again: the next drain begins with what it is now
         if ranges == last:
             raise ContractViolation(f"{ranges[0].topic}: {len(ranges)} ranges were read and none could be committed")
         run_round(ranges, open_source, writer, committer, pace.threads)
-        count, last = count + len(ranges), ranges
-    return count
-
-
-def _progress(lake: Lake) -> TableProgress:
-    return {name: progress_of(lake.open(name)) for name in BRONZE_TABLES}
-
-
-def _versions(lake: Lake) -> dict[BronzeTable, int]:
-    return {name: lake.open(name).version() for name in BRONZE_TABLES}
-
-
-def _warn(counts: RangeCounts) -> None:
-    """What nobody asked about, and somebody must know."""
-    if unknown := counts.accepted[UNKNOWN_APP]:
-        _LOG.warning(
-            "%d events name an application that feedwheel.toml does not have: they are kept, and no stage reads them. "
-            "Add the application, or correct FEEDWHEEL_APP where they were recorded",
-            unknown,
-        )
-    if leaked := counts.redactions["leaked"]:
-        _LOG.warning(
-            "%d of %d audited events held personal patterns though their producer had stamped them as redacted; these "
-            "were redacted, others like them rest as they came: update the producer, or declare its topic not trusted",
-            leaked,
-            leaked + counts.redactions["audited"],
-        )
-
-
-def _count(counts: Counts, done: dict[BronzeTable, Committed]) -> None:
-    """Records in, accepted rows out, rejected ones dropped by reason (I10)."""
-    for name, table in done.items():
-        counts.taken[name] += table.counts.records
-        counts.given.update(table.counts.accepted)
-        counts.dropped.update(table.counts.rejected)
+        read, last = read + len(ranges), ranges
+        turn_of |= {part.source: turn for part in ranges}
+    return read

@@ -27,7 +27,7 @@ def run_round(
     ranges: Sequence[Range], open_source: OpenSource, writer: RangeWriter, committer: Committer, threads: int = 1
 ) -> None:
     """Read, write and commit `ranges`. Raises InfrastructureError; what was committed before stays."""
-    with _no_collection(), embedded_pipeline(threads) as pipeline:
+    with without_collection(), embedded_pipeline(threads) as pipeline:
         (
             pipeline
             | "Lanes of ranges" >> beam.Create(lanes(ranges, threads))
@@ -38,7 +38,7 @@ def run_round(
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Records and events hold no cycles; the collector would walk them all, at a tenth to a third of the whole cost."""
     enabled = gc.isenabled()
     gc.disable()

@@ -52,16 +52,19 @@ class Committed:
         return Committed(self.counts + other.counts, self.ranges + other.ranges)
 
 
-def committed(lake: Lake, run_id: str, since: Mapping[BronzeTable, int]) -> dict[BronzeTable, Committed]:
-    """What the drain `run_id` committed to each table after the given table versions."""
-    return {name: _committed_to(lake, name, run_id, version) for name, version in since.items()}
+def committed(
+    lake: Lake, run_id: str, since: Mapping[BronzeTable, int], until: Mapping[BronzeTable, int]
+) -> dict[BronzeTable, Committed]:
+    """What the drain `run_id` committed to each table after the given table versions, `until` others or to now."""
+    return {name: _committed_to(lake, name, run_id, version, until.get(name)) for name, version in since.items()}
 
 
-def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int) -> Committed:
+def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int, until: int | None) -> Committed:
     table = lake.open(name)
-    newer = table.version() - since
-    commits = table.history(newer) if newer else []
-    return reduce(add, (_parsed(commit) for commit in commits if commit.get(RUN_KEY) == run_id), Committed())
+    last = table.version() if until is None else until
+    commits = table.history(table.version() - since) if last > since else []
+    ours = (commit for commit in commits if commit.get(RUN_KEY) == run_id and commit["version"] <= last)
+    return reduce(add, map(_parsed, ours), Committed())
 
 
 def _parsed(commit: Mapping[str, Any]) -> Committed:

@@ -1,11 +1,13 @@
-"""The jars of the local Kafka, as the committed lock names them.
+"""The jars of a Java program, as its committed lock names them: of the local Kafka, and of the tests' Flink.
 
 In: a jgo lock file (coordinates and SHA-256, no address). Out: the class path. No jar is used whose checksum differs
-from the lock's, and nothing is fetched when all are cached. Lock anew with `python -m pipelines.stack.jars`.
+from the lock's, and nothing is fetched when all are cached. `python -m pipelines.stack.jars kafka` (or `flink`) locks
+anew.
 """
 
 import fcntl
 import logging
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +17,17 @@ from pipelines.stack.paths import INFRA
 from schemas.errors import ContractViolation, InfrastructureError
 
 LOCK = INFRA / "kafka" / "jars.lock.toml"
-COORDINATES = (
-    "org.apache.kafka:kafka_2.13:4.3.1",
-    "org.slf4j:slf4j-simple:1.7.36",  # without a binding Kafka logs nothing, not even why it does not start
-)
+FLINK_LOCK = INFRA / "flink" / "jars.lock.toml"
+COORDINATES = {
+    LOCK: (
+        "org.apache.kafka:kafka_2.13:4.3.1",
+        "org.slf4j:slf4j-simple:1.7.36",  # without a binding Kafka logs nothing, not even why it does not start
+    ),
+    FLINK_LOCK: (
+        "org.apache.beam:beam-runners-flink-1.19:2.62.0",  # the newest job server that is an ordinary artifact
+        "org.slf4j:slf4j-simple:1.7.30",
+    ),
+}
 _DOWNLOADS_AT_ONCE = 8
 """Jars are small and latency counts: all 46 took 3.4 s so, 4.7 s one after the other."""
 _HTTP_TIMEOUT_S = 60
@@ -61,7 +70,7 @@ def _fetch(locked: Any, cache: Path) -> list[Path]:
             return list(pool.map(lambda artifact: artifact.resolve(), artifacts))
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
         raise InfrastructureError(
-            f"cannot download Kafka's jars into {cache}: {error}: connect to a network for the first start, "
+            f"cannot download jars into {cache}: {error}: connect to a network for the first start, "
             "or copy a filled jar cache there"
         ) from error
 
@@ -82,7 +91,7 @@ def _maven(cache: Path) -> Any:
     return MavenContext(resolver=PythonResolver(), repo_cache=cache.absolute(), timeout=_HTTP_TIMEOUT_S)
 
 
-def write_lock(cache: Path, lock: Path = LOCK, coordinates: Sequence[str] = COORDINATES) -> None:
+def write_lock(cache: Path, lock: Path, coordinates: Sequence[str]) -> None:
     """Resolve `coordinates` and what they need, and write the lock with the checksum of every jar."""
     from jgo.env import LockFile
     from jgo.parse import Coordinate
@@ -96,4 +105,6 @@ def write_lock(cache: Path, lock: Path = LOCK, coordinates: Sequence[str] = COOR
 if __name__ == "__main__":
     from pipelines.settings import Settings
 
-    write_lock(Settings.load().home / "jars")
+    for path, wanted in COORDINATES.items():
+        if path.parent.name in sys.argv[1:]:
+            write_lock(Settings.load().home / "jars", path, wanted)

@@ -6,7 +6,6 @@ environment makes it a hundred kills over a million events (4 minutes on two cor
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pytest
 
 from pipelines import reconcile
@@ -24,45 +22,28 @@ from pipelines.ingest.commit import RUN_KEY
 from pipelines.ingest.drain import ROUND_RANGES
 from pipelines.ingest.offsets import progress_of
 from pipelines.ingest.plan import RANGE_OFFSETS
-from tests.conftest import REPOSITORY, TEST_SECRETS
-from tests.topics import create_topic, declaring, generations, produce, produce_in_transaction
+from tests.conftest import REPOSITORY
+from tests.ingest_processes import (
+    ABORTED,
+    TABLE,
+    assert_everything_once,
+    committed,
+    environment_of,
+    files,
+    topic_of_events,
+)
+from tests.topics import declaring
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
 
 KILLS = int(os.environ.get("KILLS", "30"))
 EVENTS = 10_000 * KILLS
 """A killed drain commits 5,000 or 10,000 offsets at a named point, and somewhat more at any other time."""
-PARTITIONS = 4
-REJECTED_EVERY = 250
-ABORTED = 30
-TABLE = "bronze/generations"
-SHIPPED_TOPICS = re.compile(r"^\[topics\.[^\[]*", re.MULTILINE)
-CONFIG = """
-[topics."{topic}"]
-maps_to = "feedwheel.generations"
-trusted = true
-"""
 
 
 @pytest.fixture(scope="module")
 def topic(kafka) -> str:
-    """Events over four partitions, some of them garbage, and an aborted transaction in the middle of one."""
-    name = create_topic(kafka.bootstrap, PARTITIONS)
-    (template,) = generations(1)
-    each = EVENTS // PARTITIONS
-    for partition in range(PARTITIONS):
-        produce(kafka.bootstrap, name, _values(template, partition * each, each // 2), partition)
-        if partition == 0:
-            produce_in_transaction(kafka.bootstrap, name, generations(ABORTED), commit=False)
-        produce(kafka.bootstrap, name, _values(template, partition * each + each // 2, each // 2), partition)
-    return name
-
-
-def _values(template: bytes, start: int, count: int) -> Iterator[bytes]:
-    for number in range(start, start + count):
-        unique = str(number).encode()
-        value = template.replace(b'"event-0"', b'"event-' + unique + b'"').replace(b'"a0"', b'"a' + unique + b'"')
-        yield b"{" if number % REJECTED_EVERY == 0 else value
+    return topic_of_events(kafka.bootstrap, EVENTS)
 
 
 @pytest.fixture
@@ -110,17 +91,7 @@ class Drains:
 @pytest.fixture
 def new_drains(lake_of_topic, topic, tmp_path) -> Iterator[Callable[[], Drains]]:
     """Make servers of drains into the lake."""
-    settings = lake_of_topic.settings
-    shipped = settings.config_path.read_text(encoding="utf-8")
-    config = tmp_path / "feedwheel.toml"
-    config.write_text(SHIPPED_TOPICS.sub("", shipped) + CONFIG.format(topic=topic), encoding="utf-8")
-    environment = {
-        **os.environ,
-        **{f"FEEDWHEEL_{name.upper()}": value for name, value in TEST_SECRETS.items()},
-        "FEEDWHEEL_HOME": str(settings.home),
-        "FEEDWHEEL_CONFIG_PATH": str(config),
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka,
-    }
+    environment = environment_of(lake_of_topic, topic, tmp_path)
     made: list[Drains] = []
 
     def make() -> Drains:
@@ -130,27 +101,6 @@ def new_drains(lake_of_topic, topic, tmp_path) -> Iterator[Callable[[], Drains]]
     yield make
     for drains in made:
         drains.close()
-
-
-def committed(context: Context) -> int:
-    """Offsets committed so far."""
-    return sum(known.next - known.first for known in progress_of(context.lake.open(TABLE)).values())
-
-
-def files(context: Context) -> int:
-    """Files written so far, committed or not."""
-    return len(list(Path(context.lake.uri(TABLE)).glob("part-*.parquet")))
-
-
-def assert_everything_once(context: Context) -> None:
-    report = reconcile.run(context)
-    assert report.exact, report.failures
-    assert [account.lag for account in report.partitions] == [0] * PARTITIONS
-    assert sum(account.gaps for account in report.partitions) == ABORTED + 1
-    rows = context.lake.read(TABLE, ["event_id", "status"])
-    assert rows.num_rows == EVENTS
-    ids = rows.column("event_id").drop_null()
-    assert len(ids) == len(pc.unique(ids)) == EVENTS - EVENTS // REJECTED_EVERY
 
 
 def assert_readable(context: Context) -> None:
@@ -189,7 +139,7 @@ def test_kills_lose_and_repeat_nothing(lake_of_topic, new_drains):
     assert any(known.published < known.next for known in progress_of(context.lake.open(TABLE)).values())
     drains.start(*PACE)
     assert drains.wait() == 0
-    assert_everything_once(context)
+    assert_everything_once(context, EVENTS)
     assert all(known.published == known.next for known in progress_of(context.lake.open(TABLE)).values())
 
 
@@ -207,7 +157,7 @@ def test_two_drains_at_once_fence_each_other(lake_of_topic, new_drains):
     for drains in both:
         drains.start(25_000, 2)
     assert [drains.wait() for drains in both] == [0, 0]
-    assert_everything_once(lake_of_topic)
+    assert_everything_once(lake_of_topic, EVENTS)
     table = lake_of_topic.lake.open(TABLE)
     runs = {commit[RUN_KEY] for commit in table.history() if RUN_KEY in commit}
     assert len(runs) == 2 or files(lake_of_topic) > len(table.file_uris()), "they never met"

@@ -53,22 +53,6 @@ def test_ingest_then_nothing_to_do(topic, feedwheel):
     assert (second.exit_code, second.stdout) == (0, "Nothing to do: every topic is ingested to its end\n")
 
 
-def test_follow_drains_until_it_is_interrupted(topic, feedwheel, kafka, monkeypatch):
-    pauses = []
-
-    def pause(seconds):
-        pauses.append(seconds)
-        if len(pauses) == 2:
-            raise KeyboardInterrupt
-        produce(kafka.bootstrap, topic, generations(3, start=2))
-
-    monkeypatch.setattr(commands.time, "sleep", pause)
-    followed = feedwheel("ingest", "--follow", "--json")
-    assert followed.exit_code == 130
-    drains = [json.loads(line) for line in followed.stdout.splitlines() if line.startswith("{")]
-    assert [drain["accepted"] for drain in drains] == [{"routing": 2}, {"routing": 3}]
-
-
 def test_reconcile_exits_1_and_names_the_partition(topic, feedwheel, tmp_path):
     feedwheel("ingest")
     exact = feedwheel("reconcile", "--json")
@@ -100,3 +84,7 @@ def test_bad_usage_exits_2(topic, feedwheel):
     assert feedwheel("dlq", "show", "nonsense").exit_code == 2
     assert feedwheel("ingest", "--app", "unknown").exit_code == 2
     assert feedwheel("ingest", "--range-offsets", "0").exit_code == 2
+    assert feedwheel("ingest", "--runner", "spark").exit_code == 2
+    nowhere = feedwheel("ingest", "--runner", "flink")
+    assert nowhere.exit_code == 2
+    assert "set FEEDWHEEL_FLINK_JOB_ENDPOINT" in nowhere.stderr.replace("\n", " ")

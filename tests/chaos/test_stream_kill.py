@@ -1,0 +1,159 @@
+"""The stream on a real Flink, killed with SIGKILL: its worker, its job server, and while a drain reads the same topic.
+
+Nothing survives a kill but the tables: every restart is a new job on a Flink that knows nothing.
+"""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
+
+from pipelines import ingest, reconcile
+from pipelines.context import Context
+from pipelines.ingest.commit import RUN_KEY
+from tests.conftest import JAR_CACHE
+from tests.flink import JobServer, job_server
+from tests.ingest_processes import (
+    EVENTS,
+    EVERYTHING,
+    PARTITIONS,
+    TABLE,
+    IngestProcesses,
+    assert_everything_once,
+    committed,
+    topic_of_events,
+)
+from tests.topics import declaring, generations, produce
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240)]
+
+PACE = ("--range-offsets=2000", "--round-ranges=8", "--max-age=1")
+"""Slow enough to be killed in the middle."""
+STREAM = ("--runner=flink", *PACE)
+
+
+@pytest.fixture
+def topic(kafka) -> str:
+    return topic_of_events(kafka.bootstrap)
+
+
+@pytest.fixture
+def lake_of_topic(kafka, topic, context) -> Context:
+    return declaring(context(kafka_bootstrap_servers=kafka.bootstrap), {topic: "feedwheel.generations"})
+
+
+@pytest.fixture
+def flink(tmp_path) -> Iterator[JobServer]:
+    server = job_server(tmp_path / "flink", JAR_CACHE)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def processes(lake_of_topic, topic, tmp_path) -> Iterator[IngestProcesses]:
+    started = IngestProcesses(lake_of_topic, topic, tmp_path)
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def stream(processes, flink) -> Callable[[], subprocess.Popen[bytes]]:
+    """Submit the stream from nothing; the process is its worker too."""
+    variables = {"FEEDWHEEL_FLINK_JOB_ENDPOINT": flink.endpoint, "FEEDWHEEL_BEAM_OPTIONS": "--parallelism=2"}
+    return lambda: processes(*STREAM, **variables)
+
+
+@pytest.fixture
+def looks(lake_of_topic) -> Iterator[list[int]]:
+    """Rows of each look at the table while the test runs; there is never a row twice, nor one less."""
+    over, counts, failures = threading.Event(), list[int](), list[str]()
+
+    def look() -> None:
+        while not over.wait(0.2):
+            try:
+                rows = lake_of_topic.lake.read(TABLE, ["partition", "offset"])
+                distinct = rows.group_by(["partition", "offset"]).aggregate([]).num_rows
+                assert distinct == rows.num_rows >= max(counts, default=0)
+                counts.append(distinct)
+            except Exception as error:
+                failures.append(repr(error))
+
+    lake_of_topic.lake.open(TABLE)
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield counts
+    over.set()
+    thread.join()
+    assert not failures
+
+
+def wait_until(context: Context, offsets: int, processes: IngestProcesses, process: subprocess.Popen[bytes]) -> None:
+    while committed(context) < offsets:
+        assert process.poll() is None, processes.said(process)
+        time.sleep(0.1)
+
+
+def test_kills_of_worker_and_job_server_lose_and_repeat_nothing(lake_of_topic, processes, stream, flink, looks):
+    context = lake_of_topic
+    worker = stream()
+    wait_until(context, 10_000, processes, worker)
+    worker.kill()
+    assert worker.wait(10) == -signal.SIGKILL
+    after_first = committed(context)
+    assert reconcile.run(context).exact, "at every moment"
+
+    worker = stream()  # the first job is still known to Flink, and nobody works for it
+    wait_until(context, after_first + 10_000, processes, worker)
+    flink.kill()
+    assert worker.wait(30) == 1
+    assert f"the Flink job server at {flink.endpoint} does not answer" in processes.said(worker)
+    after_second = committed(context)
+    assert after_first < after_second < EVENTS
+    assert reconcile.run(context).exact, "at every moment"
+
+    flink.start()
+    worker = stream()
+    wait_until(context, EVERYTHING, processes, worker)
+    assert_everything_once(context)
+    assert len({commit[RUN_KEY] for commit in context.lake.open(TABLE).history() if RUN_KEY in commit}) == 3
+    assert len(looks) > 20
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0, processes.said(worker)
+
+
+def test_a_drain_at_the_same_time_is_fenced_and_new_partitions_are_found(
+    kafka, topic, lake_of_topic, processes, stream, looks
+):
+    context = lake_of_topic
+    worker = stream()
+    wait_until(context, 1, processes, worker)
+    drain = processes(*PACE)
+    wait_until(context, EVERYTHING, processes, worker)
+    assert drain.wait(60) == 0, processes.said(drain)
+    assert_everything_once(context)
+    table = context.lake.open(TABLE)
+    assert len({commit[RUN_KEY] for commit in table.history() if RUN_KEY in commit}) == 2, "they never met"
+
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_partitions([NewPartitions(topic, PARTITIONS + 1)])[topic].result()
+    produce(kafka.bootstrap, topic, generations(100, start=EVENTS), PARTITIONS)
+    wait_until(context, EVERYTHING + 100, processes, worker)
+    report = reconcile.run(context)
+    assert report.exact, report.failures
+    assert len(report.partitions) == PARTITIONS + 1
+    then = datetime.now(UTC)
+    while (ingest.as_of(context) or then) <= then:
+        assert worker.poll() is None, processes.said(worker)
+        time.sleep(0.1)
+    runs = context.lake.read("ops/runs", ["stage", "counts_in"]).to_pylist()
+    assert {run["stage"] for run in runs} == {"ingest"}
+    assert sum(sum(json.loads(run["counts_in"]).values()) for run in runs) == EVENTS + 100, "counted by one of them"
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(30) == 130, processes.said(worker)
