@@ -11,13 +11,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 from feedwheel_capture.catalogue import EVENT_TYPES, SCHEMA_VERSION, EventType, TopicName
-from feedwheel_capture.events import Event
+from feedwheel_capture.events import MAX_EVENT_BYTES, Event
 from msgspec import inspect
 
 from schemas.errors import ContractViolation
-
-MAX_EVENT_BYTES: Final = 1_000_000
-"""Below Kafka's default `max.message.bytes` of 1,048,588, so that every accepted event could also be published."""
 
 RejectReason = Literal[
     "too_large",

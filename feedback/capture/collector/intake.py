@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 from feedwheel_capture.catalogue import TOPICS, TopicName
 from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.errors import RedactionFailed
+from feedwheel_capture.errors import EventTooLarge, RedactionFailed
 from feedwheel_capture.events import Event, PersonalData
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.ids import uuid7
@@ -25,7 +25,7 @@ from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record
 
 from schemas.config import App, Config
-from schemas.events import MAX_EVENT_BYTES, EventRejected, RejectReason, decode_any, without_values
+from schemas.events import EventRejected, RejectReason, decode_any, without_values
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
 OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
@@ -91,6 +91,8 @@ class Intake:
             return self._storable(event)
         except RedactionFailed as error:
             return Refused("redaction_failed", str(error))
+        except EventTooLarge as error:
+            return Refused("too_large", str(error))
 
     def remember(self, taken: Taken, app: str) -> None:
         """An event is stored: the same again is known from now on."""
@@ -106,8 +108,6 @@ class Intake:
         record = to_record(msgspec.structs.replace(event, data=redacted))
         if record.topic not in OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
-        if len(record.value) > MAX_EVENT_BYTES:  # Kafka would refuse it, and it would hold up all that is behind it
-            return Refused("too_large", f"{len(record.value)} bytes, at most {MAX_EVENT_BYTES}")
         return Taken(event.id, event.source, record)
 
     def _event(self, value: bytes, app: str) -> Event[Any]:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from feedwheel_capture import Answered, Capture, CaptureSettings
-from feedwheel_capture.errors import CaptureError, SettingsWrong, TokenInvalid
+from feedwheel_capture.errors import EventTooLarge, SettingsWrong, SpoolFull, TokenInvalid
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.signing import verify
 from feedwheel_capture.spool import Spool, abandoned
@@ -155,7 +155,7 @@ def test_a_full_spool_is_loud_counted_and_recorded_as_a_gap(make, tmp_path, capl
     assert 0 < lost < 6
     assert capture.stats.lost == lost
     assert "events of helpdesk are not being recorded" in caplog.text
-    with pytest.raises(CaptureError, match="refused"):
+    with pytest.raises(SpoolFull):
         make(spool_bytes=300).generation(ASKED, "word " * 50, model="m", user="ann")
     spool = capture._outbox._opened().spool
     spool.sync()
@@ -165,6 +165,19 @@ def test_a_full_spool_is_loud_counted_and_recorded_as_a_gap(make, tmp_path, capl
     assert capture.thumbs("r1", up=True, user="ann")
     gap = next(event["data"] for event in written(tmp_path) if event["type"] == "feedwheel.control.v1")
     assert (gap["action"], gap["lost"]) == ("gap", lost)
+    assert capture.stats.lost == lost  # the gap is recorded, and they are still lost
+
+
+def test_an_event_that_kafka_would_refuse_holds_up_nothing(make, tmp_path, caplog):
+    capture = make(raise_errors=False)
+    assert capture.edited("r1", "secret " * 150_000, user="ann") is None
+    assert capture.thumbs("r1", up=True, user="ann")
+    assert (capture.stats.recorded, capture.stats.lost, capture.stats.errors) == (1, 1, 0)
+    assert "an event has 1050" in caplog.text
+    assert "secret" not in caplog.text
+    assert [event["type"] for event in written(tmp_path)] == ["feedwheel.feedback.v1", "feedwheel.control.v1"]
+    with pytest.raises(EventTooLarge):
+        make().edited("r1", "secret " * 150_000, user="ann")
 
 
 def test_a_feedback_url_allows_feedback_on_one_answer_for_a_while(make):

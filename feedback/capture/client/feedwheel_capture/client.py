@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
-from feedwheel_capture.errors import CaptureError, SettingsWrong
+from feedwheel_capture.errors import CaptureError, EventRefused, SettingsWrong
 from feedwheel_capture.events import (
     ConsentChange,
     Erasure,
@@ -62,11 +62,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CaptureStats:
-    """`recorded` and `errors` since the start; `lost` were refused by a full spool, `waiting` are on their way."""
+    """Counts since the start: whatever was asked to be recorded is in `recorded`, `lost` or `errors`.
+
+    `lost` were not stored: a full spool, too large, or not redactable. Of `recorded`, `refused` were not taken by their
+    destination and never will be, and `waiting` are on their way.
+    """
 
     recorded: int
     errors: int
     lost: int
+    refused: int
     waiting: int
     connected: bool
 
@@ -91,9 +96,12 @@ def _quiet(method: MethodT) -> MethodT:
     def wrapped(self: "Capture", *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
+        except EventRefused:  # counted and logged as a gap
+            if self.raise_errors:
+                raise
         except Exception as error:  # whatever it is, the application's own work goes on
             self._fail(error)
-            return None
+        return None
 
     return cast("MethodT", wrapped)
 
@@ -106,7 +114,7 @@ def system_clock() -> datetime:
 class Capture:
     """Records for one application. Any thread may use it; after a fork the child goes on with a spool of its own.
 
-    `raise_errors`: let errors through (SettingsWrong, SpoolFull, ValueError of a wrong value), as in tests.
+    `raise_errors`: let errors through (SettingsWrong, EventRefused, ValueError of a wrong value), as in tests.
     """
 
     def __init__(
@@ -301,8 +309,8 @@ class Capture:
         """How capture is doing."""
         outbox = self._outbox
         if outbox is None:
-            return CaptureStats(self._recorded, self._errors, 0, 0, connected=False)
-        return CaptureStats(self._recorded, self._errors, outbox.lost, outbox.waiting, outbox.connected)
+            return CaptureStats(self._recorded, self._errors, 0, 0, 0, connected=False)
+        return CaptureStats(self._recorded, self._errors, outbox.lost, outbox.refused, outbox.waiting, outbox.connected)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until every event is at its destination; whether it is."""
@@ -324,11 +332,8 @@ class Capture:
         return Author(settings.app, person, consent or here.consent or settings.consent)
 
     def _record(self, outbox: Outbox, data: EventData, event_id: str | None = None) -> str | None:
-        lost = outbox.lost
         stored = outbox.record(data, event_id)
         self._recorded += stored is not None
-        if stored is None and outbox.lost > lost and self.raise_errors:
-            raise CaptureError("the event was refused: the spool is full, or its text could not be redacted")
         return stored
 
 

@@ -27,6 +27,8 @@ from feedwheel_capture.vocabulary import (
 
 SPEC_VERSION: Final = "1.0"
 
+MAX_EVENT_BYTES: Final = 1_000_000
+"""Below Kafka's default `max.message.bytes` of 1,048,588, so that every accepted event could also be published."""
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)

@@ -51,13 +51,21 @@ class _Open:
         self.events = GapRecorder(recorder, clock, source)
         self.stopping = threading.Event()
         self.publisher.start()
+        self._refused_of_others = 0
         threading.Thread(target=self._look_around, args=(settings,), name="feedwheel-leftovers", daemon=True).start()
+
+    @property
+    def refused(self) -> int:
+        """Events that the destination refused for good, those that earlier processes left among them."""
+        return self.publisher.refused + self._refused_of_others
 
     def _look_around(self, settings: CaptureSettings) -> None:
         while not self.stopping.is_set():
             for left in abandoned(settings.spool):
                 with left:
-                    Publisher(left, self.connect).empty(self.stopping)
+                    publisher = Publisher(left, self.connect)
+                    publisher.empty(self.stopping)
+                    self._refused_of_others += publisher.refused
             self.stopping.wait(_LOOK_AROUND_S)
 
 
@@ -84,8 +92,8 @@ class Outbox:
         return self._open
 
     def record(self, data: EventData, event_id: str | None = None) -> str | None:
-        """The event's id once it is written; None if consent allows nothing, or if it was refused and counted."""
-        return self._opened().events.record(data, event_id)
+        """The event's id once it is written; None if consent allows nothing. Raises EventRefused, counted as lost."""
+        return self._opened().events.attempt(data, event_id)
 
     @property
     def waiting(self) -> int:
@@ -94,8 +102,13 @@ class Outbox:
 
     @property
     def lost(self) -> int:
-        """Events that were refused and whose gap is not yet recorded."""
-        return self._open.events.lost if self._open else 0
+        """Events that were refused here."""
+        return self._open.events.total_lost if self._open else 0
+
+    @property
+    def refused(self) -> int:
+        """Events that were refused at their destination, for good."""
+        return self._open.refused if self._open else 0
 
     @property
     def connected(self) -> bool:

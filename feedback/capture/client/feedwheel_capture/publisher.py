@@ -24,10 +24,10 @@ _LAST_RETRY_S: Final = 5.0
 
 
 class Destination(Protocol):
-    """Where records go. `publish` returns once all are safe there, or raises PublishFailed."""
+    """Where records go. `publish` returns once all are safe there or refused for good, or raises PublishFailed."""
 
-    def publish(self, records: Sequence[Record]) -> None:
-        """Hand over records, in order."""
+    def publish(self, records: Sequence[Record]) -> int:
+        """Hand over records, in order; how many were refused for good, which whoever refuses them logs."""
 
 
 Connect = Callable[[], AbstractContextManager[Destination]]
@@ -43,12 +43,18 @@ class Publisher:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-publisher", daemon=True)
         self._connected = False
+        self._refused = 0
         self._synced = 0.0
 
     @property
     def connected(self) -> bool:
         """Whether the last attempt to reach the destination succeeded."""
         return self._connected
+
+    @property
+    def refused(self) -> int:
+        """Records that the destination refused for good: to send them again would hold up everything behind them."""
+        return self._refused
 
     def start(self) -> None:
         """Begin to publish."""
@@ -100,5 +106,5 @@ class Publisher:
 
     def _publish_some(self, destination: Destination) -> None:
         records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
-        destination.publish(records)
+        self._refused += destination.publish(records)
         self._spool.acknowledge(behind)
