@@ -15,17 +15,18 @@ from typing import Any, Final, Literal
 import msgspec
 from feedwheel_capture.catalogue import TOPICS, TopicName
 from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.errors import EventTooLarge, RedactionFailed
+from feedwheel_capture.errors import EventTooLarge, RedactionFailed, without_values
 from feedwheel_capture.events import Event, PersonalData
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.ids import uuid7
+from feedwheel_capture.messages import check_messages
 from feedwheel_capture.recorder import to_record
 from feedwheel_capture.records import Author, feedback_of, generation_of
 from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record
 
 from schemas.config import App, Config
-from schemas.events import EventRejected, RejectReason, decode_any, without_values
+from schemas.events import EventRejected, RejectReason, decode_any
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
 OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
@@ -146,8 +147,9 @@ class Intake:
             case "feedwheel.generation.v1":
                 facts.setdefault("response_id", uuid7(self._clock()))
                 messages, output = data["messages"], data["output"]
-                if not isinstance(messages, list) or not isinstance(output, str | None):
-                    raise ValueError("messages must be a list, and output a text, or null where it is withheld")
+                check_messages(messages)
+                if not isinstance(output, str | None):
+                    raise ValueError("output must be a text, or null where it is withheld")
                 if output is None:
                     author = _withholding(author)
                 return generation_of(author, self._identity, settings.type, messages, output or "", facts)

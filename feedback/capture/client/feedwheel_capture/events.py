@@ -206,7 +206,7 @@ def _check_value(kind: FeedbackKind, value: FeedbackValue) -> None:
     if value.rating is not None and value.scale is not None:
         low, high = value.scale
         if not low < high or not low <= value.rating <= high:
-            raise ValueError(f"rating {value.rating} is outside its scale {low}..{high}")
+            raise ValueError(f"rating is outside its scale {low}..{high}")
 
 
 class Exposure(PersonalData, frozen=True, kw_only=True):
