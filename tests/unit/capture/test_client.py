@@ -221,6 +221,7 @@ def test_wrong_settings_switch_capture_off_and_nothing_else(monkeypatch, caplog)
     assert isinstance(answered, Answered)
     assert capture.thumbs(answered.response_id, up=True) is None
     assert capture.stats.errors == 3
+    assert capture.flush(0) is False
     assert "FEEDWHEEL_USER_KEY_LAYERS is not set" in caplog.text
 
 
@@ -254,6 +255,19 @@ def test_an_event_that_kafka_would_refuse_holds_up_nothing(make, tmp_path, caplo
     assert [event["type"] for event in written(tmp_path)] == ["feedwheel.feedback.v1", "feedwheel.control.v1"]
     with pytest.raises(EventTooLarge):
         make().edited("r1", "secret " * 150_000, user="ann")
+
+
+def test_who_has_closed_still_knows_what_happened(make):
+    capture = make(raise_errors=False, spool_bytes=2000)
+    capture.edited("r1", "word " * 600, user="ann")
+    capture.thumbs("r1", up=True, user="ann")
+    before = capture.stats
+    capture.close()
+    assert (before.recorded, before.lost, before.waiting) == (1, 1, 2)  # one of them tells of the gap
+    assert capture.stats == before
+    assert not capture.flush(0)
+    capture.thumbs("r2", up=True, user="ann")  # what was left is found again
+    assert (capture.stats.recorded, capture.stats.lost, capture.stats.waiting) == (2, 1, 3)
 
 
 def test_a_feedback_url_allows_feedback_on_one_answer_for_a_while(make):

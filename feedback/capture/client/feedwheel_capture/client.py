@@ -329,14 +329,15 @@ class Capture:
         outbox = self._outbox
         if outbox is None:
             return CaptureStats(self._recorded, self._errors, 0, 0, 0, connected=False)
-        return CaptureStats(self._recorded, self._errors, outbox.lost, outbox.refused, outbox.waiting, outbox.connected)
+        counts = outbox.counts
+        return CaptureStats(self._recorded, self._errors, counts.lost, counts.refused, counts.waiting, outbox.connected)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until every event is at its destination; whether it is."""
-        return self._outbox is None or self._outbox.flush(timeout_s)
+        """Wait until every event is at its destination; whether it is. False if capture is switched off."""
+        return self._outbox is not None and self._outbox.flush(timeout_s)
 
     def close(self) -> None:
-        """Send what can be sent, and release the spool."""
+        """Send what can be sent, and release the spool; `stats` go on to say what became of it."""
         if self._outbox is not None:
             self._outbox.close(_CLOSE_S)
 
