@@ -1,16 +1,15 @@
 """The thread that carries a spool to its destination: at least once, in order, patiently."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
-from feedwheel_capture.errors import CaptureError
+from feedwheel_capture.errors import CaptureError, described
+from feedwheel_capture.outage import OutageLog
 from feedwheel_capture.spool import Record, Spool
 
-_LOG: Final = logging.getLogger(__name__)
 _BATCH_RECORDS: Final = 500
 _IDLE_WAIT_S: Final = 0.5
 """How long a stop request can go unnoticed."""
@@ -44,6 +43,8 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="feedwheel-publisher", daemon=True)
         self._connected = False
         self._refused = 0
+        self._outage = OutageLog()
+        self._retry_s = _FIRST_RETRY_S
         self._synced = 0.0
 
     @property
@@ -72,23 +73,22 @@ class Publisher:
                 with self._connect() as destination:
                     while self._spool.depth and not stopping.is_set():
                         self._publish_some(destination)
-            except CaptureError as error:
-                _LOG.warning("events that were left behind are not taken (%s)", error)
+            except (CaptureError, OSError) as error:
+                self._outage.failed(described(error), self._spool.depth)
                 stopping.wait(_LAST_RETRY_S)
 
     def _run(self) -> None:
-        retry_s = _FIRST_RETRY_S
         while not self._stopping.is_set():
             try:
                 self._sync()
                 with self._connect() as destination:
-                    self._connected, retry_s = True, _FIRST_RETRY_S
+                    self._connected = True
                     self._drain(destination)
-            except CaptureError as error:
+            except (CaptureError, OSError) as error:
                 self._connected = False
-                _LOG.warning("events are not taken (%s); %d wait in the spool", error, self._spool.depth)
-                self._stopping.wait(retry_s)
-                retry_s = min(retry_s * 2, _LAST_RETRY_S)
+                self._outage.failed(described(error), self._spool.depth)
+                self._stopping.wait(self._retry_s)
+                self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
 
     def _drain(self, destination: Destination) -> None:
         while not self._stopping.is_set():
@@ -108,3 +108,5 @@ class Publisher:
         records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
         self._refused += destination.publish(records)
         self._spool.acknowledge(behind)
+        self._retry_s = _FIRST_RETRY_S  # not sooner: who connects may still be refused
+        self._outage.succeeded()
