@@ -36,6 +36,15 @@ _CONNECTING: Final = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 
 client's defaults are 30 s for both."""
 
 
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Not what the library says of each attempt to connect on a thread of ours: the publisher tells of the outage."""
+    return not (record.threadName or "").startswith("feedwheel-")
+
+
+for _name in ("kafka.net.manager", "kafka.net.connection"):
+    logging.getLogger(_name).addFilter(_is_of_others)
+
+
 class EventProducer:
     """Publishes records with acks=all, in order per partition, without repeats within one connection."""
 
