@@ -119,3 +119,11 @@ def test_a_kafka_that_is_down_is_told_of_in_one_line(tmp_path, caplog, monkeypat
     assert not capture.flush(1)  # several attempts
     assert [record.name for record in caplog.records] == ["feedwheel_capture.outage"]
     capture._outbox.close(0)
+
+
+def test_text_leaves_the_disk_soon_after_it_was_delivered(capture, tmp_path, monkeypatch):
+    monkeypatch.setattr("feedwheel_capture.publisher._ROLL_S", 0.1)
+    capture.edited("r1", "Call us.", user="ann")
+    assert capture.flush(5)
+    time.sleep(1.5)  # nothing else comes
+    assert [log.stat().st_size for log in (tmp_path / "spool").glob("*/*.log")] == [0]

@@ -17,6 +17,8 @@ _GATHER_S: Final = 0.02
 """What comes within it is published together: a round takes as much of the interpreter for one record as for fifty."""
 _SYNC_S: Final = 1.0
 """How much of what nobody waited for the loss of a machine may cost; more often, writers would wait for the disk."""
+_ROLL_S: Final = 10.0
+"""How long text may rest in a spool after it was delivered, and how often that costs a few operations of the disk."""
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
 """After an outage the queue starts to drain at most this late."""
@@ -46,6 +48,7 @@ class Publisher:
         self._outage = OutageLog()
         self._retry_s = _FIRST_RETRY_S
         self._synced = 0.0
+        self._rolled = time.monotonic()
 
     @property
     def connected(self) -> bool:
@@ -96,6 +99,7 @@ class Publisher:
                 self._stopping.wait(_GATHER_S)
                 self._publish_some(destination)
                 self._sync()
+            self._roll()
 
     def _sync(self) -> None:
         """Let what has waited for long survive the machine too."""
@@ -103,6 +107,13 @@ class Publisher:
         if self._spool.depth and now - self._synced > _SYNC_S:
             self._synced = now
             self._spool.sync()
+
+    def _roll(self) -> None:
+        """Let what was delivered rest here no longer."""
+        now = time.monotonic()
+        if now - self._rolled > _ROLL_S:
+            self._rolled = now
+            self._spool.roll()
 
     def _publish_some(self, destination: Destination) -> None:
         records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
