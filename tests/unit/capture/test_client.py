@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from feedwheel_capture import Answered, Capture, CaptureSettings
-from feedwheel_capture.errors import EventTooLarge, SettingsWrong, SpoolFull, TokenInvalid
+from feedwheel_capture.errors import EventTooLarge, SettingsWrong, SpoolFull, TokenInvalid, WrongValue
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.signing import verify
 from feedwheel_capture.spool import Spool, abandoned
@@ -278,6 +278,16 @@ def test_a_feedback_url_allows_feedback_on_one_answer_for_a_while(make):
     scope = verify(token, "url-key", NOW + timedelta(minutes=59))
     assert (scope.app, scope.response_id, scope.consent) == ("helpdesk", answered.response_id, "content")
     assert "ann" not in token
+    with capture.conversation(user="ann", consent="signal_only"):
+        inside = capture.feedback_url("https://feedback.example", answered).rpartition("/")[2]
+    told = capture.feedback_url("https://feedback.example", answered, user="ann", consent="signal_only").rpartition(
+        "/"
+    )[2]
+    for same in (inside, told):
+        other = verify(same, "url-key", NOW)
+        assert (other.person, other.consent) == (scope.person, "signal_only")
+    with pytest.raises(WrongValue):
+        capture.feedback_url("https://feedback.example", answered, consent="all")
     for broken in (token[:-2], "x" + token, token.replace(".", ""), "", "é.é", f"{token}="):
         with pytest.raises(TokenInvalid):
             verify(broken, "url-key", NOW)

@@ -156,7 +156,10 @@ class Capture:
         _LOG.error("capture: %s", described(error))
 
     def wrap(self, client: ClientT) -> ClientT:
-        """The same OpenAI client, synchronous or not, which records every chat completion from now on."""
+        """The same OpenAI client, synchronous or not, which records every chat completion from now on.
+
+        Who asks is `user=` of the call, or of the `conversation` around it; what that person allows is said there.
+        """
         wrap_client(client, self)
         return client
 
@@ -311,13 +314,23 @@ class Capture:
         return self._record(outbox, asked)
 
     def feedback_url(
-        self, base_url: str, answered: Answered, *, user: str | None = None, lifetime: timedelta = URL_LIFETIME
+        self,
+        base_url: str,
+        answered: Answered,
+        *,
+        user: str | None = None,
+        consent: Consent | None = None,
+        lifetime: timedelta = URL_LIFETIME,
     ) -> str:
-        """An address to which a browser may send feedback about one answer. Raises SettingsWrong without a key."""
+        """An address to which a browser may send feedback about one answer, as its person and by that consent.
+
+        Give the person and the consent of the answer, or call it inside its `conversation`: otherwise it is nobody's,
+        by the consent of the settings. Raises SettingsWrong without a key, WrongValue for no state of consent.
+        """
         _, settings = self._ready()
         if settings.url_key is None:
             raise SettingsWrong("FEEDWHEEL_URL_KEY is not set: the collector must have the same")
-        author = self._author(user, answered.conversation_id, None)
+        author = self._author(user, answered.conversation_id, consent)
         scope = FeedbackScope(
             settings.app, answered.response_id, answered.conversation_id, author.person, author.consent
         )
