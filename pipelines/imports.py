@@ -111,8 +111,7 @@ class _Publisher(AbstractContextManager[Callable[[list[Record]], int]]):
         self._producer.close()
 
     def _publish(self, batch: list[Record]) -> int:
-        self._producer.publish(batch)
-        return len(batch)
+        return len(batch) - self._producer.publish(batch)
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -11,13 +11,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 from feedwheel_capture.catalogue import EVENT_TYPES, SCHEMA_VERSION, EventType, TopicName
-from feedwheel_capture.events import Event
+from feedwheel_capture.errors import without_values
+from feedwheel_capture.events import MAX_EVENT_BYTES, Event
 from msgspec import inspect
 
 from schemas.errors import ContractViolation
-
-MAX_EVENT_BYTES: Final = 1_000_000
-"""Below Kafka's default `max.message.bytes` of 1,048,588, so that every accepted event could also be published."""
 
 RejectReason = Literal[
     "too_large",
@@ -63,7 +61,6 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Event[Any]]]] = {
 }
 _TOPIC_OF_TYPE: Final[dict[str, TopicName]] = {entry.versioned_name: entry.topic for entry in EVENT_TYPES}
 _VERSIONED: Final = re.compile(r"(?P<name>[a-z.]+)\.v(?P<major>\d+)")
-_QUOTED: Final = re.compile(r"'[^']*'")
 
 
 def decode(value: bytes | None, topic: TopicName) -> Event[Any]:
@@ -144,11 +141,6 @@ def _unknown(event_type: str) -> EventRejected:
     if versioned and versioned["name"] in known:
         return EventRejected("unsupported_version", f"major {versioned['major']}, this reader knows {SCHEMA_VERSION}")
     return EventRejected("unknown_type", "the type is not in the catalogue")
-
-
-def without_values(error: BaseException) -> str:
-    """The message without the offending values, which may be a person's words."""
-    return _QUOTED.sub("'…'", str(error)) or type(error).__name__
 
 
 def json_schema(entry: EventType) -> dict[str, Any]:

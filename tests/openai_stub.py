@@ -16,7 +16,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if "fail" in body["messages"][-1]["content"]:
+        if self.path.endswith("/responses"):
+            self._send(200, "application/json", json.dumps({"id": "resp-1", "object": "response", "output": []}))
+        elif "fail" in body["messages"][-1]["content"]:
             self._send(400, "application/json", json.dumps({"error": {"message": "no"}}))
         elif body.get("stream"):
             self._send(200, "text/event-stream", "".join(self._chunks(body)))

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 from feedwheel_capture.catalogue import EVENT_TYPES
+from feedwheel_capture.events import MAX_EVENT_BYTES
 
 from pipelines.ingest.column_rules import EventRules, Places, event_info, json_type
-from schemas.events import MAX_EVENT_BYTES
 from schemas.tables import TABLE_OF_TOPIC, BronzeTable
 
 _FAILED_ROW: Final = re.compile(r" in row (\d+)")

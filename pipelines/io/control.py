@@ -47,9 +47,13 @@ def append_control(bootstrap_servers: str, record: Control, clock: Clock) -> Non
     """Append one control record and wait until it is acknowledged. Raises InfrastructureError."""
     try:
         with EventProducer(bootstrap_servers) as producer:
-            producer.publish([to_record(make_event(record, SOURCE, clock()))])
+            refused = producer.publish([to_record(make_event(record, SOURCE, clock()))])
     except PublishFailed as error:
         raise _unreachable(bootstrap_servers, error) from error
+    if refused:
+        raise InfrastructureError(
+            f"{_TOPIC} at {bootstrap_servers} takes no record of this size: raise max.message.bytes"
+        )
 
 
 def _unreachable(bootstrap_servers: str, error: Exception) -> InfrastructureError:

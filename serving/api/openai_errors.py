@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from feedwheel_capture.errors import SpoolFull
+from feedwheel_capture.errors import EventTooLarge, SpoolFull
 from starlette.exceptions import HTTPException
 
 from schemas.errors import FeedwheelError, UsageError
@@ -71,6 +71,8 @@ def api_error(error: Exception) -> ApiError:
                 code="spool_full",
                 retry_after_s=_SPOOL_RETRY_S,
             )
+        case EventTooLarge():
+            return ApiError(413, "invalid_request_error", str(error), code="event_too_large")
         case FeedwheelError():
             return ApiError(500, "server_error", "the model failed on this request", code="engine_fault")
     return ApiError(500, "server_error", "the server failed on this request")
@@ -78,7 +80,7 @@ def api_error(error: Exception) -> ApiError:
 
 def install(app: FastAPI) -> None:
     """Let every error of `app` leave in this shape."""
-    for kind in (ApiError, FeedwheelError, SpoolFull):
+    for kind in (ApiError, FeedwheelError, SpoolFull, EventTooLarge):
         app.add_exception_handler(kind, lambda request, error: _response(api_error(error)))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -1,9 +1,11 @@
 """From the spool to a real Kafka and back: nothing is lost while the broker is away, killed or slow (I7)."""
 
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from feedwheel_capture.kafka import EventConsumer, EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.recorder import Recorder, make_event, to_record
 from feedwheel_capture.spool import Record, Spool
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from schemas.events import decode
 from tests.conftest import Broker
@@ -57,6 +60,35 @@ def test_what_is_recorded_arrives_once_and_in_order_of_its_key(kafka: Broker, tm
         wait_until_empty(spool)
         publisher.close()
     assert consumed_ids(kafka.bootstrap, "arrives") == Counter(sent)
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [(4_000, 6_000), (50_000, 60_000), (50_000, 1_100_000)],
+    ids=["below a batch", "above a batch", "above any request"],
+)
+def test_what_is_too_large_for_kafka_is_counted_and_holds_up_nothing(
+    kafka: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture, limit: int, size: int
+) -> None:
+    topic = f"takes-{limit}-not-{size}"
+    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
+        admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": f"{limit}"})])
+    events = [Record(topic, "key", f"{number}".encode()) for number in range(100)]
+    with Spool(tmp_path / "spool") as spool:
+        spool.append(*events[:50], Record(topic, "key", os.urandom(size)), *events[50:])
+        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
+        publisher.start()
+        wait_until_empty(spool)
+        spool.append(Record(topic, "key", b"after"))
+        wait_until_empty(spool)
+        publisher.close()
+    assert publisher.refused == 1
+    assert f"refused an event of {size} bytes for good: too_large" in caplog.text
+    with EventConsumer(kafka.bootstrap, [topic]) as consumer:
+        arrived: list[bytes | None] = []
+        while not consumer.at_end():
+            arrived += [each.value for each in consumer.poll(0.2)]
+    assert set(arrived) == {*(event.value for event in events), b"after"}
 
 
 @pytest.mark.slow

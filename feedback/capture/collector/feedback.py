@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from feedwheel_capture.errors import TokenInvalid
+from feedwheel_capture.errors import TokenInvalid, without_values
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.recorder import envelope
 from feedwheel_capture.records import Author, event_id_of, feedback_of
@@ -19,7 +19,6 @@ from feedback.capture.collector.events import Problem, answer, collector_of, ful
 from feedback.capture.collector.intake import Refused, Taken
 from feedback.capture.collector.service import Collector
 from schemas.errors import ConfigError
-from schemas.events import without_values
 
 router = APIRouter()
 

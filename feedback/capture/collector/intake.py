@@ -15,17 +15,18 @@ from typing import Any, Final, Literal
 import msgspec
 from feedwheel_capture.catalogue import TOPICS, TopicName
 from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.errors import RedactionFailed
+from feedwheel_capture.errors import EventTooLarge, RedactionFailed, without_values
 from feedwheel_capture.events import ConsentChange, Erasure, Event, PersonalData
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.ids import uuid7
+from feedwheel_capture.messages import check_messages
 from feedwheel_capture.recorder import to_record
 from feedwheel_capture.records import Author, feedback_of, generation_of
 from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record
 
 from schemas.config import App, Config
-from schemas.events import MAX_EVENT_BYTES, EventRejected, RejectReason, decode_any, without_values
+from schemas.events import EventRejected, RejectReason, decode_any
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
 OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
@@ -91,6 +92,8 @@ class Intake:
             return self._storable(event)
         except RedactionFailed as error:
             return Refused("redaction_failed", str(error))
+        except EventTooLarge as error:
+            return Refused("too_large", str(error))
 
     def remember(self, taken: Taken, app: str) -> None:
         """An event is stored: the same again is known from now on."""
@@ -106,8 +109,6 @@ class Intake:
         record = to_record(msgspec.structs.replace(event, data=redacted))
         if record.topic not in OPEN_TOPICS:
             return Refused("not_allowed", f"{event.type} is not taken over the network")
-        if len(record.value) > MAX_EVENT_BYTES:  # Kafka would refuse it, and it would hold up all that is behind it
-            return Refused("too_large", f"{len(record.value)} bytes, at most {MAX_EVENT_BYTES}")
         return Taken(event.id, event.source, record)
 
     def _event(self, value: bytes, app: str) -> Event[Any]:
@@ -146,8 +147,9 @@ class Intake:
             case "feedwheel.generation.v1":
                 facts.setdefault("response_id", uuid7(self._clock()))
                 messages, output = data["messages"], data["output"]
-                if not isinstance(messages, list) or not isinstance(output, str | None):
-                    raise ValueError("messages must be a list, and output a text, or null where it is withheld")
+                check_messages(messages)
+                if not isinstance(output, str | None):
+                    raise ValueError("output must be a text, or null where it is withheld")
                 if output is None:
                     author = _withholding(author)
                 return generation_of(author, self._identity, settings.type, messages, output or "", facts)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.errors import RedactionFailed
+from feedwheel_capture.errors import EventTooLarge, RedactionFailed
 from feedwheel_capture.events import Feedback, Generation
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.recorder import make_event, to_record
@@ -24,7 +24,6 @@ from feedwheel_capture.vocabulary import AppType, Consent, FeedbackKind
 
 from feedback.capture.importers.refusal import Unreadable
 from feedback.capture.importers.tally import Tally
-from schemas.events import MAX_EVENT_BYTES
 
 Format = Literal["chatgpt", "claude", "openai", "langfuse", "phoenix"]
 EXPORT_OWNER: Final = "export-owner"
@@ -127,10 +126,10 @@ class Scribe:
             record = to_record(make_event(allowed, self.source, time, self.event_id(*parts)))
         except RedactionFailed:
             raise Unreadable("redaction_failed") from None
+        except EventTooLarge:
+            raise Unreadable("event_too_large") from None
         except (msgspec.ValidationError, ValueError):  # also a time that cannot be true
             raise Unreadable("wrong_value") from None
-        if len(record.value) > MAX_EVENT_BYTES:
-            raise Unreadable("event_too_large")
         self._count(data)
         yield record
 

@@ -1,6 +1,7 @@
 """Capture inside an application: what is recorded, what it costs when something breaks (nothing), whose id is whose."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from feedwheel_capture import Answered, Capture, CaptureSettings
-from feedwheel_capture.errors import CaptureError, SettingsWrong, TokenInvalid
+from feedwheel_capture.errors import EventTooLarge, SettingsWrong, SpoolFull, TokenInvalid, WrongValue
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.signing import verify
 from feedwheel_capture.spool import Spool, abandoned
@@ -124,7 +125,10 @@ def test_consent_none_stores_nothing_and_still_gives_ids(make, tmp_path):
         ("no such kind", {}),
         ("complaint", {"category": "no such category"}),
         ("thumbs", {"rating": "high", "scale": (0, 1)}),
-        ("edit", {"no_such_field": 1, "edited_output": 5}),
+        ("edit", {"edited_output": 5}),
+        ("edit", {"text": "of another kind"}),
+        ("edit", {"no_such_field": 1, "edited_output": "Call us."}),
+        ("stop", {"consent": "everything"}),
     ],
 )
 def test_a_wrong_value_is_an_error_for_who_asks_for_errors_and_a_count_for_who_does_not(make, kind, value):
@@ -133,6 +137,78 @@ def test_a_wrong_value_is_an_error_for_who_asks_for_errors_and_a_count_for_who_d
     quiet = make(raise_errors=False)
     assert quiet.feedback(kind, response_id="r1", **value) is None
     assert (quiet.stats.recorded, quiet.stats.errors) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda capture: capture.consent("ann", "all"), "state can be content"),
+        (lambda capture: capture.consent("ann", None), "state can be content"),
+        (lambda capture: capture.consent("", "none"), "user is missing"),
+        (lambda capture: capture.erase(None), "user is missing"),
+        (lambda capture: capture.conversation(consent="all").__enter__(), "consent can be content"),
+        (lambda capture: capture.generation("secret", "A.", model="m"), "messages must be a list"),
+        (lambda capture: capture.generation(["secret"], "A.", model="m"), r"messages\[0\].role"),
+        (lambda capture: capture.generation([*ASKED, {"role": "secret"}], "A.", model="m"), r"messages\[2\].role"),
+        (lambda capture: capture.generation(ASKED, None, model="m"), "output must be a text"),
+        (lambda capture: capture.generation(ASKED, "A.", model=None), r"\$.model"),
+        (
+            lambda capture: capture.generation(ASKED, "A.", model="m", latency="secret"),
+            "no field latency; there are: arm",
+        ),
+        (lambda capture: capture.generation(ASKED, "A.", model="m", finish_reason="it's secret"), r"\$.finish_reason"),
+        (lambda capture: capture.exposure("r1", "c1", ["secret"]), r"\$.offered"),
+        (lambda capture: capture.exposure("r1", "c1", ["edit"], propensty=0.5), "no field propensty"),
+        (lambda capture: capture.thumbs("r1", up="secret"), r"\$.value.rating"),
+        (lambda capture: capture.thumbs("r1", up=None), "lacks rating"),
+        (lambda capture: capture.feedback("rating", response_id="r1", rating=7.25, scale=(1, 5)), "rating is outside"),
+        (lambda capture: capture.feedback("complaint", response_id="r1", category="it's secret"), r"\$.value.category"),
+        (lambda capture: capture.feedback("stop", response_id="r1", client_time=NOW.replace(tzinfo=None)), "no zone"),
+    ],
+)
+def test_a_slip_of_the_pen_is_refused_and_named_without_its_value(make, tmp_path, caplog, call, named):
+    with pytest.raises(ValueError, match=named):
+        call(make())
+    quiet = make(raise_errors=False)
+    call(quiet)
+    assert (quiet.stats.recorded, quiet.stats.errors) == (0, 1)
+    assert re.search(named, caplog.text)
+    assert "secret" not in caplog.text
+    assert "7.25" not in caplog.text
+    assert written(tmp_path) == []
+
+
+def test_nothing_is_recorded_under_a_consent_that_does_not_exist(make, tmp_path):
+    capture = make(raise_errors=False)
+    with capture.conversation(user="ann", consent="all"):
+        assert capture.generation(ASKED, "On its way.", model="m").event_id is None
+    assert (capture.stats.errors, written(tmp_path)) == (2, [])
+
+
+def test_a_disk_that_is_not_there_is_named(make, tmp_path, caplog):
+    (tmp_path / "spool").write_text("a file in place of the directory")
+    capture = make(raise_errors=False)
+    assert capture.thumbs("r1", up=True) is None
+    assert f"{tmp_path / 'spool'}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FEEDWHEEL_USER_KEY_LAYERS", f"{'k' * 32},short"),
+        ("FEEDWHEEL_SPLIT_KEY", "short"),
+        ("FEEDWHEEL_MASK_KEY", "short"),
+    ],
+)
+def test_a_key_that_is_too_short_to_be_secret_switches_capture_off(monkeypatch, caplog, name, value):
+    given = dict.fromkeys(("FEEDWHEEL_USER_KEY_LAYERS", "FEEDWHEEL_SPLIT_KEY"), "k" * 32)
+    for setting, text in {**given, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", name: value}.items():
+        monkeypatch.setenv(setting, text)
+    with pytest.raises(SettingsWrong, match=name):
+        Capture("helpdesk", raise_errors=True)
+    assert Capture("helpdesk").thumbs("r1", up=True) is None
+    assert name in caplog.text
+    assert "short" not in caplog.text
 
 
 def test_wrong_settings_switch_capture_off_and_nothing_else(monkeypatch, caplog):
@@ -145,6 +221,7 @@ def test_wrong_settings_switch_capture_off_and_nothing_else(monkeypatch, caplog)
     assert isinstance(answered, Answered)
     assert capture.thumbs(answered.response_id, up=True) is None
     assert capture.stats.errors == 3
+    assert capture.flush(0) is False
     assert "FEEDWHEEL_USER_KEY_LAYERS is not set" in caplog.text
 
 
@@ -155,7 +232,7 @@ def test_a_full_spool_is_loud_counted_and_recorded_as_a_gap(make, tmp_path, capl
     assert 0 < lost < 6
     assert capture.stats.lost == lost
     assert "events of helpdesk are not being recorded" in caplog.text
-    with pytest.raises(CaptureError, match="refused"):
+    with pytest.raises(SpoolFull):
         make(spool_bytes=300).generation(ASKED, "word " * 50, model="m", user="ann")
     spool = capture._outbox._opened().spool
     spool.sync()
@@ -165,6 +242,32 @@ def test_a_full_spool_is_loud_counted_and_recorded_as_a_gap(make, tmp_path, capl
     assert capture.thumbs("r1", up=True, user="ann")
     gap = next(event["data"] for event in written(tmp_path) if event["type"] == "feedwheel.control.v1")
     assert (gap["action"], gap["lost"]) == ("gap", lost)
+    assert capture.stats.lost == lost  # the gap is recorded, and they are still lost
+
+
+def test_an_event_that_kafka_would_refuse_holds_up_nothing(make, tmp_path, caplog):
+    capture = make(raise_errors=False)
+    assert capture.edited("r1", "secret " * 150_000, user="ann") is None
+    assert capture.thumbs("r1", up=True, user="ann")
+    assert (capture.stats.recorded, capture.stats.lost, capture.stats.errors) == (1, 1, 0)
+    assert "an event has 1050" in caplog.text
+    assert "secret" not in caplog.text
+    assert [event["type"] for event in written(tmp_path)] == ["feedwheel.feedback.v1", "feedwheel.control.v1"]
+    with pytest.raises(EventTooLarge):
+        make().edited("r1", "secret " * 150_000, user="ann")
+
+
+def test_who_has_closed_still_knows_what_happened(make):
+    capture = make(raise_errors=False, spool_bytes=2000)
+    capture.edited("r1", "word " * 600, user="ann")
+    capture.thumbs("r1", up=True, user="ann")
+    before = capture.stats
+    capture.close()
+    assert (before.recorded, before.lost, before.waiting) == (1, 1, 2)  # one of them tells of the gap
+    assert capture.stats == before
+    assert not capture.flush(0)
+    capture.thumbs("r2", up=True, user="ann")  # what was left is found again
+    assert (capture.stats.recorded, capture.stats.lost, capture.stats.waiting) == (2, 1, 3)
 
 
 def test_a_feedback_url_allows_feedback_on_one_answer_for_a_while(make):
@@ -175,6 +278,16 @@ def test_a_feedback_url_allows_feedback_on_one_answer_for_a_while(make):
     scope = verify(token, "url-key", NOW + timedelta(minutes=59))
     assert (scope.app, scope.response_id, scope.consent) == ("helpdesk", answered.response_id, "content")
     assert "ann" not in token
+    with capture.conversation(user="ann", consent="signal_only"):
+        inside = capture.feedback_url("https://feedback.example", answered).rpartition("/")[2]
+    told = capture.feedback_url("https://feedback.example", answered, user="ann", consent="signal_only").rpartition(
+        "/"
+    )[2]
+    for same in (inside, told):
+        other = verify(same, "url-key", NOW)
+        assert (other.person, other.consent) == (scope.person, "signal_only")
+    with pytest.raises(WrongValue):
+        capture.feedback_url("https://feedback.example", answered, consent="all")
     for broken in (token[:-2], "x" + token, token.replace(".", ""), "", "é.é", f"{token}="):
         with pytest.raises(TokenInvalid):
             verify(broken, "url-key", NOW)

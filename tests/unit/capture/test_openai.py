@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import openai
 import pytest
+from feedwheel_capture.openai import _tell_once
 
 from tests.openai_stub import ANSWER, openai_server
 from tests.unit.capture.test_client import ASKED, make, written  # noqa: F401 - a fixture
@@ -86,11 +87,47 @@ def test_wrapping_twice_records_once(client, make, tmp_path):  # noqa: F811 - th
     assert only(tmp_path)["output"] == ANSWER
 
 
+@pytest.mark.parametrize("copied", ["with_options", "copy"])
+def test_a_copy_with_other_options_records_too(client, tmp_path, copied):
+    ask(getattr(getattr(client, copied)(timeout=5), copied)(max_retries=1))
+    assert only(tmp_path)["output"] == ANSWER
+
+
+def test_a_parsed_completion_is_recorded(client, tmp_path):
+    completion = client.chat.completions.parse(model="gpt-x", messages=ASKED, user="ann")
+    assert completion.choices[0].message.content == ANSWER
+    assert only(tmp_path)["output"] == ANSWER
+
+
+def test_the_events_of_a_stream_are_recorded_once(client, tmp_path):
+    with client.chat.completions.stream(model="gpt-x", messages=ASKED, user="ann") as stream:
+        assert stream.get_final_completion().choices[0].message.content == ANSWER
+    data = only(tmp_path)
+    assert (data["output"], data["finish_reason"]) == (ANSWER, "stop")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_calls_of_other_kinds_work_and_are_said_once_not_to_be_recorded(client, tmp_path, caplog, stream):
+    _tell_once.cache_clear()
+    for _ in range(2):
+        raw = client.chat.completions.with_raw_response.create(model="gpt-x", messages=ASKED, stream=stream)
+        assert (list if stream else dict)(raw.parse())
+        with client.chat.completions.with_streaming_response.create(model="gpt-x", messages=ASKED) as raw:
+            assert raw.json()["object"] == "chat.completion"
+        assert client.responses.create(model="gpt-x", input="Where is my card?").id
+    said = [record.getMessage() for record in caplog.records if record.name == "feedwheel_capture.openai"]
+    assert [message.partition(" are not recorded")[0] for message in said] == [
+        "calls of OpenAI's with_raw_response and with_streaming_response",
+        "calls of OpenAI's responses",
+    ]
+    assert written(tmp_path) == []
+
+
 def test_the_asynchronous_client(url, make, tmp_path):  # noqa: F811 - the fixture
     async def talk():
         async with openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as plain:
             client = make().wrap(plain)
-            answer = await ask(client)
+            answer = await ask(client.with_options(timeout=5))
             pieces = [chunk.choices[0].delta.content or "" async for chunk in await ask(client, stream=True)]
             async with await ask(client, stream=True) as left:
                 await anext(aiter(left))

@@ -168,3 +168,64 @@ def test_processes_share_a_root_and_what_one_left_is_found(tmp_path: Path) -> No
     first.close()
     with claim(tmp_path) as again:
         assert keys(again) == ["key-1"]
+
+
+def at_rest(directory: Path) -> int:
+    return sum(log.stat().st_size for log in directory.glob("**/*.log"))
+
+
+def take(spool: Spool, count: int) -> None:
+    _, behind = spool.read(spool.acknowledged, count)
+    spool.acknowledge(behind)
+
+
+def test_what_was_delivered_rests_no_longer_than_until_the_next_roll(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        append_many(spool, 5)
+        take(spool, 3)
+        spool.roll()
+        assert keys(spool) == ["key-3", "key-4"]
+        spool.append(record(5))
+        take(spool, 2)
+        assert keys(spool) == ["key-5"]
+        assert len(list(tmp_path.glob("*.log"))) == 1  # the first segment went with its last record
+        take(spool, 1)
+        spool.roll()
+        spool.roll()
+        assert (at_rest(tmp_path), spool.fill) == (0, 0)
+        append_many(spool, 2)
+        assert keys(spool) == ["key-0", "key-1"]
+
+
+def test_what_was_delivered_is_gone_when_a_spool_is_closed_or_opened(tmp_path: Path) -> None:
+    with Spool(tmp_path / "0000") as spool:
+        append_many(spool, 5)
+        kept = at_rest(tmp_path)
+        take(spool, 5)
+        (tmp_path / "killed").mkdir()
+        for file in (tmp_path / "0000").iterdir():  # as a process leaves it that is killed
+            (tmp_path / "killed" / file.name).write_bytes(file.read_bytes())
+    assert at_rest(tmp_path / "0000") == 0
+    assert at_rest(tmp_path / "killed") == kept
+    assert list(abandoned(tmp_path)) == []
+    assert at_rest(tmp_path) == 0
+    with Spool(tmp_path / "killed") as spool:
+        append_many(spool, 1)
+        assert keys(spool) == ["key-0"]
+
+
+def test_segments_end_under_the_hands_of_who_appends(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        writers = [threading.Thread(target=append_many, args=(spool, 200)) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        found: list[Record] = []
+        while len(found) < 800:
+            records, behind = spool.read(spool.acknowledged, 50)
+            found += records
+            spool.acknowledge(behind)
+            spool.roll()
+        for writer in writers:
+            writer.join()
+        assert sorted(each.key for each in found) == sorted([f"key-{number}" for number in range(200)] * 4)
+        assert at_rest(tmp_path) == 0

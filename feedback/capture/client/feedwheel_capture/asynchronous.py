@@ -60,10 +60,16 @@ class AsyncCapture:
         return self.capture.conversation(user, conversation_id, consent)
 
     def feedback_url(
-        self, base_url: str, answered: Answered, *, user: str | None = None, lifetime: timedelta = URL_LIFETIME
+        self,
+        base_url: str,
+        answered: Answered,
+        *,
+        user: str | None = None,
+        consent: Consent | None = None,
+        lifetime: timedelta = URL_LIFETIME,
     ) -> str:
         """As `Capture.feedback_url`."""
-        return self.capture.feedback_url(base_url, answered, user=user, lifetime=lifetime)
+        return self.capture.feedback_url(base_url, answered, user=user, consent=consent, lifetime=lifetime)
 
     @property
     def stats(self) -> CaptureStats:

@@ -23,7 +23,16 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
-from feedwheel_capture.errors import CaptureError, SettingsWrong
+from feedwheel_capture.arguments import (
+    EXPOSURE_FACTS,
+    GENERATION_FACTS,
+    check_consent,
+    check_facts,
+    check_output,
+    check_somebody,
+    check_value,
+)
+from feedwheel_capture.errors import CaptureError, EventRefused, SettingsWrong, described
 from feedwheel_capture.events import (
     ConsentChange,
     Erasure,
@@ -32,6 +41,7 @@ from feedwheel_capture.events import (
 )
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.masking import ReversibleMask
+from feedwheel_capture.messages import check_messages
 from feedwheel_capture.openai import wrap_client
 from feedwheel_capture.outbox import Outbox
 from feedwheel_capture.records import Author, event_id_of, feedback_of, generation_of
@@ -62,11 +72,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CaptureStats:
-    """`recorded` and `errors` since the start; `lost` were refused by a full spool, `waiting` are on their way."""
+    """Counts since the start: whatever was asked to be recorded is in `recorded`, `lost` or `errors`.
+
+    `lost` were not stored: a full spool, too large, or not redactable. Of `recorded`, `refused` were not taken by their
+    destination and never will be, and `waiting` are on their way.
+    """
 
     recorded: int
     errors: int
     lost: int
+    refused: int
     waiting: int
     connected: bool
 
@@ -91,9 +106,12 @@ def _quiet(method: MethodT) -> MethodT:
     def wrapped(self: "Capture", *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
+        except EventRefused:  # counted and logged as a gap
+            if self.raise_errors:
+                raise
         except Exception as error:  # whatever it is, the application's own work goes on
             self._fail(error)
-            return None
+        return None
 
     return cast("MethodT", wrapped)
 
@@ -106,7 +124,7 @@ def system_clock() -> datetime:
 class Capture:
     """Records for one application. Any thread may use it; after a fork the child goes on with a spool of its own.
 
-    `raise_errors`: let errors through (SettingsWrong, SpoolFull, ValueError of a wrong value), as in tests.
+    `raise_errors`: let errors through (SettingsWrong, EventRefused, ValueError of a wrong value), as in tests.
     """
 
     def __init__(
@@ -131,14 +149,17 @@ class Capture:
             atexit.register(self.close)
 
     def _fail(self, error: Exception) -> None:
-        """Raise, or count and log: the class of an error of others, whose message may quote what somebody wrote."""
+        """Raise, or count and log."""
         self._errors += 1
         if self.raise_errors:
             raise error
-        _LOG.error("capture: %s", error if isinstance(error, CaptureError) else type(error).__name__)
+        _LOG.error("capture: %s", described(error))
 
     def wrap(self, client: ClientT) -> ClientT:
-        """The same OpenAI client, synchronous or not, which records every chat completion from now on."""
+        """The same OpenAI client, synchronous or not, which records every chat completion from now on.
+
+        Who asks is `user=` of the call, or of the `conversation` around it; what that person allows is said there.
+        """
         wrap_client(client, self)
         return client
 
@@ -148,6 +169,7 @@ class Capture:
     ) -> Iterator[str]:
         """Whatever is recorded inside belongs to this person and conversation; gives the conversation's id."""
         name = conversation_id or uuid7(self._clock())
+        self._check_consent(consent)
         token = _setting.set(_Setting(user, name, consent))
         try:
             yield name
@@ -190,6 +212,9 @@ class Capture:
         facts: Mapping[str, Any],
     ) -> Answered | None:
         outbox, settings = self._ready()
+        check_messages(messages)
+        check_output(output)
+        check_facts(facts, GENERATION_FACTS)
         # The split unit of an anonymous person is the conversation.
         author = self._author(user, conversation_id or response_id, consent)
         known = {**facts, "response_id": response_id, "conversation_id": conversation_id, "model": model}
@@ -219,6 +244,7 @@ class Capture:
         `feedback_id` again is the same feedback. `retract` takes an earlier one of this kind and surface back.
         """
         outbox, _ = self._ready()
+        check_value(kind, value)
         conversation_id = conversation_id or _setting.get().conversation_id
         record = feedback_of(
             self._author(user, conversation_id or response_id or "", consent),
@@ -237,9 +263,9 @@ class Capture:
 
     def thumbs(self, /, response_id: str, *, up: bool, user: str | None = None, **more: Any) -> str | None:
         """A thumb up or down."""
-        return self.feedback(
-            "thumbs", response_id=response_id, user=user, rating=1.0 if up else -1.0, scale=_THUMBS, **more
-        )
+        # What is neither goes on as it is, and is refused as a rating.
+        rating = up * 2.0 - 1.0 if isinstance(up, int) else up
+        return self.feedback("thumbs", response_id=response_id, user=user, rating=rating, scale=_THUMBS, **more)
 
     def edited(self, /, response_id: str, text: str, *, user: str | None = None, **more: Any) -> str | None:
         """What the person made of the answer; the same text again confirms it."""
@@ -258,6 +284,7 @@ class Capture:
     ) -> str | None:
         """Record what was offered beside an answer; `facts`: policy, propensity, candidates."""
         outbox, _ = self._ready()
+        check_facts(facts, EXPOSURE_FACTS)
         given = {"arm": "champion", "policy": "normal", "propensity": 1.0, **facts}
         record = {
             **self._author(user, conversation_id, None).fields(),
@@ -273,6 +300,8 @@ class Capture:
     def consent(self, user: str, state: Consent) -> str | None:
         """Record that a person grants or withdraws; a withdrawal also holds for what is stored."""
         outbox, _ = self._ready()
+        check_somebody(user)
+        check_consent("state", state)
         change = ConsentChange(**self._author(user, "", state).fields(), change_id=uuid7(self._clock()))
         return self._record(outbox, change)
 
@@ -280,17 +309,28 @@ class Capture:
     def erase(self, user: str) -> str | None:
         """Record that a person asks for everything about them to be erased."""
         outbox, _ = self._ready()
+        check_somebody(user)
         asked = Erasure(**self._author(user, "", "none").fields(), erasure_id=uuid7(self._clock()))
         return self._record(outbox, asked)
 
     def feedback_url(
-        self, base_url: str, answered: Answered, *, user: str | None = None, lifetime: timedelta = URL_LIFETIME
+        self,
+        base_url: str,
+        answered: Answered,
+        *,
+        user: str | None = None,
+        consent: Consent | None = None,
+        lifetime: timedelta = URL_LIFETIME,
     ) -> str:
-        """An address to which a browser may send feedback about one answer. Raises SettingsWrong without a key."""
+        """An address to which a browser may send feedback about one answer, as its person and by that consent.
+
+        Give the person and the consent of the answer, or call it inside its `conversation`: otherwise it is nobody's,
+        by the consent of the settings. Raises SettingsWrong without a key, WrongValue for no state of consent.
+        """
         _, settings = self._ready()
         if settings.url_key is None:
             raise SettingsWrong("FEEDWHEEL_URL_KEY is not set: the collector must have the same")
-        author = self._author(user, answered.conversation_id, None)
+        author = self._author(user, answered.conversation_id, consent)
         scope = FeedbackScope(
             settings.app, answered.response_id, answered.conversation_id, author.person, author.consent
         )
@@ -301,15 +341,16 @@ class Capture:
         """How capture is doing."""
         outbox = self._outbox
         if outbox is None:
-            return CaptureStats(self._recorded, self._errors, 0, 0, connected=False)
-        return CaptureStats(self._recorded, self._errors, outbox.lost, outbox.waiting, outbox.connected)
+            return CaptureStats(self._recorded, self._errors, 0, 0, 0, connected=False)
+        counts = outbox.counts
+        return CaptureStats(self._recorded, self._errors, counts.lost, counts.refused, counts.waiting, outbox.connected)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until every event is at its destination; whether it is."""
-        return self._outbox is None or self._outbox.flush(timeout_s)
+        """Wait until every event is at its destination; whether it is. False if capture is switched off."""
+        return self._outbox is not None and self._outbox.flush(timeout_s)
 
     def close(self) -> None:
-        """Send what can be sent, and release the spool."""
+        """Send what can be sent, and release the spool; `stats` go on to say what became of it."""
         if self._outbox is not None:
             self._outbox.close(_CLOSE_S)
 
@@ -318,19 +359,30 @@ class Capture:
             raise SettingsWrong("capture is off: its settings were wrong at the start")
         return self._outbox, self._settings
 
+    @_quiet
+    def _check_consent(self, consent: Consent | None) -> None:
+        if consent is not None:
+            check_consent("consent", consent)
+
     def _author(self, user: str | None, split_unit: str, consent: Consent | None) -> Author:
         settings, here = self._settings, _setting.get()
+        allowed = next(said for said in (consent, here.consent, settings.consent) if said is not None)
+        check_consent("consent", allowed)
         person = settings.identity.person(settings.app, user or here.user, split_unit)
-        return Author(settings.app, person, consent or here.consent or settings.consent)
+        return Author(settings.app, person, allowed)
 
     def _record(self, outbox: Outbox, data: EventData, event_id: str | None = None) -> str | None:
-        lost = outbox.lost
         stored = outbox.record(data, event_id)
         self._recorded += stored is not None
-        if stored is None and outbox.lost > lost and self.raise_errors:
-            raise CaptureError("the event was refused: the spool is full, or its text could not be redacted")
         return stored
 
 
 def _redactor(settings: CaptureSettings) -> Redactor:
-    return Redactor(mask=ReversibleMask(settings.mask_key)) if settings.mask_key else PATTERNS
+    if settings.mask_key is None:
+        return PATTERNS
+    try:
+        return Redactor(mask=ReversibleMask(settings.mask_key))
+    except ValueError:
+        raise SettingsWrong("FEEDWHEEL_MASK_KEY must be 32, 48 or 64 bytes in URL-safe base64") from None
+    except ImportError:
+        raise SettingsWrong("FEEDWHEEL_MASK_KEY needs the extra `masking` of this package") from None

@@ -39,19 +39,17 @@ class CollectorConnection:
         except OSError as error:
             raise PublishFailed(f"collector at {url}: {type(error).__name__}") from error
 
-    def publish(self, records: Sequence[Record]) -> None:
-        """Send records; return once all are durable or refused for good. Raises PublishFailed."""
+    def publish(self, records: Sequence[Record]) -> int:
+        """Send records; how many were refused, once all are durable or refused for good. Raises PublishFailed."""
         if not records:
-            return
+            return 0
         status, answer = self._post(b"[" + b",".join(record.value for record in records) + b"]")
         if status == _TOO_LARGE and len(records) > 1:
             middle = len(records) // 2
-            self.publish(records[:middle])
-            self.publish(records[middle:])
-        elif status in (200, 202, 207, 422, _TOO_LARGE):
-            _tell_refused(status, answer, len(records))
-        else:
-            raise PublishFailed(f"collector answered {status}")
+            return self.publish(records[:middle]) + self.publish(records[middle:])
+        if status in (200, 202, 207, 422, _TOO_LARGE):
+            return _refused(status, answer, len(records))
+        raise PublishFailed(f"collector answered {status}")
 
     def _post(self, body: bytes) -> tuple[int, bytes]:
         try:
@@ -72,8 +70,8 @@ class CollectorConnection:
         self.close()
 
 
-def _tell_refused(status: int, answer: bytes, sent: int) -> None:
-    """Reasons name fields and never their content, so they may be logged."""
+def _refused(status: int, answer: bytes, sent: int) -> int:
+    """How many were refused, which is logged. Reasons name fields and never their content, so they may be logged."""
     try:
         rejected = json.loads(answer).get("rejected", [])
     except (ValueError, AttributeError):
@@ -82,3 +80,4 @@ def _tell_refused(status: int, answer: bytes, sent: int) -> None:
     if count:
         reasons = sorted({str(entry.get("reason", "unknown")) for entry in rejected}) or ["too_large"]
         _LOG.error("the collector refused %d of %d events for good: %s", count, sent, ", ".join(reasons))
+    return count

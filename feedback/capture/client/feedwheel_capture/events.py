@@ -27,6 +27,8 @@ from feedwheel_capture.vocabulary import (
 
 SPEC_VERSION: Final = "1.0"
 
+MAX_EVENT_BYTES: Final = 1_000_000
+"""Below Kafka's default `max.message.bytes` of 1,048,588, so that every accepted event could also be published."""
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -204,7 +206,7 @@ def _check_value(kind: FeedbackKind, value: FeedbackValue) -> None:
     if value.rating is not None and value.scale is not None:
         low, high = value.scale
         if not low < high or not low <= value.rating <= high:
-            raise ValueError(f"rating {value.rating} is outside its scale {low}..{high}")
+            raise ValueError(f"rating is outside its scale {low}..{high}")
 
 
 class Exposure(PersonalData, frozen=True, kw_only=True):

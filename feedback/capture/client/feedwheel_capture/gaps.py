@@ -1,7 +1,7 @@
 """Gaps: what could not be stored is counted, and recorded once there is room again (I7).
 
-In: events that a full spool refused. Out: one record per application with their number and the time between the first
-and the last.
+In: events that were refused: the spool was full, they were too large, or their text could not be redacted. Out: one
+record per application with their number and the time between the first and the last.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from feedwheel_capture.errors import RedactionFailed, SpoolFull
+from feedwheel_capture.errors import EventRefused, SpoolFull
 from feedwheel_capture.events import EventData, Gap
 from feedwheel_capture.recorder import Recorder
 
@@ -26,6 +26,7 @@ class GapRecorder:
         self._by = by
         self._lock = threading.Lock()
         self._open: dict[str, Gap] = {}
+        self._total_lost = 0
 
     @property
     def lost(self) -> int:
@@ -33,19 +34,33 @@ class GapRecorder:
         with self._lock:
             return sum(gap.lost for gap in self._open.values())
 
+    @property
+    def total_lost(self) -> int:
+        """Events that were refused since the start."""
+        return self._total_lost
+
     def record(self, data: EventData, event_id: str | None = None) -> str | None:
         """The event's id once it is stored, None if it was not allowed, or refused and counted."""
         try:
-            stored = self._recorder.record(data, event_id)
-        except (SpoolFull, RedactionFailed) as error:
-            self._count(data.app, error)
+            return self.attempt(data, event_id)
+        except EventRefused:
             return None
+
+    def attempt(self, data: EventData, event_id: str | None = None) -> str | None:
+        """The same for who wants to know why: raises EventRefused once it is counted."""
+        try:
+            stored = self._recorder.record(data, event_id)
+        except EventRefused as error:
+            self._count(data.app, error)
+            raise
         # Not before: a gap is smaller than an event, and would fill the last bytes over and over.
         self.record_gaps()
         return stored
 
     def _count(self, app: str, error: Exception) -> None:
         now = self._clock()
+        with self._lock:
+            self._total_lost += 1
         if self._put_back(Gap(app=app, lost=1, since=now, until=now, by=self._by)):
             _LOG.error("events of %s are not being recorded: %s", app, error)
 

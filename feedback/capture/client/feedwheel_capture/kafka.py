@@ -4,20 +4,28 @@ In: spool records to publish, or topics to follow from their beginning. Out: ack
 or consumed records in order. No consumer groups: who reads decides where to start.
 """
 
+import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
+)
 
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.spool import Record
 
+_LOG: Final = logging.getLogger(__name__)
 _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
 """A batch that a healthy cluster takes is acknowledged in milliseconds; after this it is sent again."""
-_FLUSH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
+_PUBLISH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
 """Longer than any record should wait, so that most failures come with their own reason."""
 
 _ANSWER_TIMEOUT_MS: Final = 5000
@@ -28,14 +36,56 @@ _CONNECTING: Final = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 
 client's defaults are 30 s for both."""
 
 
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Not what the library says of each attempt to connect on a thread of ours: the publisher tells of the outage."""
+    return not (record.threadName or "").startswith("feedwheel-")
+
+
+for _name in ("kafka.net.manager", "kafka.net.connection"):
+    logging.getLogger(_name).addFilter(_is_of_others)
+
+
 class EventProducer:
     """Publishes records with acks=all, in order per partition, without repeats within one connection."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         """Connect. Raises PublishFailed if no broker answers."""
+        self._bootstrap_servers = bootstrap_servers
+        self._producer = self._connected()
+
+    def publish(self, records: Iterable[Record]) -> int:
+        """Send records and wait until all are acknowledged, or refused for good because of their size: how many.
+
+        Raises PublishFailed if any is neither.
+        """
+        records = list(records)
         try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap_servers,
+            self._send(records)
+        except (MessageSizeTooLargeError, RecordListTooLargeError):
+            # An idempotent producer ends with it, and says the same of all that it still had: find the one to blame.
+            self.close()
+            self._producer = self._connected()
+            if len(records) > 1:
+                middle = len(records) // 2
+                return self.publish(records[:middle]) + self.publish(records[middle:])
+            _LOG.error("Kafka refused an event of %d bytes for good: too_large", len(records[0].value))
+            return 1
+        except KafkaError as error:
+            raise PublishFailed(type(error).__name__) from error
+        return 0
+
+    def _send(self, records: Sequence[Record]) -> None:
+        """Raises KafkaError unless every record is acknowledged in time."""
+        sent = [self._producer.send(record.topic, key=record.key.encode(), value=record.value) for record in records]
+        # Not `flush`, which gives up when a batch is split because it is too large.
+        deadline = time.monotonic() + _PUBLISH_TIMEOUT_S
+        for future in sent:
+            future.get(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _connected(self) -> KafkaProducer:
+        try:
+            return KafkaProducer(
+                bootstrap_servers=self._bootstrap_servers,
                 compression_type="lz4",
                 linger_ms=5,
                 max_block_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
@@ -44,19 +94,7 @@ class EventProducer:
                 **_CONNECTING,
             )
         except KafkaError as error:
-            raise PublishFailed(f"{bootstrap_servers}: {type(error).__name__}") from error
-
-    def publish(self, records: Iterable[Record]) -> None:
-        """Send records and wait until all are acknowledged. Raises PublishFailed if any is not."""
-        try:
-            sent = [
-                self._producer.send(record.topic, key=record.key.encode(), value=record.value) for record in records
-            ]
-            self._producer.flush(timeout=_FLUSH_TIMEOUT_S)
-            for future in sent:
-                future.get(timeout=0)
-        except KafkaError as error:
-            raise PublishFailed(type(error).__name__) from error
+            raise PublishFailed(f"{self._bootstrap_servers}: {type(error).__name__}") from error
 
     def close(self) -> None:
         """Disconnect at once: what `publish` returned for is safe, the rest is its caller's to send again.
@@ -67,7 +105,7 @@ class EventProducer:
         # waits for those records, gives up, and leaves its thread behind to send them at any later time.
         self._producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public way to give records up
         try:
-            self._producer.close(timeout=_FLUSH_TIMEOUT_S)
+            self._producer.close(timeout=_PUBLISH_TIMEOUT_S)
         except KafkaError as error:
             raise PublishFailed(type(error).__name__) from error
 

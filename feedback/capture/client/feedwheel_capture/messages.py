@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from feedwheel_capture.errors import WrongValue
 from feedwheel_capture.thread import Said
 from feedwheel_capture.vocabulary import Role
 
@@ -14,6 +15,15 @@ _ROLES: Final[dict[str, Role]] = {
     "tool": "tool",
     "function": "tool",
 }
+
+
+def check_messages(messages: Any) -> None:
+    """Raise WrongValue unless these are messages, each of a known role: another's words would count as the person's."""
+    if not isinstance(messages, list | tuple):
+        raise WrongValue("messages must be a list of messages")
+    for place, message in enumerate(messages):
+        if _get(message, "role") not in _ROLES:
+            raise WrongValue(f"messages[{place}].role can be {', '.join(_ROLES)}")
 
 
 def said(messages: Sequence[Mapping[str, Any]]) -> list[Said]:

@@ -1,37 +1,84 @@
-"""OpenAI's client, recorded: whatever `chat.completions.create` is asked and answers becomes an event.
+"""OpenAI's client, recorded: whatever `chat.completions` is asked by `create`, `parse` or `stream` becomes an event.
 
 In: a client of the package `openai` (2 or newer), synchronous or asynchronous; the package itself is not imported. Out:
-the same client, whose answers are the same objects: a stream is recorded when it ends, or when it is left before.
+the same client, whose answers are the same objects: a stream is recorded when it ends, or when it is left before. Calls
+of other kinds are not recorded, and said so once.
 """
 
 import asyncio
 import functools
 import inspect
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from feedwheel_capture.messages import text_of
 
 if TYPE_CHECKING:
     from feedwheel_capture.client import Capture
 
+_LOG: Final = logging.getLogger(__name__)
 _MARK = "_feedwheel_wrapped"
+_RECORDED: Final = ("create", "parse")
+"""Of `chat.completions`; its `stream` calls `create`."""
+_COPYING: Final = ("copy", "with_options")
+_NOT_RECORDED: Final = ("create", "parse", "stream")
+"""Of `responses`."""
 _LEFT = (GeneratorExit, asyncio.CancelledError)
 """What a stream or a request that is left raises inside it."""
 
 
 def wrap_client(client: Any, capture: "Capture") -> None:
-    """Record every chat completion of `client`. Doing it twice records once."""
-    completions = client.chat.completions
-    create = completions.create
-    if getattr(create, _MARK, False):
-        return
+    """Record every chat completion of `client`, and of its copies. Doing it twice records once."""
+    _replace(client.chat.completions, _RECORDED, lambda create: _recorded(create, capture))
+    _replace(client, _COPYING, lambda copy: _copying(copy, capture))
+    _replace(getattr(client, "responses", None), _NOT_RECORDED, _telling)
+
+
+def _replace(owner: Any, names: Sequence[str], wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put something around methods of a client, once, as far as its version has them."""
+    for name in names:
+        method = getattr(owner, name, None)
+        if method is not None and not getattr(method, _MARK, False):
+            wrapped = wrapper(method)
+            setattr(wrapped, _MARK, True)
+            setattr(owner, name, wrapped)
+
+
+def _recorded(create: Callable[..., Any], capture: "Capture") -> Callable[..., Any]:
     is_asynchronous = inspect.iscoroutinefunction(inspect.unwrap(create))  # its own decorators hide it
-    wrapped = (_asynchronous if is_asynchronous else _synchronous)(create, capture)
-    setattr(wrapped, _MARK, True)
-    completions.create = wrapped
+    return (_asynchronous if is_asynchronous else _synchronous)(create, capture)
+
+
+def _copying(copy: Callable[..., Any], capture: "Capture") -> Callable[..., Any]:
+    @functools.wraps(copy)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return capture.wrap(copy(*args, **kwargs))
+
+    return wrapped
+
+
+def _telling(call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        _tell_once("responses")
+        return call(*args, **kwargs)
+
+    return wrapped
+
+
+@functools.cache
+def _tell_once(kind: str) -> None:
+    _LOG.warning("calls of OpenAI's %s are not recorded: use chat.completions, or record them by generation()", kind)
+
+
+def _is_raw(answer: Any) -> bool:
+    """Whether it is bytes that the application will read itself, which is then told."""
+    if is_raw := hasattr(answer, "http_response"):
+        _tell_once("with_raw_response and with_streaming_response")
+    return is_raw
 
 
 def _synchronous(create: Callable[..., Any], capture: "Capture") -> Callable[..., Any]:
@@ -40,6 +87,8 @@ def _synchronous(create: Callable[..., Any], capture: "Capture") -> Callable[...
         call = _Call(capture, kwargs)
         with call.asked():
             answer = create(*args, **kwargs)
+        if _is_raw(answer):
+            return answer
         if kwargs.get("stream"):
             return _Stream(answer, call)
         call.answered(answer)
@@ -54,6 +103,8 @@ def _asynchronous(create: Callable[..., Any], capture: "Capture") -> Callable[..
         call = _Call(capture, kwargs)
         with call.asked():
             answer = await create(*args, **kwargs)
+        if _is_raw(answer):
+            return answer
         if kwargs.get("stream"):
             return _AsyncStream(answer, call)
         call.answered(answer)

@@ -10,11 +10,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from feedwheel_capture.collector import CollectorConnection
-from feedwheel_capture.errors import CaptureError
+from feedwheel_capture.errors import CaptureError, described
 from feedwheel_capture.events import EventData
 from feedwheel_capture.gaps import GapRecorder
 from feedwheel_capture.kafka import EventProducer
@@ -39,6 +40,15 @@ def destination_of(settings: CaptureSettings) -> Connect:
     return lambda: EventProducer(bootstrap)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`lost` were refused here, `refused` at their destination, for good; `waiting` are not yet there."""
+
+    lost: int = 0
+    refused: int = 0
+    waiting: int = 0
+
+
 class _Open:
     """What this process has open: it is not shared with a child."""
 
@@ -51,13 +61,21 @@ class _Open:
         self.events = GapRecorder(recorder, clock, source)
         self.stopping = threading.Event()
         self.publisher.start()
+        self._refused_of_others = 0
         threading.Thread(target=self._look_around, args=(settings,), name="feedwheel-leftovers", daemon=True).start()
+
+    @property
+    def refused(self) -> int:
+        """Events that the destination refused for good, those that earlier processes left among them."""
+        return self.publisher.refused + self._refused_of_others
 
     def _look_around(self, settings: CaptureSettings) -> None:
         while not self.stopping.is_set():
             for left in abandoned(settings.spool):
                 with left:
-                    Publisher(left, self.connect).empty(self.stopping)
+                    publisher = Publisher(left, self.connect)
+                    publisher.empty(self.stopping)
+                    self._refused_of_others += publisher.refused
             self.stopping.wait(_LOOK_AROUND_S)
 
 
@@ -70,11 +88,12 @@ class Outbox:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: _Open | None = None
+        self._closed = Counts()
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         """After a fork: threads are gone, and the spool belongs to the parent."""
-        self._lock, self._open = threading.Lock(), None
+        self._lock, self._open, self._closed = threading.Lock(), None, Counts()
 
     def _opened(self) -> _Open:
         if self._open is None:
@@ -84,18 +103,19 @@ class Outbox:
         return self._open
 
     def record(self, data: EventData, event_id: str | None = None) -> str | None:
-        """The event's id once it is written; None if consent allows nothing, or if it was refused and counted."""
-        return self._opened().events.record(data, event_id)
+        """The event's id once it is written; None if consent allows nothing. Raises EventRefused, counted as lost."""
+        return self._opened().events.attempt(data, event_id)
 
     @property
-    def waiting(self) -> int:
-        """Events that are not yet at their destination."""
-        return self._open.spool.depth if self._open else 0
+    def counts(self) -> Counts:
+        """What became of this process's events, the spools that it has closed included."""
+        opened = self._open
+        return self._closed if opened is None else self._with(opened)
 
-    @property
-    def lost(self) -> int:
-        """Events that were refused and whose gap is not yet recorded."""
-        return self._open.events.lost if self._open else 0
+    def _with(self, opened: _Open) -> Counts:
+        # What was left in a closed spool is found again by the one that is open now, or by whoever looks around.
+        lost, refused = self._closed.lost + opened.events.total_lost, self._closed.refused + opened.refused
+        return Counts(lost, refused, opened.spool.depth)
 
     @property
     def connected(self) -> bool:
@@ -105,9 +125,9 @@ class Outbox:
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is at its destination; whether it is."""
         deadline = time.monotonic() + timeout_s
-        while self.waiting and time.monotonic() < deadline:
+        while self._open and self.counts.waiting and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        return not self.waiting
+        return not self.counts.waiting
 
     def close(self, timeout_s: float) -> None:
         """Flush if the destination answers, and release the spool; what is left in it the next process sends."""
@@ -122,4 +142,6 @@ class Outbox:
             opened.events.record_gaps()
             opened.spool.close()
         except (CaptureError, OSError) as error:
-            _LOG.error("capture did not close in order: %s", error)
+            _LOG.error("capture did not close in order: %s", described(error))
+        finally:
+            self._closed = self._with(opened)

@@ -1,16 +1,15 @@
 """The thread that carries a spool to its destination: at least once, in order, patiently."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
-from feedwheel_capture.errors import CaptureError
+from feedwheel_capture.errors import CaptureError, described
+from feedwheel_capture.outage import OutageLog
 from feedwheel_capture.spool import Record, Spool
 
-_LOG: Final = logging.getLogger(__name__)
 _BATCH_RECORDS: Final = 500
 _IDLE_WAIT_S: Final = 0.5
 """How long a stop request can go unnoticed."""
@@ -18,16 +17,18 @@ _GATHER_S: Final = 0.02
 """What comes within it is published together: a round takes as much of the interpreter for one record as for fifty."""
 _SYNC_S: Final = 1.0
 """How much of what nobody waited for the loss of a machine may cost; more often, writers would wait for the disk."""
+_ROLL_S: Final = 10.0
+"""How long text may rest in a spool after it was delivered, and how often that costs a few operations of the disk."""
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
 """After an outage the queue starts to drain at most this late."""
 
 
 class Destination(Protocol):
-    """Where records go. `publish` returns once all are safe there, or raises PublishFailed."""
+    """Where records go. `publish` returns once all are safe there or refused for good, or raises PublishFailed."""
 
-    def publish(self, records: Sequence[Record]) -> None:
-        """Hand over records, in order."""
+    def publish(self, records: Sequence[Record]) -> int:
+        """Hand over records, in order; how many were refused for good, which whoever refuses them logs."""
 
 
 Connect = Callable[[], AbstractContextManager[Destination]]
@@ -43,12 +44,21 @@ class Publisher:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-publisher", daemon=True)
         self._connected = False
+        self._refused = 0
+        self._outage = OutageLog()
+        self._retry_s = _FIRST_RETRY_S
         self._synced = 0.0
+        self._rolled = time.monotonic()
 
     @property
     def connected(self) -> bool:
         """Whether the last attempt to reach the destination succeeded."""
         return self._connected
+
+    @property
+    def refused(self) -> int:
+        """Records that the destination refused for good: to send them again would hold up everything behind them."""
+        return self._refused
 
     def start(self) -> None:
         """Begin to publish."""
@@ -66,23 +76,22 @@ class Publisher:
                 with self._connect() as destination:
                     while self._spool.depth and not stopping.is_set():
                         self._publish_some(destination)
-            except CaptureError as error:
-                _LOG.warning("events that were left behind are not taken (%s)", error)
+            except (CaptureError, OSError) as error:
+                self._outage.failed(described(error), self._spool.depth)
                 stopping.wait(_LAST_RETRY_S)
 
     def _run(self) -> None:
-        retry_s = _FIRST_RETRY_S
         while not self._stopping.is_set():
             try:
                 self._sync()
                 with self._connect() as destination:
-                    self._connected, retry_s = True, _FIRST_RETRY_S
+                    self._connected = True
                     self._drain(destination)
-            except CaptureError as error:
+            except (CaptureError, OSError) as error:
                 self._connected = False
-                _LOG.warning("events are not taken (%s); %d wait in the spool", error, self._spool.depth)
-                self._stopping.wait(retry_s)
-                retry_s = min(retry_s * 2, _LAST_RETRY_S)
+                self._outage.failed(described(error), self._spool.depth)
+                self._stopping.wait(self._retry_s)
+                self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
 
     def _drain(self, destination: Destination) -> None:
         while not self._stopping.is_set():
@@ -90,6 +99,7 @@ class Publisher:
                 self._stopping.wait(_GATHER_S)
                 self._publish_some(destination)
                 self._sync()
+            self._roll()
 
     def _sync(self) -> None:
         """Let what has waited for long survive the machine too."""
@@ -98,7 +108,16 @@ class Publisher:
             self._synced = now
             self._spool.sync()
 
+    def _roll(self) -> None:
+        """Let what was delivered rest here no longer."""
+        now = time.monotonic()
+        if now - self._rolled > _ROLL_S:
+            self._rolled = now
+            self._spool.roll()
+
     def _publish_some(self, destination: Destination) -> None:
         records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
-        destination.publish(records)
+        self._refused += destination.publish(records)
         self._spool.acknowledge(behind)
+        self._retry_s = _FIRST_RETRY_S  # not sooner: who connects may still be refused
+        self._outage.succeeded()

@@ -9,7 +9,16 @@ from datetime import datetime
 
 from feedwheel_capture.catalogue import event_type, kafka_key
 from feedwheel_capture.consent import apply_consent
-from feedwheel_capture.events import Event, EventData, Exposure, Feedback, Generation, encode
+from feedwheel_capture.errors import EventTooLarge
+from feedwheel_capture.events import (
+    MAX_EVENT_BYTES,
+    Event,
+    EventData,
+    Exposure,
+    Feedback,
+    Generation,
+    encode,
+)
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.redact import PATTERNS, Redactor
 from feedwheel_capture.spool import Record, Spool
@@ -39,7 +48,7 @@ class Recorder:
     def record(self, data: EventData, event_id: str | None = None) -> str | None:
         """Store one event and return its id; None if the person allowed nothing to be stored.
 
-        `event_id` is the caller's idempotency key; without it one is minted. Raises SpoolFull, RedactionFailed.
+        `event_id` is the caller's idempotency key; without it one is minted. Raises EventRefused.
         """
         allowed = apply_consent(data)
         if allowed is None:
@@ -70,5 +79,8 @@ def envelope(data: EventData, source: str, now: datetime, event_id: str) -> Even
 
 
 def to_record(event: Event[EventData]) -> Record:
-    """The Kafka record of an event."""
-    return Record(event_type(event.data).topic, kafka_key(event), encode(event))
+    """The Kafka record of an event. Raises EventTooLarge."""
+    value = encode(event)
+    if len(value) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"an event has {len(value)} bytes, at most {MAX_EVENT_BYTES}")
+    return Record(event_type(event.data).topic, kafka_key(event), value)

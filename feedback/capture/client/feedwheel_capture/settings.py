@@ -5,7 +5,7 @@ may not reach Kafka.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -16,6 +16,8 @@ from feedwheel_capture.spool import DEFAULT_MAX_BYTES
 from feedwheel_capture.vocabulary import AppType, Consent
 
 DEFAULT_SPOOL: Final = Path(".feedwheel") / "capture"
+_SECRET_CHARS: Final = 16
+"""64 bits if they are hexadecimal: a shorter one is a slip, or can be found by trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class CaptureSettings:
         return cls(
             app=app or _required(given, "FEEDWHEEL_APP"),
             identity=Identity(
-                tuple(filter(None, _required(given, "FEEDWHEEL_USER_KEY_LAYERS").split(","))),
-                _required(given, "FEEDWHEEL_SPLIT_KEY"),
+                _secrets("FEEDWHEEL_USER_KEY_LAYERS", _required(given, "FEEDWHEEL_USER_KEY_LAYERS").split(",")),
+                *_secrets("FEEDWHEEL_SPLIT_KEY", [_required(given, "FEEDWHEEL_SPLIT_KEY")]),
             ),
             kafka=None if collector else given.get("KAFKA_BOOTSTRAP_SERVERS"),
             collector=collector,
@@ -69,6 +71,13 @@ def _required(given: Mapping[str, str], name: str) -> str:
     if not given.get(name):
         raise SettingsWrong(f"{name} is not set: capture cannot start without it")
     return given[name]
+
+
+def _secrets(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    secrets = tuple(filter(None, given))
+    if not secrets or min(map(len, secrets)) < _SECRET_CHARS:
+        raise SettingsWrong(f"{name} has less than {_SECRET_CHARS} characters: who tries them all reads people's ids")
+    return secrets
 
 
 def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> Any:

@@ -4,7 +4,8 @@ In: records; `append` returns once they are on disk. Out: the same records in or
 Survives SIGKILL at any point: a torn tail is cut off, everything that `append` returned for is still there (I7). Who
 cannot wait for a disk uses `write`: what it has returned for survives the process, and the machine after the next
 `sync`. Reading waits for neither: a disk that is being forced to write holds up who writes to it, and what is published
-soon needs no disk.
+soon needs no disk. What is acknowledged goes with its segment, at once where the segment holds nothing else
+and has come to its end; `roll` ends it, so that no text rests here for long after it was delivered.
 
 On disk: segments named by the sequence number of their first record, and `acknowledged`, the next number to publish.
 A record is a length, a CRC-32 and the body (topic, key, value). An older `acknowledged` repeats records, never drops
@@ -80,8 +81,11 @@ class Spool:
             self._segments.append(acknowledged)
         self._durable_sequence = self._next_sequence
         self._open_segment(self._segments[-1])
+        _sync_directory(directory)
         self._bytes = sum(self._path(segment).stat().st_size for segment in self._segments)
         self._acknowledged = self._locate(acknowledged)
+        if not self.depth:
+            self.roll()
 
     def append(self, *records: Record) -> None:
         """Store records, all or none, and return once they are on disk. Raises SpoolFull."""
@@ -124,8 +128,26 @@ class Spool:
         with self._appended:
             return self._appended.wait_for(lambda: cursor.sequence < self._next_sequence, timeout_s)
 
+    def roll(self) -> None:
+        """Begin a new segment, if the last one holds anything, so that the last one goes once it is acknowledged.
+
+        By the thread that acknowledges; those that append wait for no disk, those that wait for theirs do here.
+        """
+        with self._sync_lock:
+            with self._lock:
+                first, ended = self._next_sequence, self._file if self._offset else None
+                if ended is not None:
+                    self._open_segment(first)
+            if ended is not None:
+                os.fsync(ended)
+                os.close(ended)
+                _sync_directory(self._directory)
+                self._durable_sequence = max(self._durable_sequence, first)
+        self.acknowledge(self._acknowledged)
+
     def acknowledge(self, cursor: Cursor) -> None:
         """Forget everything before `cursor`. One thread at a time; those that append do not wait for it."""
+        cursor = self._enter_next_segment(cursor)
         self._mark.write(cursor.sequence)
         with self._lock:
             self._acknowledged = cursor
@@ -154,7 +176,9 @@ class Spool:
         return self._bytes / self._max_bytes
 
     def close(self) -> None:
-        """Release the directory; what is stored stays."""
+        """Release the directory; what is stored stays, what is acknowledged goes if nothing else is left."""
+        if not self.depth:
+            self.roll()
         with self._sync_lock, self._lock:
             os.fsync(self._file)
             os.close(self._file)
@@ -198,15 +222,13 @@ class Spool:
         # Not closed at once: another thread may be about to fsync it.
         self._retired.append(self._file)
         self._open_segment(self._next_sequence)
+        _sync_directory(self._directory)
 
     def _open_segment(self, segment: int) -> None:
-        is_new = not self._path(segment).exists()
         self._file = os.open(self._path(segment), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._offset = os.fstat(self._file).st_size
         if segment not in self._segments:
             self._segments.append(segment)
-        if is_new:
-            _sync_directory(self._directory)
 
     def _sync(self, sequence: int) -> None:
         """Make everything up to `sequence` durable; threads that wait here are served by one fsync."""
