@@ -39,6 +39,8 @@ ROUNDS = (
     + [("collector", "")] * 6
     + [("broker", "")] * 8
 )
+SECRETS = {"user_key_layers": "a-user-key-of-some-length", "split_key": "a-split-key-of-some-length"}
+"""Long enough for a client."""
 LIVES_S = (0.02, 0.6)
 """How long a process goes on after its first acknowledged event, drawn for each."""
 
@@ -79,7 +81,8 @@ class Deployment:
             process.wait()
 
     def _start(self, role: str, point: str, settings: dict[str, object], out: int) -> subprocess.Popen[bytes]:
-        given = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in {**TEST_SECRETS, **settings}.items()}
+        secrets = {**TEST_SECRETS, **SECRETS}
+        given = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in {**secrets, **settings}.items()}
         environment = {**os.environ, **given, "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap}
         command = [sys.executable, "-m", "tests.dying", role, "--point", point]
         return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=out, stderr=subprocess.DEVNULL)
