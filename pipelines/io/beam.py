@@ -4,6 +4,7 @@ In: a pipeline's steps. Out: their effects; of a bounded one when the block ends
 arrives as itself, with the step's name in its message.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,7 +14,7 @@ import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
-from schemas.errors import InfrastructureError
+from schemas.errors import ConfigError, ContractViolation, InfrastructureError
 
 _RUNNER: Final = "FnApiRunner"
 """By name: `DirectRunner` first tries to download another runner."""
@@ -24,8 +25,25 @@ def embedded_pipeline(threads: int = 1) -> Iterator[beam.Pipeline]:
     """A pipeline that runs to its end when the block is left, in so many threads of this process."""
     # A list, if an empty one: without it, options are read from the command line of whatever process this is.
     options = [] if threads == 1 else [f"--direct_num_workers={threads}", "--direct_running_mode=multi_threading"]
-    with beam.Pipeline(_RUNNER, options=PipelineOptions(options)) as pipeline:
+    with _errors_of_threads(), beam.Pipeline(_RUNNER, options=PipelineOptions(options)) as pipeline:
         yield pipeline
+
+
+@contextmanager
+def _errors_of_threads() -> Iterator[None]:
+    """Workers in threads hand on an error as the text of its traceback: make it what it was."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (raised := _RAISED.findall(str(error))):
+            raise
+        name, message = raised[-1]
+        raise _OURS[name](message) from error
+
+
+_OURS: Final = {kind.__name__: kind for kind in (InfrastructureError, ContractViolation, ConfigError)}
+"""What steps raise on purpose."""
+_RAISED: Final = re.compile(rf"^schemas\.errors\.({'|'.join(_OURS)}): (.*)$", re.MULTILINE)
 
 
 def run_unbounded(
