@@ -20,7 +20,7 @@ from typing import Final
 
 from deltalake.transaction import AddAction
 
-from pipelines.ingest import crash
+from pipelines import crash
 from pipelines.ingest.manifest import DataFile, Manifest, RangeCounts
 from pipelines.ingest.offsets import Progress, Source, progress_of
 from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, commit_files

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from feedwheel_capture.catalogue import DLQ_TOPIC
 
 from pipelines.context import Context
-from pipelines.ingest import crash
+from pipelines import crash
 from pipelines.ingest.offsets import BRONZE_TABLES, Progress, Source, progress_of
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.lake import StaleCommit, commit_files

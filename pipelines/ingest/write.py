@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.ingest import crash
+from pipelines import crash
 from pipelines.ingest.columns import BatchEncoder
 from pipelines.ingest.manifest import DataFile, Manifest, Range, RangeCounts
 from pipelines.ingest.payload import PayloadCipher

@@ -103,7 +103,10 @@ class Lake:
     def _create(self, name: TableName) -> DeltaTable:
         if "://" not in self.url:
             os.makedirs(self.uri(name), exist_ok=True)
-        return DeltaTable.create(self.uri(name), TABLES[name].schema, mode="ignore", name=name)
+        try:
+            return DeltaTable.create(self.uri(name), TABLES[name].schema, mode="ignore", name=name)
+        except CommitFailedError:
+            return DeltaTable(self.uri(name))  # another process made it between our look and our commit
 
     def read(
         self,

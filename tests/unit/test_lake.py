@@ -1,6 +1,9 @@
 """The lake keeps contracts: tables as declared, commits that fence, no null where none may be."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,6 +35,18 @@ def test_rows_come_back_in_the_types_of_the_contract(lake: Lake) -> None:
 def test_every_table_of_the_contract_can_be_made_and_read(lake: Lake) -> None:
     for name, table in TABLES.items():
         assert lake.read(name).schema == table.schema
+
+
+def test_a_table_that_several_make_at_once_is_made_once(tmp_path: Path) -> None:
+    lakes = [Lake(str(tmp_path / str(number))) for number in range(30)]
+    start = threading.Barrier(3)
+
+    def opened(_: int) -> list[int]:
+        start.wait()
+        return [lake.open("silver/admissions").version() for lake in lakes]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(opened, range(3))) == [[0] * len(lakes)] * 3
 
 
 def test_a_required_column_takes_no_null(lake: Lake) -> None:

@@ -10,7 +10,20 @@ import threading
 from collections import Counter
 from typing import Final, Literal
 
-CrashPoint = Literal["read", "file_written", "before_commit", "during_commit", "after_commit", "publish"]
+CrashPoint = Literal[
+    "read",
+    "file_written",
+    "before_commit",
+    "during_commit",
+    "after_commit",
+    "publish",
+    "leased",
+    "compacted",
+    "before_replace",
+    "during_replace",
+    "after_replace",
+    "vacuumed",
+]
 
 _VARIABLE: Final = "FEEDWHEEL_KILL_AT"
 _INTO_THE_COMMIT_S: Final = 0.0005
@@ -26,7 +39,7 @@ def reach(point: CrashPoint) -> None:
         return
     _reached[point] += 1
     if _reached[point] == int(times or 1):
-        if point == "during_commit":
+        if point.startswith("during_"):
             threading.Timer(_INTO_THE_COMMIT_S, _die).start()
         else:
             _die()
