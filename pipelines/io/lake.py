@@ -103,8 +103,11 @@ class Lake:
     def _create(self, name: TableName) -> DeltaTable:
         if "://" not in self.url:
             os.makedirs(self.uri(name), exist_ok=True)
+        once = CommitProperties(max_commit_retries=0)  # tried again, it would commit a second creation
         try:
-            return DeltaTable.create(self.uri(name), TABLES[name].schema, mode="ignore", name=name)
+            return DeltaTable.create(
+                self.uri(name), TABLES[name].schema, mode="ignore", name=name, commit_properties=once
+            )
         except CommitFailedError:
             return DeltaTable(self.uri(name))  # another process made it between our look and our commit
 
