@@ -124,12 +124,16 @@ Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$"), AfterValidator(_cron)]
 
 
 class Schedule(_Section):
-    """When the DAGs run by the clock (cron, UTC). All but `ingest` also run whenever what they read has changed."""
+    """When the DAGs run by the clock (cron, UTC).
+
+    All but `ingest` and `maintain` also run whenever what they read has changed.
+    """
 
     ingest: Cron
     signals: Cron
     dataset: Cron
     retrain: Cron
+    maintain: Cron
 
 
 class Training(_Section):

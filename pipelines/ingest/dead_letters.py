@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from feedwheel_capture.catalogue import DLQ_TOPIC
 
-from pipelines.context import Context
 from pipelines import crash
+from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES, Progress, Source, progress_of
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.lake import StaleCommit, commit_files

@@ -9,12 +9,14 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.io.lake import StaleCommit, commit_files
+from schemas.tables import BronzeTable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -45,19 +47,33 @@ def expire_daily(context: Context) -> int:
     return count
 
 
+def count_expired(context: Context, name: BronzeTable) -> int:
+    """Rows of a table whose bytes are still there and should not be."""
+    return _count(context.lake.open(name), context.clock())
+
+
+def _count(table: DeltaTable, now: datetime) -> int:
+    return int(table.to_pyarrow_dataset().count_rows(filter=_old(now) & pc.field("raw").is_valid()))
+
+
+def _old(now: datetime) -> ds.Expression:
+    return (pc.field("status") == "rejected") & (pc.field("ingested_at") < pa.scalar(_cutoff(now)))
+
+
+def _cutoff(now: datetime) -> datetime:
+    return (now - PAYLOAD_RETENTION).astimezone(UTC)
+
+
 def _expire(table: DeltaTable, now: datetime) -> int:
-    cutoff = (now - PAYLOAD_RETENTION).astimezone(UTC)
-    old = (pc.field("status") == "rejected") & (pc.field("ingested_at") < pa.scalar(cutoff))
-    dataset = table.to_pyarrow_dataset()
-    count = int(dataset.count_rows(filter=old & pc.field("raw").is_valid()))
-    if count:
+    if count := _count(table, now):
+        dataset = table.to_pyarrow_dataset()
         columns = {name: pc.field(name) for name in dataset.schema.names}
-        rows = dataset.to_table(columns=columns | {"raw": pc.scalar(pa.scalar(None, pa.binary()))}, filter=old)
+        rows = dataset.to_table(columns=columns | {"raw": pc.scalar(pa.scalar(None, pa.binary()))}, filter=_old(now))
         # Not `update`: the files it writes hold string views, which pyarrow cannot filter.
         write_deltalake(
             table,
             rows,
             mode="overwrite",
-            predicate=f"status = 'rejected' AND ingested_at < arrow_cast('{cutoff.isoformat()}', '{_INSTANT}')",
+            predicate=f"status = 'rejected' AND ingested_at < arrow_cast('{_cutoff(now).isoformat()}', '{_INSTANT}')",
         )
     return count

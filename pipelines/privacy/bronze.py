@@ -23,6 +23,7 @@ from pipelines.bronze import CONVERSATION_TABLES, POSITION, Partition, partition
 from pipelines.consents import Consents
 from pipelines.context import Context
 from pipelines.io.lake import Change, Rows
+from pipelines.privacy.rewriting import rewrite
 from pipelines.privacy.withdrawals import Withdrawals
 from schemas.arrow import to_row
 from schemas.errors import ConfigError
@@ -72,9 +73,7 @@ def take_out(
     for table, theirs in payloads.theirs.items():
         limits[table].update(theirs)
     return {
-        table: sum(
-            context.lake.rewrite(table, rows, _limiting(of_table), dry_run=dry_run) for rows in _stretches(of_table)
-        )
+        table: rewrite(context, table, _stretches(of_table), _limiting(of_table), dry_run=dry_run)
         for table, of_table in limits.items()
     }
 

@@ -18,6 +18,7 @@ from pipelines.curate.record import curations
 from pipelines.dataset.manifest import WITHDRAWN_TEXT, manifests
 from pipelines.dataset.rebuild import horizon_of
 from pipelines.io.lake import Change, Rows, chunks
+from pipelines.privacy.rewriting import rewrite
 from pipelines.privacy.withdrawals import Withdrawals
 from pipelines.trained import trained_models
 from schemas.tables import GoldTable, TableName
@@ -51,9 +52,8 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
         "gold/answers": (example_ids, lambda rows: (rows.slice(0, 0), rows.num_rows)),
     }
     changed = {
-        table: sum(
-            context.lake.rewrite(table, Rows({"app": [app], "example_id": ids}), change, dry_run=dry_run)
-            for ids in chunks(of)
+        table: rewrite(
+            context, table, (Rows({"app": [app], "example_id": ids}) for ids in chunks(of)), change, dry_run=dry_run
         )
         for table, (of, change) in changes.items()
     }

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pipelines.io.vacuum import HISTORY_RETENTION, LOG_RETENTION, Unnamed
 from pipelines.privacy.bronze import RejectedPayloads
 from pipelines.privacy.gold import GoldRows
-from pipelines.privacy.history import HISTORY_RETENTION, LOG_RETENTION, Forgotten
 from pipelines.privacy.withdrawals import Withdrawals
 from pipelines.stack.topics import RETENTION
 from schemas.tables import TableName
@@ -47,7 +47,7 @@ class Receipt:
 
 
 def what_remains(
-    now: datetime, found: Withdrawals, payloads: RejectedPayloads, gold: GoldRows, forgotten: Forgotten
+    now: datetime, found: Withdrawals, payloads: RejectedPayloads, gold: GoldRows, forgotten: Unnamed
 ) -> list[Remainder]:
     """Everything that a run does not reach, in the order in which it ends."""
     from pipelines.ingest.retention import PAYLOAD_RETENTION  # brings Beam

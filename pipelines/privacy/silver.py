@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.context import Context
 from pipelines.io.lake import Rows, chunks
+from pipelines.privacy.rewriting import rewrite
 from pipelines.privacy.withdrawals import Withdrawals
 from schemas.tables import SilverTable, TableName
 
@@ -43,9 +44,12 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
         return rows.filter(pa.array(kept, pa.bool_())), len(kept) - sum(kept)
 
     return {
-        table: sum(
-            context.lake.rewrite(table, Rows({"app": [app], "conversation_id": names}), only_current, dry_run=dry_run)
-            for names in chunks(found.people_of)
+        table: rewrite(
+            context,
+            table,
+            (Rows({"app": [app], "conversation_id": names}) for names in chunks(found.people_of)),
+            only_current,
+            dry_run=dry_run,
         )
         for table in _TEXT_TABLES
     }

@@ -19,11 +19,12 @@ from typing import Final
 
 from pipelines.consents import read_consents
 from pipelines.context import Context
+from pipelines.io.vacuum import Unnamed
 from pipelines.people import UserKeys
 from pipelines.privacy import bronze, gold, silver
 from pipelines.privacy.bronze import RejectedPayloads
 from pipelines.privacy.gold import GoldRows
-from pipelines.privacy.history import Forgotten, forget
+from pipelines.privacy.history import forget
 from pipelines.privacy.receipt import Receipt, what_remains
 from pipelines.privacy.withdrawals import Withdrawals, find
 from pipelines.runs import Run, stage_run
@@ -42,7 +43,7 @@ class Done:
     payloads: RejectedPayloads
     gold: GoldRows
     rows: Mapping[TableName, int]
-    forgotten: Forgotten
+    forgotten: Unnamed
     not_extracted: int
 
 
@@ -74,7 +75,7 @@ def _apply(context: Context, app: str, keys: UserKeys, *, dry_run: bool) -> Done
     of_gold = gold.take_out(context, app, found, dry_run=dry_run)
     rows |= of_gold.changed
     rows |= bronze.take_out(context, found, payloads, dry_run=dry_run)
-    forgotten = forget(context.lake, dry_run=dry_run)  # 4
+    forgotten = forget(context, dry_run=dry_run)  # 4
     return Done(found, payloads, of_gold, rows, forgotten, _not_extracted(context, app, keys))
 
 
@@ -117,7 +118,7 @@ def _receipt(context: Context, run_id: str, done: Done, started: float, *, dry_r
         conversations=len(done.found.people_of),
         events=len(done.found.events),
         rows=dict(done.rows),
-        files=done.forgotten.deleted,
+        files=done.forgotten.old,
         remains=what_remains(context.clock(), done.found, done.payloads, done.gold, done.forgotten),
         not_extracted=done.not_extracted,
         unknown_layers=sum(not stored.known_layers for stored in consents.changes),
