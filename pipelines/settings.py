@@ -24,6 +24,10 @@ class Settings(SharedSettings):
     """Beam's job server of a Flink, host:port; `feedwheel ingest --runner flink` submits there."""
     beam_options: str = ""
     """More options for Beam, as on a command line: parallelism, environment, project. They win over ours."""
+    spark_master: str = "local[*]"
+    """Spark that `feedwheel maintain --engine spark` runs on; by default one inside the process."""
+    spark_options: str = ""
+    """More options for Spark, `spark.name=value` each: memory, packages, credentials. They win over ours."""
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""

@@ -21,7 +21,13 @@ def register(app: typer.Typer) -> None:
 @command
 def maintain(
     app: App = DEFAULT_APP,
-    engine: Annotated[Literal["delta-rs"], typer.Option(help="delta-rs: in this process.")] = "delta-rs",
+    engine: Annotated[
+        Literal["delta-rs", "spark"],
+        typer.Option(help="delta-rs: in this process. spark: where FEEDWHEEL_SPARK_MASTER says."),
+    ] = "delta-rs",
+    committers_stopped: Annotated[
+        bool, typer.Option(help="Spark on S3 only: nobody else commits to the tables while this runs.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
     json: Json = False,
 ) -> None:
@@ -31,7 +37,12 @@ def maintain(
 
     progress = Console(stderr=True, highlight=False)
     report = stage.run(
-        Context.load(), app, engine=engine, dry_run=dry_run, say=lambda line: progress.print(line, markup=False)
+        Context.load(),
+        app,
+        engine=engine,
+        committers_stopped=committers_stopped,
+        dry_run=dry_run,
+        say=lambda line: progress.print(line, markup=False),
     )
     if json:
         emit(report, json)

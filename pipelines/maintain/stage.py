@@ -14,7 +14,8 @@ run meanwhile: they append, and nothing that is appended is touched.
 
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from datetime import timedelta
+from typing import Final
 
 from deltalake import DeltaTable
 
@@ -23,14 +24,14 @@ from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.ingest.retention import count_expired, expire_daily
 from pipelines.io.lease import leased
 from pipelines.io.table_files import StoredFile, stored_files
-from pipelines.io.vacuum import Unnamed, unnamed, vacuum
-from pipelines.maintain.compaction import ORDER, Compacted, compact, plan
+from pipelines.io.vacuum import Unnamed, unnamed
+from pipelines.maintain.compaction import ORDER, Compacted, plan
+from pipelines.maintain.engines import LEASES, Engine, Maintainer, maintaining
 from pipelines.maintain.report import MaintainReport, TableReport
 from pipelines.runs import stage_run
 from schemas.errors import NothingToDo
 from schemas.tables import TableName
 
-Engine = Literal["delta-rs"]
 ALL_APPS: Final = "*"
 """Names the run: tables are shared by all applications."""
 
@@ -42,12 +43,14 @@ def run(
     app: str | None = None,
     *,
     engine: Engine = "delta-rs",
+    committers_stopped: bool = False,
     dry_run: bool = False,
     say: Say = lambda line: None,
 ) -> MaintainReport:
     """Maintain every table; `app` is only checked. `say` is told of each table when it is done.
 
-    Raises NothingToDo, Leased if another maintainer has one of the tables, InfrastructureError.
+    `committers_stopped`: the operator says that nobody commits meanwhile. Raises UsageError where Spark needs that,
+    NothingToDo, Leased if another maintainer has one of the tables, InfrastructureError.
     """
     if app is not None:
         context.config.app(app)
@@ -58,11 +61,12 @@ def run(
     with stage_run(context, ALL_APPS, "maintain") as stage:
         expired = expire_daily(context)  # 1
         tables = {}
-        for name in _existing(context):
-            tables[name] = _maintain(context, name)
-            say(_line(name, tables[name]))
-            if rows := tables[name].rows:
-                stage.counts.taken[name] = stage.counts.given[name] = rows
+        with maintaining(context, engine, committers_stopped=committers_stopped) as maintainer:
+            for name in _existing(context):
+                tables[name] = _maintain(context, name, maintainer, LEASES[engine])
+                say(_line(name, tables[name]))
+                if rows := tables[name].rows:
+                    stage.counts.taken[name] = stage.counts.given[name] = rows
         if not expired and not any(table.merged or table.deleted for table in tables.values()):
             raise NothingToDo("no table has small files to merge or old ones to delete")
     return MaintainReport(stage.run_id, engine, dry_run, tables, expired, time.monotonic() - started)
@@ -77,14 +81,14 @@ def _count_expired(context: Context) -> int:
     return sum(count_expired(context, name) for name in _existing(context) if name in BRONZE_TABLES)
 
 
-def _maintain(context: Context, name: TableName) -> TableReport:
+def _maintain(context: Context, name: TableName, maintainer: Maintainer, duration: timedelta) -> TableReport:
     before = stored_files(context.lake.open(name))
     found = unnamed(context.lake, name)
     if not plan(context.lake, name) and not found.old:
         return _report(before, before, Compacted(), found)  # no lease where nothing is to be done: it is two commits
-    with leased(context.lake, name, context.clock) as lease:  # 2
-        compacted = compact(lease)  # 3
-        found = vacuum(lease)  # 4
+    with leased(context.lake, name, context.clock, duration) as lease:  # 2
+        compacted = maintainer.merge(lease)  # 3
+        found = maintainer.vacuum(lease)  # 4
     return _report(before, stored_files(context.lake.open(name)), compacted, found)
 
 

@@ -28,7 +28,7 @@ from tests.topics import generations
 
 pytestmark = pytest.mark.integration
 
-DAYS, DRAINS_A_DAY, PARTITIONS = 30, 3, 2
+DAYS, DRAINS_A_DAY, PARTITIONS = 30, 2, 2
 
 
 def everything(lake, *names):
