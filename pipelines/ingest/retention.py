@@ -1,6 +1,7 @@
 """The end of rejected payloads: after 14 days their bytes go and their rows stay (I4).
 
-In: rejected rows with encrypted bytes. Out: the same rows with `raw` null, in one commit per table, once a day.
+In: rejected rows with encrypted bytes. Out: the same rows with `raw` null, in the same places of the same files, once a
+day. Ingest does it, and maintenance too where nobody ingests.
 """
 
 import logging
@@ -10,12 +11,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError
 
 from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.io.lake import StaleCommit, commit_files
+from pipelines.io.lease import Lease, Leased, leased
+from pipelines.io.table_files import StoredFile, read_rows, replace, stored_files, write_rows
 from schemas.tables import BronzeTable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ PAYLOAD_RETENTION: Final = timedelta(days=14)
 _LAST_RUN: Final = "feedwheel/payloads_expired"
 """Transaction of each table: the day, counted from the epoch, on which its payloads were last looked at."""
 _DAY_S: Final = 86_400
-_INSTANT: Final = 'Timestamp(Microsecond, Some("UTC"))'
-"""The column's type in delta-rs's SQL, whose own literals are in nanoseconds and do not compare with it."""
 
 
 def expire_daily(context: Context) -> int:
@@ -35,45 +34,43 @@ def expire_daily(context: Context) -> int:
     today = int(context.clock().timestamp()) // _DAY_S
     count = 0
     for name in BRONZE_TABLES:
-        table = context.lake.open(name)
-        if table.transaction_version(_LAST_RUN) == today:
+        if context.lake.open(name).transaction_version(_LAST_RUN) == today:
             continue
         try:
-            count += _expire(table, context.clock())
+            count += _expire(context, name)
             commit_files(context.lake.open(name), [], {_LAST_RUN: today}, {})
-        except (CommitFailedError, StaleCommit):
-            # A drain committed meanwhile; nothing was changed and the next one looks again.
-            _LOG.info("%s: payloads not expired this time, another writer was faster", name)
+        except (Leased, StaleCommit):
+            # What is not done is looked at again by the next drain.
+            _LOG.info("%s: payloads not expired this time, another maintainer has the table", name)
     return count
 
 
 def count_expired(context: Context, name: BronzeTable) -> int:
     """Rows of a table whose bytes are still there and should not be."""
-    return _count(context.lake.open(name), context.clock())
+    return int(context.lake.open(name).to_pyarrow_dataset().count_rows(filter=_due(context.clock())))
 
 
-def _count(table: DeltaTable, now: datetime) -> int:
-    return int(table.to_pyarrow_dataset().count_rows(filter=_old(now) & pc.field("raw").is_valid()))
+def _due(now: datetime) -> ds.Expression:
+    cutoff = pa.scalar((now - PAYLOAD_RETENTION).astimezone(UTC))
+    return (pc.field("status") == "rejected") & (pc.field("ingested_at") < cutoff) & pc.field("raw").is_valid()
 
 
-def _old(now: datetime) -> ds.Expression:
-    return (pc.field("status") == "rejected") & (pc.field("ingested_at") < pa.scalar(_cutoff(now)))
+def _expire(context: Context, name: BronzeTable) -> int:
+    """File by file: memory is bounded by the largest, and rows stay sorted as readers skip by."""
+    due = _due(context.clock())
+    fragments = context.lake.open(name).to_pyarrow_dataset().get_fragments(filter=due)
+    holding = {fragment.path.rsplit("/", 1)[-1] for fragment in fragments if fragment.count_rows(filter=due)}
+    if not holding:
+        return 0
+    with leased(context.lake, name, context.clock) as lease:
+        files = [file for file in stored_files(context.lake.open(name)) if file.name in holding]
+        return sum(_without_bytes(lease, file, due) for file in files)
 
 
-def _cutoff(now: datetime) -> datetime:
-    return (now - PAYLOAD_RETENTION).astimezone(UTC)
-
-
-def _expire(table: DeltaTable, now: datetime) -> int:
-    if count := _count(table, now):
-        dataset = table.to_pyarrow_dataset()
-        columns = {name: pc.field(name) for name in dataset.schema.names}
-        rows = dataset.to_table(columns=columns | {"raw": pc.scalar(pa.scalar(None, pa.binary()))}, filter=_old(now))
-        # Not `update`: the files it writes hold string views, which pyarrow cannot filter.
-        write_deltalake(
-            table,
-            rows,
-            mode="overwrite",
-            predicate=f"status = 'rejected' AND ingested_at < arrow_cast('{_cutoff(now).isoformat()}', '{_INSTANT}')",
-        )
-    return count
+def _without_bytes(lease: Lease, file: StoredFile, due: ds.Expression) -> int:
+    rows = read_rows(lease.lake, lease.name, [file])
+    marked = ds.dataset(rows).to_table(columns={"due": due}).column("due").fill_null(False)
+    raw = pc.if_else(marked, pa.scalar(None, pa.binary()), rows.column("raw"))
+    emptied = rows.set_column(rows.schema.get_field_index("raw"), rows.schema.field("raw"), raw)
+    replace(lease, [file], write_rows(lease.lake, lease.name, emptied), changes_data=True)
+    return int(pc.sum(marked).as_py())

@@ -3,7 +3,7 @@
 In: a table, a clock. Out: the right to replace its files until a time. Whoever dies holds it until then and no longer:
 
     feedwheel/lease          how often the lease was taken: the fencing token of whoever took it last
-    feedwheel/lease_until    when it ends, in milliseconds since the epoch; in the past once it is given back
+    feedwheel/lease_until    when it ends, in milliseconds since the epoch; 0 once it is given back
 
 Ingest and extract only append and need none. Clocks decide who may begin; that nobody commits who has lost the lease
 does not depend on them: the number is part of every commit that replaces files.
@@ -91,7 +91,7 @@ def _give_back(lease: Lease) -> None:
         if table.transaction_version(_NUMBER) != lease.number:
             return
         try:
-            commit_files(table, [], {_NUMBER: lease.number, _UNTIL: _milliseconds(lease.clock())}, {})
+            commit_files(table, [], {_NUMBER: lease.number, _UNTIL: 0}, {})
         except StaleCommit:
             continue
         return

@@ -3,7 +3,7 @@
 In: addresses of tables. Out: the same rows in fewer files; files of older versions deleted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from pipelines.settings import Settings
 from schemas.errors import ConfigError, InfrastructureError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Row, SparkSession
 
 DELTA_PACKAGE: Final = "io.delta:delta-spark_4.2_2.13:4.4.0"
 """The Java half of the delta-spark that is installed."""
@@ -42,21 +42,32 @@ class SparkTables:
 
     session: "SparkSession"
 
-    def optimize(self, uri: str, target_bytes: int) -> None:
-        """Merge files of less than half of `target_bytes` into files of about that many; one commit."""
+    def optimize(self, uri: str, target_bytes: int, bounded: Sequence[str]) -> None:
+        """Merge files of less than half of `target_bytes` into files of about that many; one commit.
+
+        Of the `bounded` columns it writes statistics, and must of no others: of booleans Spark counts the nulls and
+        gives no bounds, and then pyarrow finds no row by them (measured: `simulated == false` lost 32 of 40 rows).
+        """
+        self._set(uri, "delta.dataSkippingStatsColumns", ",".join(f"`{column}`" for column in bounded))
         self.session.conf.set("spark.databricks.delta.optimize.minFileSize", str(target_bytes // 2))
         self.session.conf.set("spark.databricks.delta.optimize.maxFileSize", str(target_bytes))
         self._run(uri, f"OPTIMIZE {_quoted(uri)}")
+
+    def _set(self, uri: str, name: str, value: str) -> None:
+        """A property of the table, by a commit unless it is so already."""
+        known = self._run(uri, f"SHOW TBLPROPERTIES {_quoted(uri)}")
+        if (name, value) not in {(row["key"], row["value"]) for row in known}:
+            self._run(uri, f"ALTER TABLE {_quoted(uri)} SET TBLPROPERTIES ('{name}' = '{value}')")
 
     def vacuum(self, uri: str, retention: timedelta) -> None:
         """Delete files that no version younger than `retention` names."""
         self._run(uri, f"VACUUM {_quoted(uri)} RETAIN {retention // timedelta(hours=1)} HOURS")
 
-    def _run(self, uri: str, statement: str) -> None:
+    def _run(self, uri: str, statement: str) -> "list[Row]":
         from pyspark.errors import PySparkException
 
         try:
-            self.session.sql(statement).collect()
+            return self.session.sql(statement).collect()
         except PySparkException as error:
             first, *_ = str(error).splitlines()
             raise InfrastructureError(

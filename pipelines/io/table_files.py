@@ -1,26 +1,32 @@
-"""The files of a table: which there are, and some of them replaced by others that hold the same rows.
+"""The files of a table: which there are, what they hold, and some of them replaced by others.
 
-In: an open table; files that were written. Out: one commit that no reader of new data sees (`dataChange` is false).
-delta-rs 1.6.6 does not notice that another has replaced the same files meanwhile, and would have the rows twice (two
-`optimize.compact` on handles of one version did). So a replacement is committed as the very next version after one that
-still has its files, or not at all.
+In: an open table, the rows of new files. Out: one commit, which no reader of new data sees if the rows are the same
+ones (`dataChange` is false). delta-rs 1.6.6 does not notice that another has replaced the same files meanwhile, and
+would have the rows twice (two `optimize.compact` on handles of one version did). So a replacement is committed as the
+very next version after one that still has its files, or not at all.
 """
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines import crash
-from pipelines.io.lake import ATTEMPTS, StaleCommit
+from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, check_required
 from pipelines.io.lease import Lease
 from pipelines.io.parquet import TableFile
+from schemas.tables import TABLES, TableName
+
+_SLICE_ROWS: Final = 1_000
+"""Few enough that the writer decides what becomes a row group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,35 @@ def stored_files(table: DeltaTable) -> list[StoredFile]:
     ]
 
 
-def replace(lease: Lease, old: Sequence[StoredFile], new: TableFile) -> None:
+def read_rows(lake: Lake, name: TableName, files: Sequence[StoredFile]) -> pa.Table:
+    """The rows of these files, in this order, in the types of the contract; an older file may lack columns.
+
+    Raises StaleCommit if one of them is there no more.
+    """
+    every = lake.open(name).to_pyarrow_dataset()
+    known = {fragment.path.rsplit("/", 1)[-1]: fragment for fragment in every.get_fragments()}
+    if missing := [file.name for file in files if file.name not in known]:
+        raise StaleCommit(f"{lake.uri(name)}: {len(missing)} files were rewritten meanwhile")
+    chosen = ds.FileSystemDataset(
+        [known[file.name] for file in files], every.schema, every.format, filesystem=every.filesystem
+    )
+    return chosen.to_table().cast(TABLES[name].schema)
+
+
+def write_rows(lake: Lake, name: TableName, rows: pa.Table) -> TableFile:
+    """Write a file that nothing names yet. Raises ContractViolation if a required column has a null."""
+    check_required(name, rows)
+    with TableFile(lake.uri(name), f"part-maintained-{uuid.uuid4().hex}.parquet", rows.schema) as written:
+        for first in range(0, rows.num_rows, _SLICE_ROWS):
+            written.write(rows.slice(first, _SLICE_ROWS))
+    return written
+
+
+def replace(lease: Lease, old: Sequence[StoredFile], new: TableFile, *, changes_data: bool = False) -> None:
     """Commit a written file in the place of others. Raises StaleCommit if one of them is there no more, Leased."""
     now_ms = int(time.time() * 1000)  # vacuum compares it with the clock of the machine, whatever ours says
-    gone = [RemoveAction(file.path, False, now_ms, file.size, {}) for file in old]
-    added = AddAction(new.name, new.size, {}, now_ms, False, new.statistics.to_json())
+    gone = [RemoveAction(file.path, changes_data, now_ms, file.size, {}) for file in old]
+    added = AddAction(new.name, new.size, {}, now_ms, changes_data, new.statistics.to_json())
     for _ in range(ATTEMPTS):
         table = lease.lake.open(lease.name)
         transactions = lease.transactions(table)

@@ -6,24 +6,21 @@ statistics of the first 32 columns only and the order of commits, not that of of
 the rows (measured, 1.6.6).
 """
 
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from pipelines import crash
 from pipelines.io.lake import Lake, StaleCommit
 from pipelines.io.lease import Lease
-from pipelines.io.parquet import TableFile, locate
-from pipelines.io.table_files import StoredFile, replace, stored_files
+from pipelines.io.parquet import locate
+from pipelines.io.table_files import StoredFile, read_rows, replace, stored_files, write_rows
 from pipelines.maintain.plan import Measured, merges
 from schemas.errors import ContractViolation
-from schemas.tables import TABLES, TableName
+from schemas.tables import TableName
 
 _POSITION: Final = ("topic_id", "partition", "offset")
 ORDER: Final[dict[TableName, tuple[str, ...]]] = {
@@ -44,9 +41,8 @@ equal ones as they were. Ids are UUIDv7 and sort by time."""
 _AGE: Final = {name: "ingested_at" if order == _POSITION else order[0] for name, order in ORDER.items()}
 """What files are neighbours by: what came at one time is asked for together."""
 
-_SLICE_ROWS: Final = 1_000
 _REPLANS: Final = 3
-"""Ingest lets payloads expire once a day and has no lease: whoever meets it looks again."""
+"""A lease that ended too early lets another in, and Spark's commits carry none: whoever meets them looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +91,21 @@ def compact(lease: Lease) -> Compacted:
 
 
 def _merge(lease: Lease, files: Sequence[StoredFile]) -> Compacted:
-    rows = _sorted_rows(lease, files)
-    written = TableFile(lease.lake.uri(lease.name), f"part-compacted-{uuid.uuid4().hex}.parquet", rows.schema)
-    with written:
-        for part in _slices(rows):
-            written.write(part)
+    written = write_rows(lease.lake, lease.name, _sorted_rows(lease, files))
     if written.statistics.rows != (expected := sum(file.rows for file in files)):
-        raise ContractViolation(f"{lease.lake.uri(lease.name)}: {len(files)} files say they hold {expected} rows, and "
-                                f"hold {written.statistics.rows}: nothing was replaced")  # fmt: skip
+        raise ContractViolation(
+            f"{lease.lake.uri(lease.name)}: the log says that {len(files)} files hold {expected} rows, and they hold "
+            f"{written.statistics.rows}: nothing was replaced; compare {files[0].name} and the others with the log"
+        )
     crash.reach("compacted")
     replace(lease, files, written)
     return Compacted(len(files), 1, written.statistics.rows)
 
 
 def _sorted_rows(lease: Lease, files: Sequence[StoredFile]) -> pa.Table:
-    """The rows of the files in the types of the contract, sorted; where they are equal, as they were."""
-    rows = _dataset(lease.lake.open(lease.name), files).to_table().cast(TABLES[lease.name].schema)
+    """The rows of the files, sorted; where they are equal, as they were."""
+    rows = read_rows(lease.lake, lease.name, files)
     keys = [(column, "ascending") for column in ORDER[lease.name]]
     # pyarrow's sort of several columns is not stable, so where a row was is a column too.
     place = pa.array(range(rows.num_rows), pa.int64())
     return rows.append_column("_place", place).sort_by([*keys, ("_place", "ascending")]).drop_columns("_place")
-
-
-def _dataset(table: DeltaTable, files: Sequence[StoredFile]) -> ds.Dataset:
-    """Only these files, in this order, by the schema of the table: an older one lacks columns that came later."""
-    every = table.to_pyarrow_dataset()
-    known = {fragment.path.rsplit("/", 1)[-1]: fragment for fragment in every.get_fragments()}
-    if missing := [file.name for file in files if file.name not in known]:
-        raise StaleCommit(f"{table.table_uri}: {len(missing)} files were rewritten meanwhile")
-    return ds.FileSystemDataset(
-        [known[file.name] for file in files], every.schema, every.format, filesystem=every.filesystem
-    )
-
-
-def _slices(rows: pa.Table) -> Iterator[pa.Table]:
-    """As the writer wants them: it decides what becomes a row group."""
-    for first in range(0, rows.num_rows, _SLICE_ROWS):
-        yield rows.slice(first, _SLICE_ROWS)

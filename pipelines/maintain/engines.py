@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, Protocol
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from pipelines.context import Context
@@ -19,6 +20,7 @@ from pipelines.io.vacuum import HISTORY_RETENTION, Unnamed, unnamed, vacuum
 from pipelines.maintain.compaction import Compacted, compact
 from pipelines.maintain.plan import TARGET_BYTES
 from schemas.errors import ContractViolation, UsageError
+from schemas.tables import TABLES, TableName
 
 Engine = Literal["delta-rs", "spark"]
 
@@ -51,7 +53,7 @@ class _Spark:
     def merge(self, lease: Lease) -> Compacted:
         """By OPTIMIZE, whose commit must hold as many rows as it replaced."""
         before = lease.lake.open(lease.name)
-        self.tables.optimize(lease.lake.uri(lease.name), TARGET_BYTES)
+        self.tables.optimize(lease.lake.uri(lease.name), TARGET_BYTES, _bounded_columns(lease.name))
         after = lease.lake.open(lease.name)
         since = after.version() - before.version()
         commits = [entry["version"] for entry in after.history(since or 1) if entry["operation"] == "OPTIMIZE"]
@@ -78,6 +80,12 @@ def maintaining(context: Context, engine: Engine, *, committers_stopped: bool) -
         )
     with spark_tables(context.settings) as tables:
         yield _Spark(tables)
+
+
+def _bounded_columns(name: TableName) -> list[str]:
+    """Columns whose least and greatest value Spark writes down."""
+    unbounded = (pa.types.is_boolean, pa.types.is_binary, pa.types.is_nested)
+    return [field.name for field in TABLES[name].schema if not any(is_(field.type) for is_ in unbounded)]
 
 
 def _committed(uri: str, version: int) -> Compacted:

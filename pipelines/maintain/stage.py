@@ -58,15 +58,17 @@ def run(
     if dry_run:
         tables = {name: _plan(context, name) for name in _existing(context)}
         return MaintainReport("", engine, dry_run, tables, _count_expired(context), time.monotonic() - started)
-    with stage_run(context, ALL_APPS, "maintain") as stage:
+    with (
+        stage_run(context, ALL_APPS, "maintain") as stage,
+        maintaining(context, engine, committers_stopped=committers_stopped) as maintainer,
+    ):
         expired = expire_daily(context)  # 1
         tables = {}
-        with maintaining(context, engine, committers_stopped=committers_stopped) as maintainer:
-            for name in _existing(context):
-                tables[name] = _maintain(context, name, maintainer, LEASES[engine])
-                say(_line(name, tables[name]))
-                if rows := tables[name].rows:
-                    stage.counts.taken[name] = stage.counts.given[name] = rows
+        for name in _existing(context):
+            tables[name] = _maintain(context, name, maintainer, LEASES[engine])
+            say(_line(name, tables[name]))
+            if rows := tables[name].rows:
+                stage.counts.taken[name] = stage.counts.given[name] = rows
         if not expired and not any(table.merged or table.deleted for table in tables.values()):
             raise NothingToDo("no table has small files to merge or old ones to delete")
     return MaintainReport(stage.run_id, engine, dry_run, tables, expired, time.monotonic() - started)
