@@ -2,6 +2,7 @@
 
 from pipelines.ingest.offsets import progress_of
 from pipelines.ingest.retention import expire_daily
+from pipelines.io.lease import leased
 from tests.memory_drain import TABLE, drain
 from tests.memory_log import MemoryLog
 from tests.topics import generations
@@ -28,6 +29,28 @@ def test_old_payloads_go_and_their_rows_stay(context, clock):
     assert progress_of(ctx.lake.open(TABLE)) == progress
     clock.advance(days=1)
     assert expire_daily(ctx) == 0
+
+
+def test_files_stay_as_many_and_those_without_an_old_payload_as_they_are(context, clock):
+    ctx, log = context(), MemoryLog()
+    log.append(*generations(3), b"{", *generations(6, 4), b"{")
+    drain(ctx.lake, log, 4)
+    before = set(ctx.lake.open(TABLE).file_uris())
+    clock.advance(days=15)
+    assert expire_daily(ctx) == 2
+    after = set(ctx.lake.open(TABLE).file_uris())
+    assert (len(before), len(after), len(before & after)) == (3, 3, 1)
+    assert ctx.lake.read(TABLE, ["offset"]).num_rows == 11
+
+
+def test_who_maintains_the_table_is_waited_for(context, clock):
+    ctx, log = context(), MemoryLog()
+    log.append(b"{")
+    drain(ctx.lake, log)
+    clock.advance(days=20)
+    with leased(ctx.lake, TABLE, clock):
+        assert expire_daily(ctx) == 0
+    assert expire_daily(ctx) == 1
 
 
 def test_younger_payloads_stay(context, clock):
