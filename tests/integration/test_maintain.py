@@ -86,6 +86,10 @@ def test_rows_positions_and_progress_stay_and_files_can_be_skipped(context):
     assert (report.files_before, report.files_after, report.merged, report.rows) == (8, 1, 8, 40)
     assert report.bytes_after < report.bytes_before
     assert everything(ctx.lake, TABLE) == before
+    fill(ctx.lake, partitions)  # a file of both partitions, and newer ones of each
+    before, progress = everything(ctx.lake, TABLE), progress_of(ctx.lake.open(TABLE))
+    maintain.run(ctx, APP)
+    assert everything(ctx.lake, TABLE) == before
     assert progress_of(ctx.lake.open(TABLE)) == progress
     (uri,) = ctx.lake.open(TABLE).file_uris()
     rows = pq.read_table(uri, columns=["topic_id", "partition", "offset"]).to_pylist()
