@@ -3,7 +3,7 @@
 Reads are interleaved, each of a table as it was and of its copy after maintenance: everything of one narrow column, and
 100 rows by their offsets, as extract finds them. Medians.
 
-    python tests/bench/bench_maintain.py [--drains 200] [--rounds 7]
+    python tests/bench/bench_maintain.py [--drains 100] [--rounds 5]
 """
 
 import argparse
@@ -64,8 +64,8 @@ def timed(work: Callable[..., object], *arguments: object) -> float:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--drains", type=int, default=200)
-    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--drains", type=int, default=100)
+    arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="bench-maintain-") as directory:
