@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import extract, maintain, privacy
 from pipelines.ingest.offsets import progress_of
-from pipelines.io.lake import Lake, Rows, StaleCommit
+from pipelines.io.lake import Lake, Rows, StaleCommit, commit_files
 from pipelines.io.lease import LEASE, Leased, leased
 from pipelines.io.table_files import replace, stored_files
 from pipelines.io.vacuum import unnamed, vacuum
@@ -250,6 +250,16 @@ class TestMeanwhile:
         rows = ctx.lake.read(TABLE, ["partition", "offset"]).to_pylist()
         expected = {(log_.partition, offset) for log_ in partitions for offset in range(log_.end)}
         assert sorted((row["partition"], row["offset"]) for row in rows) == sorted(expected)
+
+    def test_who_read_the_table_before_a_merge_appends_after_it(self, wheel):
+        """As extract does, whose commit may come minutes after its look, and fences other extracts all the same."""
+        early, late = (wheel.lake.open("silver/conversations") for _ in range(2))
+        rows = wheel.lake.read("silver/conversations").num_rows
+        maintain.run(wheel, APP)
+        commit_files(early, [], {"extract/routing/revision": 7}, {})
+        with pytest.raises(StaleCommit):
+            commit_files(late, [], {"extract/routing/revision": 8}, {})
+        assert wheel.lake.read("silver/conversations").num_rows == rows
 
     def test_a_rewrite_during_a_merge_wins(self, context, clock, monkeypatch):
         """As when ingest lets payloads expire, which takes no lease."""
