@@ -27,6 +27,7 @@ RejectReason = Literal[
     "wrong_topic",
     "contract",
     "redaction_failed",
+    "unreadable_headers",
 ]
 
 

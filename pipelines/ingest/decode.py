@@ -7,7 +7,7 @@ it does not.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ time that all others take, and a producer that redacts nothing is seen within a 
 _IN_BULK: Final[frozenset[BronzeTable]] = frozenset({"bronze/generations", "bronze/feedback"})
 """Where the mass is. Privacy and control records are few, and some hold mappings, which have no columns."""
 _MAX_DETAIL_CHARS: Final = 300
+_UNREADABLE: Final = Rejection("decode", "unreadable_headers", "the name of a header is not UTF-8")
 
 Outcome = Event[Any] | Rejection
 
@@ -54,13 +55,17 @@ class BatchDecoder:
     def decode(self, batch: RecordBatch) -> Decoded:
         """One row or rejection for each record."""
         redactions = Counter[Redaction]()
+        refused = dict.fromkeys((place for place, headers in batch.headers.items() if headers is None), _UNREADABLE)
+        if refused:
+            values = [None if place in refused else value for place, value in enumerate(batch.values)]
+            batch = replace(batch, values=values)
         is_left = np.ones(len(batch.values), np.bool_)
         parts = []
         for places, rows in self._in_bulk(batch, redactions):
             is_left[places] = False
             parts.append((places, rows))
         left = np.flatnonzero(is_left)
-        outcomes = [self._outcome(batch.values[place], batch.offsets[place], redactions) for place in left.tolist()]
+        outcomes = [refused.get(place) or self._outcome(batch, place, redactions) for place in left.tolist()]
         outcomes, events = self._storable(outcomes)
         return Decoded(
             _in_order([*parts, (left, events)]),
@@ -92,12 +97,12 @@ class BatchDecoder:
             return False
         return redaction == "audited"
 
-    def _outcome(self, value: bytes | None, offset: int, redactions: Counter[Redaction]) -> Outcome:
+    def _outcome(self, batch: RecordBatch, place: int, redactions: Counter[Redaction]) -> Outcome:
         stage: Any = "decode"
         try:
-            event = decode(value, self._range.maps_to)
+            event = decode(batch.values[place], self._range.maps_to)
             stage = "redact"
-            if is_vouched(event, self._range.trusted) and offset % AUDIT_EVERY:
+            if is_vouched(event, self._range.trusted) and batch.offsets[place] % AUDIT_EVERY:
                 return event
             event, redaction = redacted(event, self._range.trusted)
         except EventRejected as rejected:
