@@ -28,6 +28,8 @@ RejectReason = Literal[
     "contract",
     "redaction_failed",
     "unreadable_headers",
+    "bad_headers",
+    "unsupported_format",
 ]
 
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from pipelines.ingest.decode import BatchDecoder
 from pipelines.ingest.manifest import Range, Redaction, Rejection
-from pipelines.ingest.payload import PayloadCipher
-from pipelines.io.kafka_ranges import RecordBatch
+from pipelines.ingest.payload import Payload, PayloadCipher
+from pipelines.io.kafka_ranges import ATTEMPT_HEADER, RecordBatch
 from schemas.events import RejectReason
 from schemas.tables import INSTANT, TABLES
 
@@ -83,14 +83,17 @@ class BatchEncoder:
             for name in ("stage", "reason", "detail")
         }
         columns["attempt"] = pa.array([batch.attempts[place] for place in places], pa.int32())
-        columns["raw"] = pa.array([self._payload(batch.values[place]) for place in places], pa.binary())
+        columns["raw"] = pa.array([self._payload(batch, place) for place in places], pa.binary())
         rows = pa.array(row_of, mask=row_of < 0)
         return {name: column.take(rows) for name, column in columns.items()} | {
             "status": pc.if_else(rejected, "rejected", "accepted")
         }
 
-    def _payload(self, value: bytes | None) -> bytes | None:
-        return None if value is None else self._cipher.encrypt(value)
+    def _payload(self, batch: RecordBatch, place: int) -> bytes | None:
+        """What a replay sends again, which says by itself which attempt it is."""
+        value = batch.values[place]
+        headers = [header for header in batch.headers.get(place) or () if header[0] != ATTEMPT_HEADER]
+        return None if value is None else self._cipher.encrypt(Payload(value, headers))
 
     def _accepted(self, events: pa.Table) -> Counter[str]:
         counts: Counter[str] = Counter()

@@ -7,7 +7,7 @@ it does not.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 from feedwheel_capture.events import Event
 
-from pipelines.ingest.bulk import BulkDecoder
+from pipelines.ingest.bulk import BulkDecoder, Sure
 from pipelines.ingest.column_rules import Places
 from pipelines.ingest.event_columns import UNSTORABLE, EventColumns
-from pipelines.ingest.manifest import Range, Redaction, Rejection
+from pipelines.ingest.forms import Records, rejection
+from pipelines.ingest.manifest import Range, Redaction, Rejection, RejectStage
 from pipelines.ingest.redaction import is_vouched, redacted
 from pipelines.io.kafka_ranges import RecordBatch
 from schemas.events import EventRejected, decode
@@ -29,8 +30,6 @@ AUDIT_EVERY: Final = 256
 time that all others take, and a producer that redacts nothing is seen within a batch."""
 _IN_BULK: Final[frozenset[BronzeTable]] = frozenset({"bronze/generations", "bronze/feedback"})
 """Where the mass is. Privacy and control records are few, and some hold mappings, which have no columns."""
-_MAX_DETAIL_CHARS: Final = 300
-_UNREADABLE: Final = Rejection("decode", "unreadable_headers", "the name of a header is not UTF-8")
 
 Outcome = Event[Any] | Rejection
 
@@ -54,18 +53,15 @@ class BatchDecoder:
 
     def decode(self, batch: RecordBatch) -> Decoded:
         """One row or rejection for each record."""
-        redactions = Counter[Redaction]()
-        refused = dict.fromkeys((place for place, headers in batch.headers.items() if headers is None), _UNREADABLE)
-        if refused:
-            values = [None if place in refused else value for place, value in enumerate(batch.values)]
-            batch = replace(batch, values=values)
+        records, redactions = Records(batch), Counter[Redaction]()
         is_left = np.ones(len(batch.values), np.bool_)
         parts = []
-        for places, rows in self._in_bulk(batch, redactions):
+        for sure in self._in_bulk(records):
+            places, rows = self._settled(sure, records, redactions)
             is_left[places] = False
             parts.append((places, rows))
         left = np.flatnonzero(is_left)
-        outcomes = [refused.get(place) or self._outcome(batch, place, redactions) for place in left.tolist()]
+        outcomes = [self._outcome(records, place, redactions) for place in left.tolist()]
         outcomes, events = self._storable(outcomes)
         return Decoded(
             _in_order([*parts, (left, events)]),
@@ -77,36 +73,48 @@ class BatchDecoder:
             redactions,
         )
 
-    def _in_bulk(self, batch: RecordBatch, redactions: Counter[Redaction]) -> Iterator[tuple[Places, pa.Table]]:
-        """Rows of sure events that somebody vouches for, less those of which an audit shows otherwise."""
-        for sure in self._bulk.decode(batch.values) if self._bulk else ():
-            rows = self._columns.of_structs(sure.events)
-            settled = rows.column("redactor").is_valid().to_numpy()
-            audited = np.asarray(batch.offsets)[sure.places] % AUDIT_EVERY == 0
-            for row in np.flatnonzero(settled & audited).tolist():
-                if self._is_clean(batch.values[sure.places[row]]):
-                    redactions["audited"] += 1
-                else:
-                    settled[row] = False
-            yield (sure.places, rows) if settled.all() else (sure.places[settled], rows.filter(pa.array(settled)))
+    def _in_bulk(self, records: Records) -> Iterator[Sure]:
+        """Sure events, of either form."""
+        if self._bulk is None:
+            return
+        yield from self._bulk.decode(records.whole())
+        if records.attributes:
+            there = np.fromiter(records.attributes, np.int64)
+            values = [records.values[place] for place in records.attributes]
+            for sure in self._bulk.decode_data(values, list(records.attributes.values())):
+                yield Sure(there[sure.places], sure.events)
 
-    def _is_clean(self, value: bytes | None) -> bool:
+    def _settled(self, sure: Sure, records: Records, redactions: Counter[Redaction]) -> tuple[Places, pa.Table]:
+        """Rows of those events that somebody vouches for, less those of which an audit shows otherwise."""
+        rows = self._columns.of_structs(sure.events)
+        settled = rows.column("redactor").is_valid().to_numpy()
+        audited = np.asarray(records.offsets)[sure.places] % AUDIT_EVERY == 0
+        for row in np.flatnonzero(settled & audited).tolist():
+            if self._is_clean(records, sure.places[row]):
+                redactions["audited"] += 1
+            else:
+                settled[row] = False
+        return (sure.places, rows) if settled.all() else (sure.places[settled], rows.filter(pa.array(settled)))
+
+    def _is_clean(self, records: Records, place: int) -> bool:
         try:
-            _, redaction = redacted(decode(value, self._range.maps_to), self._range.trusted)
+            _, redaction = redacted(decode(records.text(place), self._range.maps_to), self._range.trusted)
         except EventRejected:
             return False
         return redaction == "audited"
 
-    def _outcome(self, batch: RecordBatch, place: int, redactions: Counter[Redaction]) -> Outcome:
-        stage: Any = "decode"
+    def _outcome(self, records: Records, place: int, redactions: Counter[Redaction]) -> Outcome:
+        if (refused := records.refused.get(place)) is not None:
+            return refused
+        stage: RejectStage = "decode"
         try:
-            event = decode(batch.values[place], self._range.maps_to)
+            event = decode(records.text(place), self._range.maps_to)
             stage = "redact"
-            if is_vouched(event, self._range.trusted) and batch.offsets[place] % AUDIT_EVERY:
+            if is_vouched(event, self._range.trusted) and records.offsets[place] % AUDIT_EVERY:
                 return event
             event, redaction = redacted(event, self._range.trusted)
         except EventRejected as rejected:
-            return Rejection(stage, rejected.reason, rejected.detail[:_MAX_DETAIL_CHARS])
+            return rejection(stage, rejected)
         redactions[redaction] += 1
         return event
 

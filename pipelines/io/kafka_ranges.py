@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.io.kafka import Cluster, broker_errors, client_options
+from schemas.cloudevents import Headers
 from schemas.errors import InfrastructureError
 
 ATTEMPT_HEADER: Final = "feedwheel-attempt"
@@ -30,9 +31,6 @@ _POLL_S: Final = 0.2
 _STALL_S: Final = 30.0
 """No record, no end of the log and no error for so long: the cluster does not answer any more."""
 _MAX_ATTEMPT_DIGITS: Final = 6
-
-Headers = Sequence[tuple[str, bytes | None]]
-"""Of one record; a name may come twice."""
 
 
 @dataclass(frozen=True, slots=True)

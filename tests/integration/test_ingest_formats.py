@@ -1,11 +1,17 @@
 """What producers of any language and habit write: headers, forms and codecs, over a real broker into a real lake."""
 
+import json
+from pathlib import Path
+
 import pyarrow.compute as pc
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaProducer
 
 from pipelines import dlq, ingest, reconcile
 from pipelines.dlq import Selection
+from pipelines.io.kafka import Outgoing, publish
+from pipelines.io.kafka_ranges import ATTEMPT_HEADER
 from tests.topics import create_topic, declaring, generations
 
 pytestmark = pytest.mark.integration
@@ -32,6 +38,17 @@ def over(kafka, context, topic):
 def rows(context, status, *columns):
     found = context.lake.read(TABLE, ["offset", *columns], pc.field("status") == status)
     return found.sort_by("offset").to_pylist()
+
+
+def read(kafka, topic, offset):
+    """Messages of the topic's only partition from an offset on."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "test", "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, 0, offset)])
+    found = []
+    while (message := consumer.poll(10)) is not None and message.error() is None:
+        found.append(message)
+    consumer.close()
+    return found
 
 
 class Latin1(str):
@@ -61,3 +78,37 @@ def test_a_header_name_that_is_not_utf8_stops_nothing_and_loses_nothing(kafka, o
     assert opened.text == events[letter.offset].decode()
     assert dlq.replay(context, Selection(), dry_run=False).replayed == 200
     assert ingest.run(context).accepted == {"routing": 200}
+
+
+def test_an_event_in_binary_mode_is_taken_in_and_a_rejected_one_is_sent_again_with_its_headers(kafka, over, topic):
+    context = over()
+    whole = [json.loads(value) for value in generations(4)]
+    headers = [
+        [(f"ce_{name}", text.encode()) for name, text in event.items() if isinstance(text, str)] for event in whole
+    ]
+    headers[1] = [
+        ("ce_type", b"feedwheel.generation.v2") if name == "ce_type" else (name, of) for name, of in headers[1]
+    ]
+    headers[2] = [("ce_subject", b"\xff") if name == "ce_subject" else (name, of) for name, of in headers[2]]
+    sent = [
+        Outgoing(topic, None, json.dumps(event["data"]).encode(), tuple(of), 0)
+        for event, of in zip(whole, headers, strict=True)
+    ]
+    publish(kafka.bootstrap, sent)
+
+    report = ingest.run(context)
+
+    assert (report.accepted, report.rejected) == ({"routing": 2}, {"unsupported_version": 1, "bad_headers": 1})
+    accepted = rows(context, "accepted", "event_id", "event_subject", "response_id")
+    assert [row["event_id"] for row in accepted] == ["event-0", "event-3"]
+    assert accepted[0]["event_subject"] == whole[0]["subject"]
+    for path in Path(context.lake.url).rglob("*.parquet"):
+        assert b"generation.v2" not in path.read_bytes(), "headers of a rejected record rest encrypted"
+    (letter,) = dlq.list_letters(context, Selection(reason="unsupported_version"))
+    (opened,) = dlq.show(context, letter.key, payload=True)
+    assert "ce_type: feedwheel.generation.v2\n" in opened.text
+
+    assert dlq.replay(context, Selection(), dry_run=False).replayed == 2
+    assert sorted(message.headers() for message in read(kafka, topic, 4)) == sorted(
+        [*of, (ATTEMPT_HEADER, b"2")] for of in headers[1:3]
+    )

@@ -21,7 +21,7 @@ from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, readable_examples_of
 from pipelines.dataset.selection import Selection
 from pipelines.extract import commit
-from pipelines.ingest.payload import PayloadCipher
+from pipelines.ingest.payload import Payload, PayloadCipher
 from pipelines.io import ray as ray_io
 from pipelines.io.lake import Lake
 from pipelines.privacy import history
@@ -440,7 +440,7 @@ class TestRejectedRecords:
 
         def put(offset, payload):
             row = bronze.rejected(logged(feedback(), offset))
-            row["raw"] = PayloadCipher(SecretStr(TEST_SECRETS["payload_key"])).encrypt(payload)
+            row["raw"] = PayloadCipher(SecretStr(TEST_SECRETS["payload_key"])).encrypt(Payload(payload))
             bronze.append(wheel.lake, "bronze/feedback", [row])
 
         return put
