@@ -18,6 +18,7 @@ from pipelines.ingest.decode import BatchDecoder
 from pipelines.ingest.manifest import Range, Redaction, Rejection
 from pipelines.ingest.payload import Payload, PayloadCipher
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER, RecordBatch
+from pipelines.io.schema_registry import Registry
 from schemas.events import RejectReason
 from schemas.tables import INSTANT, TABLES
 
@@ -38,13 +39,20 @@ class EncodedBatch:
 class BatchEncoder:
     """Encodes the records of one range. `apps` are those that counts name; `ingested_at` stamps every row."""
 
-    def __init__(self, part: Range, cipher: PayloadCipher, apps: frozenset[str], ingested_at: datetime) -> None:
+    def __init__(
+        self,
+        part: Range,
+        cipher: PayloadCipher,
+        apps: frozenset[str],
+        ingested_at: datetime,
+        registry: Registry | None = None,
+    ) -> None:
         self._range = part
         self._cipher = cipher
         self._apps = apps
         self._ingested_at = ingested_at
         self._schema = TABLES[part.table].schema
-        self._decoder = BatchDecoder(part)
+        self._decoder = BatchDecoder(part, registry)
 
     def encode(self, batch: RecordBatch) -> EncodedBatch:
         """One row per record, in order."""

@@ -6,7 +6,7 @@ it does not.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -15,13 +15,15 @@ import numpy as np
 import pyarrow as pa
 from feedwheel_capture.events import Event
 
+from pipelines.ingest.avro import AvroReader
 from pipelines.ingest.bulk import BulkDecoder, Sure
-from pipelines.ingest.column_rules import Places
+from pipelines.ingest.column_rules import Mask, Places
 from pipelines.ingest.event_columns import UNSTORABLE, EventColumns
 from pipelines.ingest.forms import Records, rejection
 from pipelines.ingest.manifest import Range, Redaction, Rejection, RejectStage
 from pipelines.ingest.redaction import is_vouched, redacted
 from pipelines.io.kafka_ranges import RecordBatch
+from pipelines.io.schema_registry import Registry
 from schemas.events import EventRejected, decode
 from schemas.tables import BronzeTable
 
@@ -44,19 +46,20 @@ class Decoded:
 
 
 class BatchDecoder:
-    """Decodes the records of one range."""
+    """Decodes the records of one range. `registry` has the schemas of those in Avro."""
 
-    def __init__(self, part: Range) -> None:
+    def __init__(self, part: Range, registry: Registry | None = None) -> None:
         self._range = part
+        self._avro = _avro_reader(registry)
         self._columns = _event_columns(part.table)
         self._bulk = _bulk_decoder(part.table) if part.trusted and part.table in _IN_BULK else None
 
     def decode(self, batch: RecordBatch) -> Decoded:
-        """One row or rejection for each record."""
+        """One row or rejection for each record. Raises InfrastructureError if the registry does not answer."""
         records, redactions = Records(batch), Counter[Redaction]()
         is_left = np.ones(len(batch.values), np.bool_)
         parts = []
-        for sure in self._in_bulk(records):
+        for sure in self._in_bulk(records, is_left):
             places, rows = self._settled(sure, records, redactions)
             is_left[places] = False
             parts.append((places, rows))
@@ -73,16 +76,18 @@ class BatchDecoder:
             redactions,
         )
 
-    def _in_bulk(self, records: Records) -> Iterator[Sure]:
-        """Sure events, of either form."""
-        if self._bulk is None:
-            return
-        yield from self._bulk.decode(records.whole())
-        if records.attributes:
-            there = np.fromiter(records.attributes, np.int64)
-            values = [records.values[place] for place in records.attributes]
-            for sure in self._bulk.decode_data(values, list(records.attributes.values())):
-                yield Sure(there[sure.places], sure.events)
+    def _in_bulk(self, records: Records, is_left: Mask) -> Iterator[Sure]:
+        """Sure events of every form. `is_left`: where none was sure so far."""
+        if self._bulk is not None:
+            yield from self._bulk.decode(records.whole())
+            if records.attributes:
+                there = list(records.attributes)
+                values = [records.values[place] for place in there]
+                yield from _at(there, self._bulk.decode_data(values, list(records.attributes.values())))
+        if framed := records.framed(np.flatnonzero(is_left).tolist()):
+            records.unframe(framed, self._avro)
+            if self._bulk is not None:
+                yield from _at(framed, self._bulk.decode([records.values[place] for place in framed]))
 
     def _settled(self, sure: Sure, records: Records, redactions: Counter[Redaction]) -> tuple[Places, pa.Table]:
         """Rows of those events that somebody vouches for, less those of which an audit shows otherwise."""
@@ -134,8 +139,15 @@ class BatchDecoder:
         return outcome
 
 
+def _at(places: Sequence[int], found: Iterable[Sure]) -> Iterator[Sure]:
+    """What was found among some of the places."""
+    there = np.asarray(places, np.int64)
+    return (Sure(there[sure.places], sure.events) for sure in found)
+
+
 _event_columns = cache(EventColumns)
 _bulk_decoder = cache(BulkDecoder)
+_avro_reader = cache(AvroReader)
 """Of a process: what it learns of one range holds for the next."""
 
 

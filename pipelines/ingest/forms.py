@@ -1,12 +1,13 @@
-"""In which form each record carries its event: whole, as JSON, or in binary mode, its attributes in headers.
+"""In which form each record carries its event: as JSON, as JSON with its attributes in headers, or as Avro.
 
-In: a batch. Out: for each record the text of a whole event in JSON, which is what everything else decodes, or why its
-headers say that there is none. Where everything is whole already, nothing is looked at.
+In: a batch. Out: for each record the text of a whole event in JSON, which is what everything else decodes, or why there
+is none. Where everything is that already, nothing is looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from pipelines.ingest.avro import AvroReader, is_framed
 from pipelines.ingest.manifest import Rejection, RejectStage
 from pipelines.io.kafka_ranges import RecordBatch
 from schemas.cloudevents import Attributes, Headers, binary_attributes, structured
@@ -24,7 +25,7 @@ class Records:
     """The records of a batch by form. `attributes` are of those in binary mode, `refused` of those in none."""
 
     def __init__(self, batch: RecordBatch) -> None:
-        self.values: Sequence[bytes | None] = batch.values
+        self.values = batch.values
         self.offsets = batch.offsets
         self.attributes: dict[int, Attributes] = {}
         self.refused: dict[int, Rejection] = {}
@@ -48,6 +49,23 @@ class Records:
             return self.values
         others = self.attributes.keys() | self.refused.keys()
         return [None if place in others else value for place, value in enumerate(self.values)]
+
+    def framed(self, places: Iterable[int]) -> list[int]:
+        """Those of the places where the value is Avro."""
+        return [
+            place
+            for place in places
+            if is_framed(self.values[place]) and place not in self.attributes and place not in self.refused
+        ]
+
+    def unframe(self, places: Iterable[int], reader: AvroReader) -> None:
+        """Put the whole event, or why there is none, in the place of Avro. Raises InfrastructureError."""
+        self.values = list(self.values)
+        for place in places:
+            try:
+                self.values[place] = reader.whole_event(self.values[place] or b"")
+            except EventRejected as rejected:
+                self.refused[place] = rejection("decode", rejected)
 
     def text(self, place: int) -> bytes | None:
         """The whole event. Raises EventRejected where it cannot be one."""

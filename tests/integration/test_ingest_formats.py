@@ -6,13 +6,17 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from feedwheel_capture.events import encode
 from kafka import KafkaProducer
 
 from pipelines import dlq, ingest, reconcile
 from pipelines.dlq import Selection
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER
-from tests.topics import create_topic, declaring, generations
+from schemas.errors import InfrastructureError
+from tests.avro import body, framed, local_registry, schema_of
+from tests.events import generation
+from tests.topics import create_topic, declaring, event, generations, produce
 
 pytestmark = pytest.mark.integration
 
@@ -112,3 +116,32 @@ def test_an_event_in_binary_mode_is_taken_in_and_a_rejected_one_is_sent_again_wi
     assert sorted(message.headers() for message in read(kafka, topic, 4)) == sorted(
         [*of, (ATTEMPT_HEADER, b"2")] for of in headers[1:3]
     )
+
+
+def test_avro_waits_for_its_registry_and_is_taken_in_beside_json(kafka, over, topic):
+    answers = [event(generation(f"a{number}", redactor="pattern/3"), f"event-{number}") for number in range(3)]
+    with local_registry() as registry:
+        context = over(schema_registry_url=registry.url)
+        schema_id = registry.register(schema_of(answers[0]))
+        in_avro = [framed(schema_id, body(answer)) for answer in answers]
+        produce(kafka.bootstrap, topic, [in_avro[0], encode(answers[1]), in_avro[2], framed(77, in_avro[0])])
+        registry.fails = 503
+        with pytest.raises(InfrastructureError, match=r"schema registry at .* status 503"):
+            ingest.run(context)
+        assert context.lake.open(TABLE).version() == 0, "nothing is committed"
+        registry.fails = None
+        report = ingest.run(context)
+    assert (report.accepted, report.rejected) == ({"routing": 3}, {"unknown_schema": 1})
+    assert [row["event_id"] for row in rows(context, "accepted", "event_id")] == ["event-0", "event-1", "event-2"]
+    assert reconcile.run(context).exact
+
+
+def test_avro_that_came_before_its_registry_is_sent_again_byte_by_byte(kafka, over, topic):
+    answer = event(generation("a0", redactor="pattern/3"), "event-0")
+    with local_registry() as registry:
+        value = framed(registry.register(schema_of(answer)), body(answer))
+        produce(kafka.bootstrap, topic, [value])
+        context = over()
+        assert ingest.run(context).rejected == {"no_registry": 1}
+        assert dlq.replay(context, Selection(reason="no_registry"), dry_run=False).replayed == 1
+        assert ingest.run(over(schema_registry_url=registry.url)).accepted == {"routing": 1}
