@@ -6,6 +6,7 @@ with one leniency: without any of the headers, the value is the whole event, as 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -28,6 +29,8 @@ _NAMES: Final[Mapping[str, str]] = {
     name: name.removeprefix(_PREFIX) for name in (*_REQUIRED, "ce_time", "ce_subject", "ce_dataschema")
 } | {_CONTENT_TYPE: "datacontenttype"}
 """Headers that we read, and their attributes. Extensions are others, and ignored as unknown fields are."""
+_CONTENT_TYPES: Final = 64
+"""Remembered: every record has one, and a topic has few."""
 
 _VALUE: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -39,9 +42,7 @@ def binary_attributes(headers: Headers) -> Attributes | None:
     """
     given = dict(headers)
     content_type = given.get(_CONTENT_TYPE)
-    if content_type is not None and content_type[: len(_STRUCTURED)].lower() == _STRUCTURED:
-        if _media_type(_text(_CONTENT_TYPE, content_type)) != _JSON_EVENT:
-            raise EventRejected("unsupported_format", f"content-type is not {_JSON_EVENT}")
+    if content_type is not None and _is_whole(content_type):
         return None
     if given.keys().isdisjoint(_REQUIRED):
         return None
@@ -72,6 +73,16 @@ def whole_event(headers: Headers, value: bytes) -> bytes:
     return value if attributes is None else structured(attributes, value)
 
 
+@lru_cache(_CONTENT_TYPES)
+def _is_whole(content_type: bytes) -> bool:
+    """Whether the value is a whole event. Raises EventRejected if it is one in another form than JSON."""
+    if content_type[: len(_STRUCTURED)].lower() != _STRUCTURED:
+        return False
+    if _media_type(_text(_CONTENT_TYPE, content_type)) != _JSON_EVENT:
+        raise EventRejected("unsupported_format", f"content-type is not {_JSON_EVENT}")
+    return True
+
+
 def _text(name: str, value: bytes) -> str:
     try:
         return value.decode()
@@ -90,6 +101,7 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(_CONTENT_TYPES)
 def _is_json(content_type: str) -> bool:
     media_type = _media_type(content_type)
     return media_type == _JSON or media_type.endswith("+json")

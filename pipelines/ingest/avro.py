@@ -7,7 +7,8 @@ neither their bytes nor their schemas can hold or end the process.
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -24,6 +25,8 @@ from schemas.events import EventRejected
 
 _MAGIC: Final = b"\0"
 _FRAME_BYTES: Final = 5
+_MAYBE_NOT_FINITE: Final = re.compile(rb"[\x80-\xff][\x7f\xff]")
+"""How a number that is not finite ends. In a quarter of the time that looking through the event takes."""
 
 
 def is_framed(value: bytes | None) -> bool:
@@ -33,10 +36,14 @@ def is_framed(value: bytes | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Schemas:
-    """As fastavro takes them. `reader` is None where the writer used ours: that takes half the time."""
+    """As fastavro takes them. `reader` is None where the writer used ours: that takes half the time.
+
+    `nulls`: names of fields that may be null and not missing.
+    """
 
     writer: Any
     reader: Any
+    nulls: frozenset[str]
 
 
 class AvroReader:
@@ -56,7 +63,7 @@ class AvroReader:
         record = BytesIO(value)
         record.seek(_FRAME_BYTES)
         try:
-            event = fastavro.schemaless_reader(record, schemas.writer, schemas.reader)
+            event: Any = fastavro.schemaless_reader(record, schemas.writer, schemas.reader)
         except UnicodeDecodeError:
             raise EventRejected("not_utf8", "a text of the event is not UTF-8") from None
         except fastavro.read.SchemaResolutionError:
@@ -65,9 +72,9 @@ class AvroReader:
             raise EventRejected("not_avro", f"not of its schema: {type(error).__name__}") from None
         if record.tell() != len(value):
             raise EventRejected("not_avro", "bytes are left behind the record")
-        if not _is_finite(event):
+        if _MAYBE_NOT_FINITE.search(value) and not _is_finite(event):
             raise EventRejected("contract", "a number is not finite")
-        return msgspec.json.encode(event)
+        return msgspec.json.encode(_without_nulls(event, schemas.nulls))
 
     def _schemas_of(self, schema_id: int) -> _Schemas:
         if (known := self._schemas.get(schema_id)) is not None:
@@ -93,7 +100,8 @@ def _schemas(schema_id: int, registered: RegisteredSchema) -> _Schemas:
     except Exception:  # a schema of anybody in a parser of others
         raise EventRejected("unsupported_format", f"schema {schema_id} is not Avro") from None
     reader = _reader(reader_of(writer["name"] if isinstance(writer, dict) and "name" in writer else ""))
-    return _Schemas(writer, None if _meaning(writer) == _meaning(reader) else reader)
+    same = _meaning(writer) == _meaning(reader)
+    return _Schemas(writer, None if same else reader, frozenset(_null_and_required(reader)))
 
 
 def _parsed(text: str) -> Any:
@@ -121,6 +129,32 @@ def _meaning(schema: Any) -> Any:
 @cache
 def _reader(entry: EventType) -> Any:
     return fastavro.parse_schema(dict(avro_schema(entry)))
+
+
+def _null_and_required(schema: Any) -> Iterator[str]:
+    match schema:
+        case {"fields": fields}:
+            for each in fields:
+                if isinstance(each["type"], list) and "default" not in each:
+                    yield each["name"]
+                yield from _null_and_required(each["type"])
+        case list():
+            for branch in schema:
+                yield from _null_and_required(branch)
+        case {"items": item}:
+            yield from _null_and_required(item)
+
+
+def _without_nulls(record: Mapping[str, Any], nulls: frozenset[str]) -> dict[str, Any]:
+    """Without what is as good as missing, as other writers leave it out: every column that is there costs its reading.
+
+    In lists it may stay.
+    """
+    return {
+        name: _without_nulls(value, nulls) if type(value) is dict else value
+        for name, value in record.items()
+        if value is not None or name in nulls
+    }
 
 
 class _Unbounded(Exception):

@@ -212,9 +212,10 @@ def plain_objects(texts: Sequence[bytes], lines: bytes) -> Places:
     plain = (sizes > 1) & (sizes <= MAX_EVENT_BYTES)
     plain[plain] &= (characters[ends[plain] - sizes[plain]] == ord("{")) & (characters[ends[plain] - 1] == ord("}"))
     for place in np.union1d(_rows_with_no_numbers(characters, ends), np.flatnonzero(sizes >= _MAX_NESTING * 2)):
-        plain[place] &= _is_plain(texts[place])
-    if not _is_utf8(lines):
-        plain &= np.fromiter(map(_is_utf8, texts), np.bool_, len(texts))
+        plain[place] = plain[place] and _is_plain(texts[place])
+    if plain.any() and not _is_utf8(lines):
+        for place in np.flatnonzero(plain).tolist():
+            plain[place] = _is_utf8(texts[place])
     return np.flatnonzero(plain)
 
 
