@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from feedwheel_capture.events import encode
 from kafka import KafkaProducer
 
 from pipelines import dlq, ingest, reconcile
 from pipelines.dlq import Selection
+from pipelines.ingest.drain import Pace
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER
+from schemas import events
 from schemas.errors import InfrastructureError
 from tests.avro import body, framed, local_registry, schema_of
 from tests.events import generation
@@ -86,18 +88,10 @@ def test_a_header_name_that_is_not_utf8_stops_nothing_and_loses_nothing(kafka, o
 
 def test_an_event_in_binary_mode_is_taken_in_and_a_rejected_one_is_sent_again_with_its_headers(kafka, over, topic):
     context = over()
-    whole = [json.loads(value) for value in generations(4)]
-    headers = [
-        [(f"ce_{name}", text.encode()) for name, text in event.items() if isinstance(text, str)] for event in whole
-    ]
-    headers[1] = [
-        ("ce_type", b"feedwheel.generation.v2") if name == "ce_type" else (name, of) for name, of in headers[1]
-    ]
-    headers[2] = [("ce_subject", b"\xff") if name == "ce_subject" else (name, of) for name, of in headers[2]]
-    sent = [
-        Outgoing(topic, None, json.dumps(event["data"]).encode(), tuple(of), 0)
-        for event, of in zip(whole, headers, strict=True)
-    ]
+    headers, values = map(list, zip(*map(in_binary_mode, generations(4)), strict=True))
+    headers[1] = [(name, b"feedwheel.generation.v2" if name == "ce_type" else text) for name, text in headers[1]]
+    headers[2] = [(name, b"\xff" if name == "ce_subject" else text) for name, text in headers[2]]
+    sent = [Outgoing(topic, None, value, of, 0) for value, of in zip(values, headers, strict=True)]
     publish(kafka.bootstrap, sent)
 
     report = ingest.run(context)
@@ -105,7 +99,7 @@ def test_an_event_in_binary_mode_is_taken_in_and_a_rejected_one_is_sent_again_wi
     assert (report.accepted, report.rejected) == ({"routing": 2}, {"unsupported_version": 1, "bad_headers": 1})
     accepted = rows(context, "accepted", "event_id", "event_subject", "response_id")
     assert [row["event_id"] for row in accepted] == ["event-0", "event-3"]
-    assert accepted[0]["event_subject"] == whole[0]["subject"]
+    assert accepted[0]["event_subject"] == dict(headers[0])["ce_subject"].decode()
     for path in Path(context.lake.url).rglob("*.parquet"):
         assert b"generation.v2" not in path.read_bytes(), "headers of a rejected record rest encrypted"
     (letter,) = dlq.list_letters(context, Selection(reason="unsupported_version"))
@@ -145,3 +139,55 @@ def test_avro_that_came_before_its_registry_is_sent_again_byte_by_byte(kafka, ov
         assert ingest.run(context).rejected == {"no_registry": 1}
         assert dlq.replay(context, Selection(reason="no_registry"), dry_run=False).replayed == 1
         assert ingest.run(over(schema_registry_url=registry.url)).accepted == {"routing": 1}
+
+
+def in_binary_mode(value):
+    """Headers and value of a whole event."""
+    document = json.loads(value)
+    headers = [(f"ce_{name}", text.encode()) for name, text in document.items() if isinstance(text, str)]
+    return headers, json.dumps(document["data"]).encode()
+
+
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+"""As Kafka numbers them in the attributes of a batch."""
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_batches_of_every_codec_and_form_are_read(kafka, over, topic, codec):
+    whole = [event(generation(f"a{number}", redactor="pattern/3"), f"event-{number}") for number in range(300)]
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "compression.type": codec, "linger.ms": 200})
+    with local_registry() as registry:
+        schema_id = registry.register(schema_of(whole[0]))
+        for number, sent in enumerate(whole):
+            headers, value = in_binary_mode(encode(sent)) if number % 3 == 1 else (None, encode(sent))
+            value = framed(schema_id, body(sent)) if number % 3 == 2 else value
+            producer.produce(topic, value=value, headers=headers, partition=0)
+        producer.flush()
+        context = over(schema_registry_url=registry.url)
+        report = ingest.run(context, pace=Pace(range_offsets=170))
+    assert (report.accepted, report.rejected) == ({"routing": 300}, {})
+    assert [row["event_id"] for row in rows(context, "accepted", "event_id")] == [each.id for each in whole]
+    (segment,) = kafka.settings.home.rglob(f"{topic}-0/*.log")
+    assert segment.read_bytes()[22] & 0b111 == CODECS[codec], "the batch rests as its producer compressed it"
+
+
+def test_a_newer_major_is_rejected_and_taken_in_once_we_know_it(kafka, over, topic, monkeypatch):
+    context = over()
+    newer = [value.replace(b"generation.v1", b"generation.v2") for value in generations(3)]
+    headers, data = in_binary_mode(newer[1])
+    publish(
+        kafka.bootstrap,
+        [Outgoing(topic, None, newer[0]), Outgoing(topic, None, data, tuple(headers)), Outgoing(topic, None, newer[2])],
+    )
+    assert ingest.run(context).rejected == {"unsupported_version": 3}
+    (letter, *_) = dlq.list_letters(context, Selection(reason="unsupported_version"))
+    assert letter.detail == "major 2, this reader knows 1"
+
+    for known in (events._DECODERS, events._RECORD_INFO, events._TOPIC_OF_TYPE):  # the upgrade
+        monkeypatch.setitem(known, "feedwheel.generation.v2", known["feedwheel.generation.v1"])
+    assert dlq.replay(context, Selection(reason="unsupported_version"), dry_run=False).replayed == 3
+    assert ingest.run(context).accepted == {"routing": 3}
+    accepted = rows(context, "accepted", "event_id", "event_type")
+    assert sorted(row["event_id"] for row in accepted) == ["event-0", "event-1", "event-2"]
+    assert {row["event_type"] for row in accepted} == {"feedwheel.generation.v2"}
+    assert reconcile.run(context).exact
