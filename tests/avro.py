@@ -77,7 +77,13 @@ def local_registry() -> Iterator[LocalRegistry]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             registry.asked.append((self.path, self.headers.get("authorization")))
-            status, text = registry.answer(self.path)
+            self._reply(*registry.answer(self.path))
+
+        def do_POST(self) -> None:
+            posted = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self._reply(200, json.dumps({"id": registry.register(posted["schema"])}).encode())
+
+        def _reply(self, status: int, text: bytes) -> None:
             self.send_response(status)
             self.send_header("content-length", str(len(text)))
             self.end_headers()

@@ -1,12 +1,16 @@
 """What producers of any language and habit write: headers, forms and codecs, over a real broker into a real lake."""
 
 import json
+import re
+import shutil
+import tomllib
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from feedwheel_capture.events import encode
+from feedwheel_capture.identity import Identity
 from kafka import KafkaProducer
 
 from pipelines import dlq, ingest, reconcile
@@ -14,11 +18,13 @@ from pipelines.dlq import Selection
 from pipelines.ingest.drain import Pace
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER
+from pipelines.stack.paths import REPOSITORY
 from schemas import events
 from schemas.errors import InfrastructureError
 from tests.avro import body, framed, local_registry, schema_of
+from tests.conftest import TEST_SECRETS
 from tests.events import generation
-from tests.topics import create_topic, declaring, event, generations, produce
+from tests.topics import create_topic, declaring, event, generations, produce, recreate_topic
 
 pytestmark = pytest.mark.integration
 
@@ -191,3 +197,31 @@ def test_a_newer_major_is_rejected_and_taken_in_once_we_know_it(kafka, over, top
     assert sorted(row["event_id"] for row in accepted) == ["event-0", "event-1", "event-2"]
     assert {row["event_type"] for row in accepted} == {"feedwheel.generation.v2"}
     assert reconcile.run(context).exact
+
+
+def test_the_guide_to_producing_runs_as_it_stands(kafka, context, monkeypatch, tmp_path):
+    """The Python of docs/producing.md, with a topic as its configuration declares it."""
+    guide = (REPOSITORY / "docs" / "producing.md").read_text(encoding="utf-8")
+    ((name, declared),) = tomllib.loads("".join(re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)))["topics"].items()
+    recreate_topic(kafka.bootstrap, name)
+    shutil.copy(REPOSITORY / "schemas" / "published" / "v1" / "feedwheel.feedback.avsc", tmp_path)
+    with local_registry() as registry:
+        made = context(kafka_bootstrap_servers=kafka.bootstrap, schema_registry_url=registry.url)
+        for setting, value in {
+            "FEEDWHEEL_USER_KEY_LAYERS": "first-layer-of-keys,second-layer-of-keys",
+            "FEEDWHEEL_SPLIT_KEY": TEST_SECRETS["split_key"],
+            "FEEDWHEEL_SCHEMA_REGISTRY_URL": registry.url,
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
+        }.items():
+            monkeypatch.setenv(setting, value)
+        exec("".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)), {})
+        made = declaring(made, {name: declared["maps_to"]}, trusted=declared["trusted"])
+        report = ingest.run(made)
+    assert (report.accepted, report.rejected, report.redactions) == ({"routing": 3}, {}, {"redacted": 3})
+    found = made.lake.read("bronze/feedback").sort_by("response_id").to_pylist()
+    assert [row["response_id"] for row in found] == ["chatcmpl-1", "chatcmpl-2", "chatcmpl-3"]
+    identity = Identity(["first-layer-of-keys", "second-layer-of-keys"], TEST_SECRETS["split_key"])
+    ann = identity.person("routing", "ann", "")
+    assert {(row["user_key"], row["user_key_id"], row["split_bucket"]) for row in found} == {
+        (ann.user_key, ann.user_key_id, ann.split_bucket)
+    }
