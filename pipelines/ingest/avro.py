@@ -35,7 +35,7 @@ def is_framed(value: bytes | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Schemas:
+class Schemas:
     """As fastavro takes them. `reader` is None where the writer used ours: that takes half the time.
 
     `nulls`: names of fields that may be null and not missing.
@@ -51,7 +51,7 @@ class AvroReader:
 
     def __init__(self, registry: Registry | None) -> None:
         self._registry = SchemaRegistry(registry) if registry else None
-        self._schemas: dict[int, _Schemas] = {}
+        self._schemas: dict[int, Schemas] = {}
 
     def whole_event(self, value: bytes) -> bytes:
         """The event in JSON. Raises EventRejected, and InfrastructureError where the registry does not answer."""
@@ -76,7 +76,7 @@ class AvroReader:
             raise EventRejected("contract", "a number is not finite")
         return msgspec.json.encode(_without_nulls(event, schemas.nulls))
 
-    def _schemas_of(self, schema_id: int) -> _Schemas:
+    def _schemas_of(self, schema_id: int) -> Schemas:
         if (known := self._schemas.get(schema_id)) is not None:
             return known
         if self._registry is None:
@@ -84,12 +84,13 @@ class AvroReader:
         registered = self._registry.schema(schema_id)
         if registered is None:
             raise EventRejected("unknown_schema", f"the registry has no schema {schema_id}")
-        found = _schemas(schema_id, registered)
+        found = schemas_of(schema_id, registered)
         self._schemas[schema_id] = found
         return found
 
 
-def _schemas(schema_id: int, registered: RegisteredSchema) -> _Schemas:
+def schemas_of(schema_id: int, registered: RegisteredSchema) -> Schemas:
+    """A writer's schema and ours of the same name. Raises EventRejected where it is none that we read."""
     if registered.type != "AVRO" or registered.has_references:
         raise EventRejected("unsupported_format", f"schema {schema_id} is not Avro, or refers to others")
     try:
@@ -101,7 +102,7 @@ def _schemas(schema_id: int, registered: RegisteredSchema) -> _Schemas:
         raise EventRejected("unsupported_format", f"schema {schema_id} is not Avro") from None
     reader = _reader(reader_of(writer["name"] if isinstance(writer, dict) and "name" in writer else ""))
     same = _meaning(writer) == _meaning(reader)
-    return _Schemas(writer, None if same else reader, frozenset(_null_and_required(reader)))
+    return Schemas(writer, None if same else reader, frozenset(_null_and_required(reader)))
 
 
 def _parsed(text: str) -> Any:
