@@ -7,7 +7,6 @@ neither their bytes nor their schemas can hold or end the process.
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,8 +24,9 @@ from schemas.events import EventRejected
 
 _MAGIC: Final = b"\0"
 _FRAME_BYTES: Final = 5
-_MAYBE_NOT_FINITE: Final = re.compile(rb"[\x80-\xff][\x7f\xff]")
-"""How a number that is not finite ends. In a quarter of the time that looking through the event takes."""
+_NOT_FINITE: Final = (b"\x7f", b"\xff")
+"""The last byte of a number that is not finite. To look for them takes no time, to look through an event a quarter of
+what reading it does."""
 
 
 def is_framed(value: bytes | None) -> bool:
@@ -72,7 +72,7 @@ class AvroReader:
             raise EventRejected("not_avro", f"not of its schema: {type(error).__name__}") from None
         if record.tell() != len(value):
             raise EventRejected("not_avro", "bytes are left behind the record")
-        if _MAYBE_NOT_FINITE.search(value) and not _is_finite(event):
+        if any(byte in value for byte in _NOT_FINITE) and not _is_finite(event):
             raise EventRejected("contract", "a number is not finite")
         return msgspec.json.encode(_without_nulls(event, schemas.nulls))
 

@@ -211,8 +211,10 @@ def plain_objects(texts: Sequence[bytes], lines: bytes) -> Places:
     characters = np.frombuffer(lines, np.uint8)
     plain = (sizes > 1) & (sizes <= MAX_EVENT_BYTES)
     plain[plain] &= (characters[ends[plain] - sizes[plain]] == ord("{")) & (characters[ends[plain] - 1] == ord("}"))
-    for place in np.union1d(_rows_with_no_numbers(characters, ends), np.flatnonzero(sizes >= _MAX_NESTING * 2)):
-        plain[place] = plain[place] and _is_plain(texts[place])
+    for place in np.unique(_rows_with_no_numbers(characters, ends)).tolist():
+        plain[place] = plain[place] and _NO_NUMBER.search(texts[place]) is None
+    for place in np.flatnonzero(plain & (sizes >= _MAX_NESTING * 2)).tolist():
+        plain[place] = texts[place].count(b"{") + texts[place].count(b"[") < _MAX_NESTING
     if plain.any() and not _is_utf8(lines):
         for place in np.flatnonzero(plain).tolist():
             plain[place] = _is_utf8(texts[place])
@@ -226,10 +228,6 @@ def _rows_with_no_numbers(characters: npt.NDArray[np.uint8], ends: Places) -> Pl
         at = np.flatnonzero(characters[:-2] == first)
         found.append(at[(characters[at + 1] == second) & (characters[at + 2] == third)])
     return np.searchsorted(ends, np.concatenate(found))
-
-
-def _is_plain(value: bytes) -> bool:
-    return value.count(b"{") + value.count(b"[") < _MAX_NESTING and _NO_NUMBER.search(value) is None
 
 
 def _is_utf8(text: bytes) -> bool:
