@@ -13,6 +13,10 @@ class Settings(SharedSettings):
 
     lake: str | None = None
     """URL or path of the Delta tables, for example s3://bucket/lake."""
+    schema_registry_url: str | None = None
+    """Any registry that speaks Confluent's API; without one, records in Avro are rejected."""
+    schema_registry_user: str = ""
+    schema_registry_password: SecretStr = SecretStr("")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="mlflow_tracking_uri")
     mlflow_port: PortNumber = 25000
     ray_address: str | None = Field(None, validation_alias="ray_address")
@@ -24,10 +28,6 @@ class Settings(SharedSettings):
     """Beam's job server of a Flink, host:port; `feedwheel ingest --runner flink` submits there."""
     beam_options: str = ""
     """More options for Beam, as on a command line: parallelism, environment, project. They win over ours."""
-    schema_registry_url: str | None = None
-    """Any registry that speaks Confluent's API; without one, records in Avro are rejected."""
-    schema_registry_user: str = ""
-    schema_registry_password: SecretStr = SecretStr("")
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""

@@ -24,7 +24,6 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
 
 from pipelines.io.kafka_admin import check_listening
-from schemas.cloudevents import Headers
 from schemas.errors import InfrastructureError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class Outgoing:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
     partition: int | None = None
 
 
