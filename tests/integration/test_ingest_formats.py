@@ -16,7 +16,6 @@ from kafka import KafkaProducer
 from pipelines import dlq, ingest, reconcile
 from pipelines.dlq import Selection
 from pipelines.ingest.drain import Pace
-from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER
 from pipelines.stack.paths import REPOSITORY
 from schemas import events
@@ -50,6 +49,14 @@ def over(kafka, context, topic):
 def rows(context, status, *columns):
     found = context.lake.read(TABLE, ["offset", *columns], pc.field("status") == status)
     return found.sort_by("offset").to_pylist()
+
+
+def send(kafka, topic, records, **options):
+    """Append values with headers to the topic's only partition."""
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, **options})
+    for value, headers in records:
+        producer.produce(topic, value=value, headers=headers, partition=0)
+    assert producer.flush(30) == 0
 
 
 def read(kafka, topic, offset):
@@ -97,8 +104,7 @@ def test_an_event_in_binary_mode_is_taken_in_and_a_rejected_one_is_sent_again_wi
     headers, values = map(list, zip(*map(in_binary_mode, generations(4)), strict=True))
     headers[1] = [(name, b"feedwheel.generation.v2" if name == "ce_type" else text) for name, text in headers[1]]
     headers[2] = [(name, b"\xff" if name == "ce_subject" else text) for name, text in headers[2]]
-    sent = [Outgoing(topic, None, value, of, 0) for value, of in zip(values, headers, strict=True)]
-    publish(kafka.bootstrap, sent)
+    send(kafka, topic, zip(values, headers, strict=True))
 
     report = ingest.run(context)
 
@@ -161,14 +167,13 @@ CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 @pytest.mark.parametrize("codec", CODECS)
 def test_batches_of_every_codec_and_form_are_read(kafka, over, topic, codec):
     whole = [event(generation(f"a{number}", redactor="pattern/3"), f"event-{number}") for number in range(300)]
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "compression.type": codec, "linger.ms": 200})
     with local_registry() as registry:
         schema_id = registry.register(schema_of(whole[0]))
+        records = []
         for number, sent in enumerate(whole):
             headers, value = in_binary_mode(encode(sent)) if number % 3 == 1 else (None, encode(sent))
-            value = framed(schema_id, body(sent)) if number % 3 == 2 else value
-            producer.produce(topic, value=value, headers=headers, partition=0)
-        producer.flush()
+            records.append((framed(schema_id, body(sent)) if number % 3 == 2 else value, headers))
+        send(kafka, topic, records, **{"compression.type": codec, "linger.ms": 200})
         context = over(schema_registry_url=registry.url)
         report = ingest.run(context, pace=Pace(range_offsets=170))
     assert (report.accepted, report.rejected) == ({"routing": 300}, {})
@@ -181,10 +186,7 @@ def test_a_newer_major_is_rejected_and_taken_in_once_we_know_it(kafka, over, top
     context = over()
     newer = [value.replace(b"generation.v1", b"generation.v2") for value in generations(3)]
     headers, data = in_binary_mode(newer[1])
-    publish(
-        kafka.bootstrap,
-        [Outgoing(topic, None, newer[0]), Outgoing(topic, None, data, tuple(headers)), Outgoing(topic, None, newer[2])],
-    )
+    send(kafka, topic, [(newer[0], None), (data, headers), (newer[2], None)])
     assert ingest.run(context).rejected == {"unsupported_version": 3}
     (letter, *_) = dlq.list_letters(context, Selection(reason="unsupported_version"))
     assert letter.detail == "major 2, this reader knows 1"
