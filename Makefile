@@ -84,6 +84,6 @@ lock:
 	uv pip compile pyproject.toml feedback/capture/client/pyproject.toml --all-extras --universal --generate-hashes \
 	  --no-emit-package feedwheel-capture --no-header -o requirements.lock
 
-# The JSON Schemas of the event records, for a person to review what changed.
+# The schemas of the event records (JSON Schema and Avro), for a person to review what changed.
 schemas: setup
 	@$(RUN)/python infra/publish_schemas.py

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from feedback.capture.settings import LOCAL_HOST, PortNumber, SharedSettings
 
@@ -24,6 +24,10 @@ class Settings(SharedSettings):
     """Beam's job server of a Flink, host:port; `feedwheel ingest --runner flink` submits there."""
     beam_options: str = ""
     """More options for Beam, as on a command line: parallelism, environment, project. They win over ours."""
+    schema_registry_url: str | None = None
+    """Any registry that speaks Confluent's API; without one, records in Avro are rejected."""
+    schema_registry_user: str = ""
+    schema_registry_password: SecretStr = SecretStr("")
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""

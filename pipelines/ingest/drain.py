@@ -32,6 +32,7 @@ from pipelines.ingest.report import IngestReport
 from pipelines.ingest.survey import survey
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.kafka_ranges import RangeReader
+from pipelines.io.schema_registry import Registry
 from pipelines.runs import stage_run
 from schemas.errors import ContractViolation, NothingToDo
 
@@ -127,7 +128,8 @@ def _read_to_the_end(
 ) -> int:
     """Rounds of ranges, each continuing what is committed by then. Returns how many ranges were read."""
     cipher = PayloadCipher(context.settings.payload_key)
-    writer = RangeWriter(context.lake, cipher, frozenset(context.config.apps), epoch.started_at)
+    apps, registry = frozenset(context.config.apps), Registry.of(context.settings)
+    writer = RangeWriter(context.lake, cipher, apps, epoch.started_at, registry)
     committer = Committer(context.lake, run_id, int(epoch.started_at.timestamp() * 1000))
     open_source = partial(RangeReader, context.settings.kafka)
     read, last, logs, turn_of = 0, list[Range](), epoch.logs, dict[Source, int]()

@@ -41,6 +41,7 @@ from pipelines.ingest.survey import survey
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.beam import run_unbounded
 from pipelines.io.kafka_ranges import RangeReader
+from pipelines.io.schema_registry import Registry
 from pipelines.runs import stage_run
 from pipelines.settings import Settings
 from schemas.errors import ConfigError, InfrastructureError
@@ -145,8 +146,9 @@ class WriteRanges(beam.DoFn):
     def process(self, grouped: tuple[str, Iterable[Range]]) -> Iterator[tuple[BronzeTable, Manifest]]:
         """Read one range after the other to its end."""
         context = self._context
+        apps, registry = frozenset(context.config.apps), Registry.of(context.settings)
         for part in sorted(grouped[1], key=lambda part: part.first):
-            writer = RangeWriter(context.lake, self._cipher, frozenset(context.config.apps), context.clock())
+            writer = RangeWriter(context.lake, self._cipher, apps, context.clock(), registry)
             with without_collection():
                 manifest = writer.write(self._source, part)
             yield part.table, manifest

@@ -16,21 +16,26 @@ from pipelines.ingest.payload import PayloadCipher
 from pipelines.io.kafka_ranges import RangeSource
 from pipelines.io.lake import Lake
 from pipelines.io.parquet import TableFile
+from pipelines.io.schema_registry import Registry
 from schemas.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)
 class RangeWriter:
-    """Writes ranges of a drain. `apps` are those that counts name; `ingested_at` stamps every row."""
+    """Writes ranges of a drain. `apps` are those that counts name; `ingested_at` stamps every row.
+
+    `registry` has the schemas of records in Avro.
+    """
 
     lake: Lake
     cipher: PayloadCipher
     apps: frozenset[str]
     ingested_at: datetime
+    registry: Registry | None = None
 
     def write(self, source: RangeSource, part: Range) -> Manifest:
         """Read a range to its end and write its records. Raises InfrastructureError."""
-        encoder = BatchEncoder(part, self.cipher, self.apps, self.ingested_at)
+        encoder = BatchEncoder(part, self.cipher, self.apps, self.ingested_at, self.registry)
         counts, file = RangeCounts(), None
         with ExitStack() as stack:
             for batch in source.read(part.topic, part.source.topic_id, part.source.partition, part.first, part.next):

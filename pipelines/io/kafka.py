@@ -24,6 +24,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
 
 from pipelines.io.kafka_admin import check_listening
+from schemas.cloudevents import Headers
 from schemas.errors import InfrastructureError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Outgoing:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
     partition: int | None = None
 
 
