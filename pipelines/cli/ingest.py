@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, leave_after, print_table
 from pipelines.cli.stopping import stop_requests
-from schemas.errors import CheckFailed, InfrastructureError, NothingToDo
+from schemas.errors import CheckFailed, InfrastructureError, NothingToDo, UsageError
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -61,6 +61,10 @@ def ingest(
     max_age: Annotated[
         float | None, typer.Option(min=0, help="Seconds between two commits of few events, for what goes on and on.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Answer Prometheus there, while it goes on and on."),
+    ] = None,
     accept_truncation: Annotated[
         bool, typer.Option(help="Go on although the cluster lost records that were already ingested.")
     ] = False,
@@ -72,9 +76,12 @@ def ingest(
 
     context, pace = Context.load(), _pace(range_offsets, round_ranges, max_age)
     if runner != "direct":
-        _stream(context, app, runner, pace, accept_truncation)
+        _stream(context, app, runner, pace, accept_truncation, metrics_port)
     elif follow:
-        _follow(context, app, pace, accept_truncation, json)
+        with _metrics(context, metrics_port):
+            _follow(context, app, pace, accept_truncation, json)
+    elif metrics_port is not None:
+        raise UsageError("--metrics-port is for --follow and --runner: one drain writes FEEDWHEEL_METRICS_TEXTFILE")
     else:
         emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
 
@@ -86,14 +93,27 @@ def _pace(range_offsets: int | None, round_ranges: int | None, max_age_s: float 
     return Pace(**{name: value for name, value in chosen.items() if value is not None})
 
 
-def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> NoReturn:
+def _metrics(context: "Context", port: int | None) -> AbstractContextManager[None]:
+    from pipelines.ingest.watch import served
+
+    return nullcontext() if port is None else served(context, port)
+
+
+def _stream(
+    context: "Context",
+    app: str,
+    runner: "StreamRunner",
+    pace: "Pace",
+    accept_truncation: bool,
+    metrics_port: int | None,
+) -> NoReturn:
     from pipelines.ingest import stream
 
     context.config.app(app)
     job = stream.job(runner, context.settings, pace, accept_truncation=accept_truncation)
 
     def watch() -> None:
-        with stop_requests() as stop:
+        with _metrics(context, metrics_port), stop_requests() as stop:
             job.run(lambda: stop.wait(1.0))
 
     leave_after(watch)

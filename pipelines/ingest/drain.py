@@ -14,6 +14,7 @@ logs again before each round: a long backlog of one topic does not keep others w
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
@@ -30,6 +31,7 @@ from pipelines.ingest.pipeline import run_round
 from pipelines.ingest.plan import RANGE_OFFSETS, remaining
 from pipelines.ingest.report import IngestReport
 from pipelines.ingest.survey import survey
+from pipelines.ingest.watch import written
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.kafka_ranges import RangeReader
 from pipelines.runs import stage_run
@@ -92,6 +94,13 @@ def run(
     """
     if app is not None:
         context.config.app(app)
+    with nullcontext() if follows else written(context):
+        return _drain(context, app, pace, accept_truncation, follows, stop)
+
+
+def _drain(
+    context: Context, app: str | None, pace: Pace, accept_truncation: bool, follows: bool, stop: Callable[[], bool]
+) -> IngestReport:
     started = time.monotonic()
     with stage_run(context, app or ALL_APPS, "ingest") as stage:
         epoch = Epoch.begin(context)  # 1
