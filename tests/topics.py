@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName, event_type
 from feedwheel_capture.events import Event, encode
 
@@ -70,7 +71,7 @@ def recreate_topic(bootstrap: str, name: str, partitions: int = 1, **config: str
 
 def produce(bootstrap: str, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
     """Append values to one partition."""
-    publish(bootstrap, (Outgoing(topic, b"key", value, partition=partition) for value in values))
+    publish(KafkaAccess(bootstrap), (Outgoing(topic, b"key", value, partition=partition) for value in values))
 
 
 def produce_in_transaction(bootstrap: str, topic: str, values: Sequence[bytes], *, commit: bool) -> None:

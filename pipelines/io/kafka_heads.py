@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
+from feedwheel_capture.access import KafkaAccess
 
 from pipelines.io.kafka import broker_errors, client_options
 
@@ -18,12 +19,12 @@ _POLL_S: Final = 0.1
 TopicAndPartition = tuple[str, int]
 
 
-def append_times(bootstrap: str, offsets: Mapping[TopicAndPartition, int]) -> dict[TopicAndPartition, float]:
+def append_times(access: KafkaAccess, offsets: Mapping[TopicAndPartition, int]) -> dict[TopicAndPartition, float]:
     """Seconds since the epoch, of those partitions that had a record to give. Raises InfrastructureError."""
     if not offsets:
         return {}
     consumer = Consumer(
-        client_options(bootstrap)
+        client_options(access)
         | {
             "group.id": "feedwheel-metrics",  # the client demands one; we neither subscribe nor commit
             "enable.auto.commit": False,
@@ -36,7 +37,7 @@ def append_times(bootstrap: str, offsets: Mapping[TopicAndPartition, int]) -> di
     )
     found: dict[TopicAndPartition, float] = {}
     deadline = time.monotonic() + _PATIENCE_S
-    with broker_errors(bootstrap):
+    with broker_errors(access):
         try:
             consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()])
             while len(found) < len(offsets) and time.monotonic() < deadline:

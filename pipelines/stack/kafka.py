@@ -38,7 +38,7 @@ def kafka_service(settings: Settings) -> Service:
 
     return Service(
         name="kafka",
-        address=settings.kafka,
+        address=str(settings.kafka),
         given_by="KAFKA_BOOTSTRAP_SERVERS" if settings.kafka_bootstrap_servers else None,
         ports=(
             Port(port, "FEEDWHEEL_KAFKA_PORT"),
