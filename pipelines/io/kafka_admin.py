@@ -85,11 +85,18 @@ def _listens(server: str, timeout_s: float) -> bool:
 
 def answers(access: KafkaAccess, timeout_s: float = 3.0) -> bool:
     """Whether the cluster gives its metadata within `timeout_s`."""
+    return awaited(access, timeout_s) is None
+
+
+def awaited(access: KafkaAccess, timeout_s: float) -> str | None:
+    """None if the cluster gives its metadata within `timeout_s`, else why not."""
     try:
         with admin_client(access, timeout_s) as client:
-            return bool(client.describe_cluster()["brokers"])
-    except (InfrastructureError, KafkaError):
-        return False
+            return None if client.describe_cluster()["brokers"] else f"no broker at {access}"
+    except InfrastructureError as error:
+        return str(error)
+    except KafkaError as error:
+        return f"no answer at {access} ({type(error).__name__})"
 
 
 def create_topics(access: KafkaAccess, specs: Sequence[TopicSpec]) -> list[str]:

@@ -3,13 +3,14 @@
 import logging
 
 import pytest
-from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.access import SECURITY_VARIABLES, KafkaAccess
 from feedwheel_capture.errors import SettingsWrong
 
 from feedback.capture.settings import SharedSettings
 from pipelines.io.kafka import client_options
 from pipelines.settings import Settings
 from pipelines.stack.environment import environment
+from pipelines.stack.paths import REPOSITORY
 from schemas.errors import ConfigError
 
 SECRET = "correct horse battery staple"
@@ -88,6 +89,11 @@ def test_a_password_in_a_file_is_read_at_each_connection(tmp_path) -> None:
     for password in ("first", "second"):
         file.write_text(f"{password}\n")
         assert client_options(access)["sasl.password"] == access.kafka_python()["sasl_plain_password"] == password
+
+
+def test_every_variable_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
+    assert [name for name in SECURITY_VARIABLES if f"`{name}`" not in text] == []
 
 
 def test_the_library_does_not_log_what_it_sends(caplog) -> None:
