@@ -44,13 +44,14 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The commits of one drain to one table."""
+    """The commits of one drain to one table. `version`: the table's with the last of them, -1 without any."""
 
     counts: RangeCounts = field(default_factory=RangeCounts)
     ranges: int = 0
+    version: int = -1
 
     def __add__(self, other: "Committed") -> "Committed":
-        return Committed(self.counts + other.counts, self.ranges + other.ranges)
+        return Committed(self.counts + other.counts, self.ranges + other.ranges, max(self.version, other.version))
 
 
 def committed(
@@ -84,4 +85,4 @@ def counts_of(commit: Mapping[str, Any]) -> RangeCounts:
 
 
 def _parsed(commit: Mapping[str, Any]) -> Committed:
-    return Committed(counts_of(commit), int(commit[RANGES_KEY]))
+    return Committed(counts_of(commit), int(commit[RANGES_KEY]), commit["version"])

@@ -1,4 +1,4 @@
-"""A real broker that lets in by password over TLS, or by certificate: every client of ours, from capture to reconcile."""
+"""A real broker that lets in by password over TLS, or by certificate: every client of ours gets in, or says why not."""
 
 import logging
 import uuid
