@@ -60,7 +60,7 @@ def environment_of(context: Context, topic: str, directory: Path) -> dict[str, s
         **{f"FEEDWHEEL_{name.upper()}": value for name, value in TEST_SECRETS.items()},
         "FEEDWHEEL_HOME": str(settings.home),
         "FEEDWHEEL_CONFIG_PATH": str(config),
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka,
+        "KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka),
     }
 
 
