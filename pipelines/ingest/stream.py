@@ -31,6 +31,7 @@ from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
 from pipelines.ingest.commit import Committer
+from pipelines.ingest.datasets import read_by, written_by
 from pipelines.ingest.drain import ALL_APPS, LogTruncated, Pace
 from pipelines.ingest.epoch import Epoch, read_progress
 from pipelines.ingest.lookahead import Lookahead
@@ -273,6 +274,7 @@ class LogReader(UnboundedReader):
         if settled.total.counts.offsets:
             with stage_run(context, ALL_APPS, "ingest", over.started_at) as stage:
                 settled.count(stage.counts)
+                stage.touches(read_by(context, over), written_by(context, settled))
 
     def get_current(self) -> Range:
         """The range to read."""

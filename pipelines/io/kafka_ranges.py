@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from feedwheel_capture.access import KafkaAccess
 
 from pipelines.io.kafka import Cluster, broker_errors, client_options
 from schemas.cloudevents import Headers
@@ -61,11 +62,11 @@ class RangeSource(Protocol):
 class RangeReader:
     """Reads ranges from a cluster. Adjacent ranges of one partition go on without a seek."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._cluster = Cluster(bootstrap)
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._cluster = Cluster(access)
         self._consumer = Consumer(
-            client_options(bootstrap)
+            client_options(access)
             | {
                 "group.id": "feedwheel-ingest",  # the client demands one; we neither subscribe nor commit
                 "enable.auto.commit": False,
@@ -89,14 +90,14 @@ class RangeReader:
         self._stand_at(topic, partition, first)
         deadline = time.monotonic() + _STALL_S
         while position < next_offset:
-            with broker_errors(self._bootstrap):
+            with broker_errors(self._access):
                 messages = self._consumer.consume(min(self._batch_records, next_offset - position), _POLL_S)
                 batch, reached = self._take(messages, position, next_offset)
             if reached > position:
                 deadline = time.monotonic() + _STALL_S
             elif time.monotonic() > deadline:
                 raise InfrastructureError(
-                    f"Kafka at {self._bootstrap}: {topic}[{partition}] gave nothing after offset {position} for "
+                    f"Kafka at {self._access}: {topic}[{partition}] gave nothing after offset {position} for "
                     f"{_STALL_S:.0f} s, though its log ended at {next_offset} or later: look at the broker's log"
                 )
             position = reached
@@ -107,7 +108,7 @@ class RangeReader:
 
     def _stand_at(self, topic: str, partition: int, offset: int) -> None:
         if self._stands_at != (topic, partition, offset):
-            with broker_errors(self._bootstrap):
+            with broker_errors(self._access):
                 self._consumer.assign([TopicPartition(topic, partition, offset)])
             self._stands_at = (topic, partition, offset)
 
@@ -143,7 +144,7 @@ class RangeReader:
         begin = self._cluster.begin(topic, partition)
         if begin <= position:
             raise InfrastructureError(
-                f"Kafka at {self._bootstrap}: {topic}[{partition}] has no offset {position} though it begins at "
+                f"Kafka at {self._access}: {topic}[{partition}] has no offset {position} though it begins at "
                 f"{begin}: its log was cut at the end; look for an unclean leader election, then run ingest again"
             )
         reached = min(begin, next_offset)
@@ -154,7 +155,7 @@ class RangeReader:
         """The consumer reads by name: make sure that what it read belongs to the id it was read for."""
         if (present := self._cluster.topic_id(topic)) != topic_id:
             raise InfrastructureError(
-                f"Kafka at {self._bootstrap}: {topic} had id {topic_id} when the drain began and has {present} now: "
+                f"Kafka at {self._access}: {topic} had id {topic_id} when the drain began and has {present} now: "
                 "it was deleted or made again; run ingest again"
             )
 
