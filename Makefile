@@ -37,7 +37,7 @@ $(INSTALLED): requirements.lock pyproject.toml feedback/capture/client/pyproject
 	fi; \
 	if ! .venv/bin/python -c '' 2>/dev/null; then $$uv venv --quiet --clear --python "$$python" .venv; fi; \
 	echo "installing packages into .venv (8 GiB: some minutes at first, seconds when they are cached) ..."; \
-	$$uv pip install --python .venv/bin/python --quiet --require-hashes -r requirements.lock; \
+	$$uv pip install --python .venv/bin/python --quiet --compile-bytecode --require-hashes -r requirements.lock; \
 	$$uv pip install --python .venv/bin/python --quiet --no-deps -e . -e feedback/capture/client
 	@touch $@
 
@@ -84,6 +84,6 @@ lock:
 	uv pip compile pyproject.toml feedback/capture/client/pyproject.toml --all-extras --universal --generate-hashes \
 	  --no-emit-package feedwheel-capture --no-header -o requirements.lock
 
-# The JSON Schemas of the event records, for a person to review what changed.
+# The schemas of the event records (JSON Schema and Avro), for a person to review what changed.
 schemas: setup
 	@$(RUN)/python infra/publish_schemas.py

@@ -103,9 +103,9 @@ def replay(context: Context, selection: Selection, *, dry_run: bool) -> ReplayRe
 def _originals(context: Context, selection: Selection) -> Iterator[Outgoing]:
     cipher = PayloadCipher(context.settings.payload_key)
     for _, row in _rows(context, selection.filter() & pc.field("raw").is_valid(), payloads=True):
-        attempt = str(row["attempt"] + 1).encode()
-        value = cipher.decrypt(row["raw"])
-        yield Outgoing(row["topic"], None, value, ((ATTEMPT_HEADER, attempt),), row["partition"])
+        sent = cipher.decrypt(row["raw"])
+        attempt = (ATTEMPT_HEADER, str(row["attempt"] + 1).encode())
+        yield Outgoing(row["topic"], None, sent.value, (*sent.headers, attempt), row["partition"])
 
 
 _POINTER = ("topic", "topic_id", "partition", "offset", "stage", "reason", "detail", "attempt", "ingested_at")
@@ -135,8 +135,16 @@ def _parse_key(key: str) -> tuple[str, int, int]:
 
 
 def _text(cipher: PayloadCipher | None, row: dict[str, Any]) -> str | None:
-    """Safe to print: a payload is hostile until proven otherwise, so control characters are escaped."""
+    """Headers, a line each, and the value."""
     if cipher is None or row["raw"] is None:
         return None
-    text = cipher.decrypt(row["raw"]).decode("utf-8", "backslashreplace")
+    sent = cipher.decrypt(row["raw"])
+    return "\n".join(
+        [*(_printable(name.encode() + b": " + (value or b"")) for name, value in sent.headers), _printable(sent.value)]
+    )
+
+
+def _printable(sent: bytes) -> str:
+    """A payload is hostile until proven otherwise, so control characters are escaped."""
+    text = sent.decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

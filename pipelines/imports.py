@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.spool import Record
@@ -22,6 +23,7 @@ from feedback.capture.importers.refusal import ExportRefused
 from feedback.capture.importers.scribe import Format, Scribe, Target
 from feedback.capture.importers.tally import Tally
 from pipelines.context import Context
+from pipelines.io.kafka_admin import readable
 from schemas.errors import InfrastructureError
 
 BATCH_RECORDS: Final = 1000
@@ -101,8 +103,9 @@ def _publisher(context: Context, dry_run: bool) -> AbstractContextManager[Callab
 class _Publisher(AbstractContextManager[Callable[[list[Record]], int]]):
     """Publishes batches and says how many records are in Kafka by that."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._producer = EventProducer(bootstrap_servers)
+    def __init__(self, access: KafkaAccess) -> None:
+        with readable():
+            self._producer = EventProducer(access)
 
     def __enter__(self) -> Callable[[list[Record]], int]:
         return self._publish

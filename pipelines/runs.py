@@ -5,7 +5,7 @@ In: counts a stage reports. Out: one row of ops/runs, written only if in = out +
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +15,9 @@ import msgspec
 from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
+from pipelines.io.openlineage import Catalogue, Dataset, RunRecord
 from pipelines.version import code_hash
-from schemas.errors import ContractViolation
+from schemas.errors import ContractViolation, FeedwheelError, NothingToDo
 
 Stage = Literal[
     "ingest",
@@ -56,10 +57,19 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stage run under way: its id goes into what it writes, its counts into ops/runs."""
+    """A stage run under way: its id goes into what it writes, its counts into ops/runs.
+
+    What it read and wrote is told to a lineage catalogue, if there is one; a run that names nothing is not told.
+    """
 
     run_id: str
     counts: Counts
+    inputs: list[Dataset] = field(default_factory=list)
+    outputs: list[Dataset] = field(default_factory=list)
+
+    def touches(self, inputs: Iterable[Dataset], outputs: Iterable[Dataset] = ()) -> None:
+        """Say what it reads and writes, in place of what was said before."""
+        self.inputs[:], self.outputs[:] = inputs, outputs
 
 
 @contextmanager
@@ -70,8 +80,14 @@ def stage_run(context: Context, app: str, stage: Stage, since: datetime | None =
     """
     started_at, started = since or context.clock(), time.monotonic()
     run = Run(uuid7(started_at), Counts())
-    yield run
-    run.counts.check(stage)
+    try:
+        yield run
+        run.counts.check(stage)
+    except NothingToDo:
+        raise
+    except Exception as error:
+        _tell(context, app, stage, run, started_at, str(error) if isinstance(error, FeedwheelError) else _name(error))
+        raise
     context.lake.append(
         "ops/runs",
         [
@@ -88,6 +104,27 @@ def stage_run(context: Context, app: str, stage: Stage, since: datetime | None =
             }
         ],
     )
+    _tell(context, app, stage, run, started_at)
+
+
+def _tell(context: Context, app: str, stage: Stage, run: Run, started_at: datetime, error: str | None = None) -> None:
+    settings = context.settings
+    if not (run.inputs or run.outputs):
+        return
+    key = settings.openlineage_api_key
+    catalogue = Catalogue(
+        settings.openlineage_namespace,
+        settings.openlineage_file,
+        settings.openlineage_url,
+        key.get_secret_value() if key else None,
+    )
+    job = stage if stage == "ingest" else f"{stage}.{app}"  # a drain is of all applications, whoever started it
+    catalogue.tell(RunRecord(run.run_id, job, started_at, context.clock(), run.inputs, run.outputs, error))
+
+
+def _name(error: Exception) -> str:
+    """Not its text, which may quote what somebody wrote."""
+    return type(error).__name__
 
 
 def canonical_json(value: object) -> str:

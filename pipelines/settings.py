@@ -1,11 +1,21 @@
 """Deployment facts of the pipelines: where the lake, MLflow, Ray and Airflow are. Read once, by `Settings.load()`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from feedback.capture.settings import LOCAL_HOST, PortNumber, SharedSettings
+
+
+def _prom(path: Path) -> Path:
+    if path.suffix != ".prom":
+        raise ValueError("its name must end in .prom, since node_exporter reads no other")
+    return path
+
+
+TextFile = Annotated[Path, AfterValidator(_prom)]
+"""What node_exporter reads."""
 
 
 class Settings(SharedSettings):
@@ -13,6 +23,10 @@ class Settings(SharedSettings):
 
     lake: str | None = None
     """URL or path of the Delta tables, for example s3://bucket/lake."""
+    schema_registry_url: str | None = None
+    """Any registry that speaks Confluent's API; without one, records in Avro are rejected."""
+    schema_registry_user: str = ""
+    schema_registry_password: SecretStr = SecretStr("")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="mlflow_tracking_uri")
     mlflow_port: PortNumber = 25000
     ray_address: str | None = Field(None, validation_alias="ray_address")
@@ -28,6 +42,16 @@ class Settings(SharedSettings):
     """Spark that `feedwheel maintain --engine spark` runs on; by default one inside the process."""
     spark_options: str = ""
     """More options for Spark, `spark.name=value` each: memory, packages, credentials. They win over ours."""
+    metrics_host: str = LOCAL_HOST
+    """Where `feedwheel ingest --metrics-port` listens; 0.0.0.0 lets a Prometheus on another machine ask."""
+    metrics_textfile: TextFile | None = None
+    """Written at the end of each drain that is not part of `--follow`, for node_exporter's textfile collector."""
+    openlineage_file: Path | None = None
+    """Events about runs of ingest and extract are appended here, one JSON object a line."""
+    openlineage_url: str | None = Field(None, validation_alias="openlineage_url")
+    """Service that these events are posted to, below /api/v1/lineage."""
+    openlineage_api_key: SecretStr | None = Field(None, validation_alias="openlineage_api_key")
+    openlineage_namespace: str = Field("feedwheel", validation_alias="openlineage_namespace")
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""

@@ -1,11 +1,15 @@
-"""Whether a JSON Schema may replace one that is published: only optional additions may.
+"""Whether a schema may replace those that are published: only optional additions may.
 
-In: two schemas as msgspec writes them. Out: what would break, by place. Both ways count: what old writers wrote must be
-read by new readers, and what new writers write by old readers, which ignore fields that they do not know.
+In: two JSON Schemas as msgspec writes them, or two Avro schemas, which are put into the words of JSON Schema so that
+one rule judges both. Out: what would break, by place. Both ways count: what old writers wrote must be read by new
+readers, and what new writers write by old readers, which ignore fields that they do not know. Whoever keeps the rule
+against every version keeps it between any two: FULL_TRANSITIVE, as registries call it.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from schemas.avro import AvroSchema
 
 JsonSchema = Mapping[str, Any]
 
@@ -18,6 +22,43 @@ _STRUCTURE: Final = frozenset({"$ref", "properties", "required", "anyOf", "items
 def breaks(old: JsonSchema, new: JsonSchema) -> list[str]:
     """What would break, each as `place: problem`; empty if `new` only adds what is optional."""
     return list(_Comparison(old, new).at(old, new, "$"))
+
+
+def avro_breaks(old: AvroSchema, new: AvroSchema) -> list[str]:
+    """As `breaks`, of two Avro schemas."""
+    return breaks(_as_json_schema(old), _as_json_schema(new))
+
+
+def _as_json_schema(schema: AvroSchema) -> JsonSchema:
+    """A field with a default is what JSON Schema has as one that is not required; names matter to Avro's readers."""
+    definitions: dict[str, JsonSchema] = {}
+    root = _in_json_terms(schema, definitions)
+    definitions[schema["name"]] = {**definitions[schema["name"]], "namespace": schema["namespace"]}
+    return {**root, "$defs": definitions}
+
+
+def _in_json_terms(schema: Any, definitions: dict[str, JsonSchema]) -> JsonSchema:
+    match schema:
+        case str():
+            return {"$ref": f"#/$defs/{schema}"} if schema in definitions else {"type": schema}
+        case list():
+            return {"anyOf": [_in_json_terms(branch, definitions) for branch in schema]}
+        case {"type": "record", "name": name, "fields": fields}:
+            definitions[name] = {}  # known before its fields are, which may name it
+            definitions[name] = {
+                "name": name,
+                "properties": {each["name"]: _field_in_json_terms(each, definitions) for each in fields},
+                "required": [each["name"] for each in fields if "default" not in each],
+            }
+            return {"$ref": f"#/$defs/{name}"}
+        case {"type": "array", "items": items}:
+            return {"type": "array", "items": _in_json_terms(items, definitions)}
+    return {keyword: value for keyword, value in schema.items() if keyword != "doc"}
+
+
+def _field_in_json_terms(field: Mapping[str, Any], definitions: dict[str, JsonSchema]) -> JsonSchema:
+    default = {"default": field["default"]} if "default" in field else {}
+    return {"anyOf": [_in_json_terms(field["type"], definitions)], **default}
 
 
 class _Comparison:

@@ -27,6 +27,12 @@ RejectReason = Literal[
     "wrong_topic",
     "contract",
     "redaction_failed",
+    "unreadable_headers",
+    "bad_headers",
+    "unsupported_format",
+    "no_registry",
+    "unknown_schema",
+    "not_avro",
 ]
 
 
@@ -139,8 +145,13 @@ def _unknown(event_type: str) -> EventRejected:
     versioned = _VERSIONED.fullmatch(event_type)
     known = {entry.name for entry in EVENT_TYPES}
     if versioned and versioned["name"] in known:
-        return EventRejected("unsupported_version", f"major {versioned['major']}, this reader knows {SCHEMA_VERSION}")
+        return unsupported_version(versioned["major"])
     return EventRejected("unknown_type", "the type is not in the catalogue")
+
+
+def unsupported_version(major: str) -> EventRejected:
+    """Of a record that a newer reader knows: it can be sent again after an upgrade."""
+    return EventRejected("unsupported_version", f"major {major}, this reader knows {SCHEMA_VERSION}")
 
 
 def json_schema(entry: EventType) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from feedwheel_capture.access import KafkaAccess
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -69,8 +70,13 @@ class Broker:
     settings: Settings
 
     @property
-    def bootstrap(self) -> str:
+    def access(self) -> KafkaAccess:
         return self.settings.kafka
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address, for clients that are not ours."""
+        return str(self.access)
 
     @property
     def _process(self) -> Background:

@@ -18,8 +18,7 @@ EVENTS = 100_000
 PARTITIONS = 4
 REJECTED_EVERY = 250
 ABORTED = 30
-EVERYTHING = EVENTS + ABORTED + 1
-"""Offsets: the events, an aborted transaction and its marker."""
+"""Records of an aborted transaction, whose marker takes one more offset."""
 TABLE = "bronze/generations"
 COMMAND = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "ingest"]
 SHIPPED_TOPICS = re.compile(r"^\[topics\.[^\[]*", re.MULTILINE)
@@ -61,7 +60,7 @@ def environment_of(context: Context, topic: str, directory: Path) -> dict[str, s
         **{f"FEEDWHEEL_{name.upper()}": value for name, value in TEST_SECRETS.items()},
         "FEEDWHEEL_HOME": str(settings.home),
         "FEEDWHEEL_CONFIG_PATH": str(config),
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka,
+        "KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName, event_type
 from feedwheel_capture.events import Event, encode
 
@@ -45,21 +46,21 @@ def generations(count: int, start: int = 0, **fields: Any) -> list[bytes]:
     ]
 
 
-def create_topic(bootstrap: str, partitions: int = 1, **config: str) -> str:
+def create_topic(bootstrap: str, partitions: int = 1, replicas: int = 1, **config: str) -> str:
     """A new topic with a name of its own."""
     name = f"test.{uuid.uuid4().hex[:12]}"
-    recreate_topic(bootstrap, name, partitions, **config)
+    recreate_topic(bootstrap, name, partitions, replicas, **config)
     return name
 
 
-def recreate_topic(bootstrap: str, name: str, partitions: int = 1, **config: str) -> None:
+def recreate_topic(bootstrap: str, name: str, partitions: int = 1, replicas: int = 1, **config: str) -> None:
     """Create a topic of that name, deleting the one that has it."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     if name in admin.list_topics(timeout=10).topics:
         admin.delete_topics([name])[name].result()
     while True:
         try:
-            created = admin.create_topics([NewTopic(name, partitions, 1, config=config)])
+            created = admin.create_topics([NewTopic(name, partitions, replicas, config=config)])
             created[name].result()
         except Exception as error:  # the deletion may not have reached every part of the broker yet
             if "TOPIC_ALREADY_EXISTS" not in str(error):
@@ -70,7 +71,7 @@ def recreate_topic(bootstrap: str, name: str, partitions: int = 1, **config: str
 
 def produce(bootstrap: str, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
     """Append values to one partition."""
-    publish(bootstrap, (Outgoing(topic, b"key", value, partition=partition) for value in values))
+    publish(KafkaAccess(bootstrap), (Outgoing(topic, b"key", value, partition=partition) for value in values))
 
 
 def produce_in_transaction(bootstrap: str, topic: str, values: Sequence[bytes], *, commit: bool) -> None:

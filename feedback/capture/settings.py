@@ -7,6 +7,8 @@ a machine of one's own to `<home>/secrets.env`; a deployment sets them in its en
 from pathlib import Path
 from typing import Annotated, Self
 
+from feedwheel_capture.access import SECURITY_VARIABLES, KafkaAccess
+from feedwheel_capture.errors import SettingsWrong
 from feedwheel_capture.identity import Identity
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +32,14 @@ class SharedSettings(BaseSettings):
 
     # The names that these services' own tools use, hence without the prefix.
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="kafka_bootstrap_servers")
+    kafka_security_protocol: str | None = Field(None, validation_alias="kafka_security_protocol")
+    kafka_sasl_mechanism: str | None = Field(None, validation_alias="kafka_sasl_mechanism")
+    kafka_sasl_username: str | None = Field(None, validation_alias="kafka_sasl_username")
+    kafka_sasl_password: SecretStr | None = Field(None, validation_alias="kafka_sasl_password")
+    kafka_sasl_password_file: Path | None = Field(None, validation_alias="kafka_sasl_password_file")
+    kafka_ssl_ca_file: Path | None = Field(None, validation_alias="kafka_ssl_ca_file")
+    kafka_ssl_certificate_file: Path | None = Field(None, validation_alias="kafka_ssl_certificate_file")
+    kafka_ssl_key_file: Path | None = Field(None, validation_alias="kafka_ssl_key_file")
     kafka_port: PortNumber = 29092
     serving_port: PortNumber = 28000
     collector_port: PortNumber = 28100
@@ -53,9 +63,19 @@ class SharedSettings(BaseSettings):
             raise ConfigError(f"settings (environment or .env): {'; '.join(problems)}") from None
 
     @property
-    def kafka(self) -> str:
-        """Bootstrap servers in use."""
-        return self.kafka_bootstrap_servers or f"{LOCAL_HOST}:{self.kafka_port}"
+    def kafka(self) -> KafkaAccess:
+        """The cluster in use, and how to speak to it. Raises ConfigError."""
+        given = {name: _revealed(getattr(self, name.lower())) for name in SECURITY_VARIABLES}
+        if self.kafka_bootstrap_servers is None:
+            if secured := [name for name, value in given.items() if value]:
+                raise ConfigError(
+                    f"{secured[0]} is set, but KAFKA_BOOTSTRAP_SERVERS is not: the local stack's Kafka needs none of it"
+                )
+            return KafkaAccess(f"{LOCAL_HOST}:{self.kafka_port}")
+        try:
+            return KafkaAccess.of(self.kafka_bootstrap_servers, given)
+        except SettingsWrong as error:
+            raise ConfigError(f"settings (environment or .env): {error}") from None
 
     @property
     def key_layers(self) -> tuple[str, ...]:
@@ -89,3 +109,9 @@ class SharedSettings(BaseSettings):
         except UnicodeDecodeError:
             raise ConfigError(f"{self.config_path} is no text: set FEEDWHEEL_CONFIG_PATH to the file") from None
         return parse(text, str(self.config_path))
+
+
+def _revealed(value: object) -> str | None:
+    if value is None:
+        return None
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

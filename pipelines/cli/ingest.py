@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -13,20 +14,22 @@ from rich.console import Console
 
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, leave_after, print_table
 from pipelines.cli.stopping import stop_requests
-from schemas.errors import CheckFailed, InfrastructureError, NothingToDo
+from schemas.errors import CheckFailed, InfrastructureError, NothingToDo, UsageError
 
 if TYPE_CHECKING:
     from pipelines.context import Context
     from pipelines.dlq import Selection
     from pipelines.ingest import Pace
     from pipelines.ingest.stream import StreamRunner
-    from pipelines.reconcile import PartitionAccount
+    from pipelines.reconcile import PartitionAccount, ReconcileReport
 
 RETRY_S = 5.0
 """Between two attempts of `--follow` while a service does not answer."""
 _LOG = logging.getLogger(__name__)
 _LETTER_COLUMNS = ("key", "stage", "reason", "detail", "attempt", "payload", "ingested_at")
-_ACCOUNT_COLUMNS = ("offsets", "accepted", "rejected", "gaps", "lost", "erased", "difference", "lag")
+_ACCOUNT_COLUMNS = ("offsets", "accepted", "rejected", "gaps", "lost", "erased", "difference", "lag", "deleted_unread")
+HALF_CHECKED = 3
+"""Exit code of `reconcile` where bronze is exact and the broker did not answer: no proof, and no failure either."""
 
 Reason = Annotated[str | None, typer.Option(help="Only letters rejected for this reason, for example contract.")]
 Stage = Annotated[str | None, typer.Option(help="Only letters of this stage: decode or redact.")]
@@ -61,6 +64,10 @@ def ingest(
     max_age: Annotated[
         float | None, typer.Option(min=0, help="Seconds between two commits of few events, for what goes on and on.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Answer Prometheus there, while it goes on and on."),
+    ] = None,
     accept_truncation: Annotated[
         bool, typer.Option(help="Go on although the cluster lost records that were already ingested.")
     ] = False,
@@ -72,9 +79,12 @@ def ingest(
 
     context, pace = Context.load(), _pace(range_offsets, round_ranges, max_age)
     if runner != "direct":
-        _stream(context, app, runner, pace, accept_truncation)
+        _stream(context, app, runner, pace, accept_truncation, metrics_port)
     elif follow:
-        _follow(context, app, pace, accept_truncation, json)
+        with _metrics(context, metrics_port):
+            _follow(context, app, pace, accept_truncation, json)
+    elif metrics_port is not None:
+        raise UsageError("--metrics-port is for --follow and --runner: one drain writes FEEDWHEEL_METRICS_TEXTFILE")
     else:
         emit(stage.run(context, app, pace=pace, accept_truncation=accept_truncation), json, "Ingest")
 
@@ -86,14 +96,27 @@ def _pace(range_offsets: int | None, round_ranges: int | None, max_age_s: float 
     return Pace(**{name: value for name, value in chosen.items() if value is not None})
 
 
-def _stream(context: "Context", app: str, runner: "StreamRunner", pace: "Pace", accept_truncation: bool) -> NoReturn:
+def _metrics(context: "Context", port: int | None) -> AbstractContextManager[None]:
+    from pipelines.ingest.watch import served
+
+    return nullcontext() if port is None else served(context, port)
+
+
+def _stream(
+    context: "Context",
+    app: str,
+    runner: "StreamRunner",
+    pace: "Pace",
+    accept_truncation: bool,
+    metrics_port: int | None,
+) -> NoReturn:
     from pipelines.ingest import stream
 
     context.config.app(app)
     job = stream.job(runner, context.settings, pace, accept_truncation=accept_truncation)
 
     def watch() -> None:
-        with stop_requests() as stop:
+        with _metrics(context, metrics_port), stop_requests() as stop:
             job.run(lambda: stop.wait(1.0))
 
     leave_after(watch)
@@ -126,26 +149,52 @@ def _follow(context: "Context", app: str, pace: "Pace", accept_truncation: bool,
 
 
 @command
-def reconcile(app: App = DEFAULT_APP, json: Json = False) -> None:
-    """Prove that every ingested offset has exactly one place; exit 1 if not. --app is only checked."""
+def reconcile(
+    app: App = DEFAULT_APP,
+    verify_gaps: Annotated[
+        bool, typer.Option(help="Also read what Kafka still has at offsets of which bronze has no row.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Prove that every ingested offset has exactly one place; exit 1 if not, 3 if Kafka could not be asked too.
+
+    --app is only checked.
+    """
     from pipelines import reconcile as stage
 
-    report = stage.run(_checked_context(app))
+    report = stage.run(_checked_context(app), verify_gaps=verify_gaps)
     if json:
         emit(report, json)
     else:
         print_table(("partition", *_ACCOUNT_COLUMNS), map(_account_row, report.partitions))
         print()
-        Console().print(f"Broker: {report.broker}", markup=False)
-        if report.exact:
-            offsets = sum(partition.next - partition.first for partition in report.partitions)
-            lost = sum(partition.lost for partition in report.partitions)
-            words = f", {lost:,} of them deleted by the broker before they were read" if lost else ""
-            Console().print(f"Exact: {offsets:,} ingested offsets, each with one place{words}.", markup=False)
+        for line in _summary(report):
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
     if not report.exact:
         if json:
             raise typer.Exit(CheckFailed.exit_code)
         raise CheckFailed("not exact: " + "; ".join(report.failures))
+    if not report.broker_checked:
+        raise typer.Exit(HALF_CHECKED)
+
+
+def _summary(report: "ReconcileReport") -> Iterator[str]:
+    """What a person must know besides the accounts: what is behind, what is lost, and what was not checked."""
+    partitions = report.partitions
+    if report.exact:
+        offsets = sum(partition.next - partition.first for partition in partitions)
+        yield f"Exact: {offsets:,} ingested offsets, each with one place."
+    if not report.broker_checked:
+        yield f"NOT CHECKED against Kafka: {report.broker}"
+        return
+    behind = sum(max(partition.lag or 0, 0) for partition in partitions) + sum(report.waiting.values())
+    yield f"Behind: {behind:,} offsets that Kafka has are not ingested yet." if behind else "Kafka has nothing more."
+    if report.waiting:
+        yield f"Never ingested: {', '.join(report.waiting)}."
+    if lost := sum(partition.lost for partition in partitions):
+        yield f"LOST: {lost:,} offsets were deleted by Kafka before they were read."
+    if deleted := sum(partition.deleted_unread or 0 for partition in partitions):
+        yield f"LOST: {deleted:,} more are deleted already; the next ingest counts them."
 
 
 @command

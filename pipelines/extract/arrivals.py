@@ -13,6 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from deltalake import DeltaTable
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
 from feedwheel_capture.events import Exposure, Feedback, Generation
 from feedwheel_capture.vocabulary import Consent
@@ -65,20 +66,23 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """New events, and how far bronze was read for them and for changes of consent."""
+    """New events, and how far bronze was read for them and for changes of consent: to the tables' `versions`."""
 
     events: tuple[Arrival, ...]
     next_offsets: Mapping[Partition, int]
+    versions: Mapping[BronzeTable, int]
 
 
 def read_arrivals(lake: Lake, app: str, taken: Mapping[Partition, int]) -> Arrivals:
     """All accepted events of `app` at or beyond the offsets `taken`, to the end of bronze."""
-    events, ends = list[Arrival](), dict[Partition, int]()
+    events, ends, versions = list[Arrival](), dict[Partition, int](), dict[BronzeTable, int]()
     for table in CONVERSATION_TABLES:
-        here = read_ends(lake, table)
+        handle = lake.open(table)
+        here, versions[table] = _ends_of(handle), handle.version()
         ends |= here
         events += _read(lake, app, table, rows_between(taken, here))
-    return Arrivals(tuple(events), ends | read_ends(lake, "bronze/privacy"))
+    privacy = lake.open("bronze/privacy")
+    return Arrivals(tuple(events), ends | _ends_of(privacy), {**versions, "bronze/privacy": privacy.version()})
 
 
 def read_taken(lake: Lake, app: str, user_keys: Collection[str], taken: Mapping[Partition, int]) -> list[Arrival]:
@@ -100,7 +104,11 @@ def _read(lake: Lake, app: str, table: ConversationTable, where: ds.Expression) 
 
 def read_ends(lake: Lake, table: BronzeTable) -> dict[Partition, int]:
     """Next offset of every partition that ingest has brought to a table."""
-    progress = progress_of(lake.open(table))
+    return _ends_of(lake.open(table))
+
+
+def _ends_of(table: DeltaTable) -> dict[Partition, int]:
+    progress = progress_of(table)
     return {(source.topic_id, source.partition): known.next for source, known in progress.items()}
 
 

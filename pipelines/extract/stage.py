@@ -35,6 +35,7 @@ from pipelines.extract.report import ExtractReport
 from pipelines.extract.routing import Known, Routes, route
 from pipelines.extract.rows import SILVER_TABLES, Ending, orphan_row
 from pipelines.io.lake import Lake
+from pipelines.io.openlineage import Dataset
 from pipelines.people import UserKeys, stored_keys
 from pipelines.runs import Counts, stage_run
 from schemas.errors import NothingToDo
@@ -76,6 +77,7 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         _compute(context, app, plan, as_of, revision, before, after)  # 4
         tally = committed_tally(context.lake, revision, conversations.version())
         _count(stage.counts, plan, tally)
+        stage.touches(*_datasets(context.lake, plan, tally))
     return ExtractReport(
         run_id=stage.run_id,
         revision=revision,
@@ -171,3 +173,11 @@ def _count(counts: Counts, plan: Plan, tally: Tally) -> None:
     for taken in (counts.taken, counts.given):
         taken.update(Counter(consentchange=len(plan.changes)) + Counter())
     counts.dropped.update(tally.dropped + plan.routes.dropped + Counter(orphan=len(plan.routes.orphans)))
+
+
+def _datasets(lake: Lake, plan: Plan, tally: Tally) -> tuple[list[Dataset], list[Dataset]]:
+    """What was read and written, for a lineage catalogue. The versions written to hold the run's rows."""
+    read = [Dataset.table(lake.uri(name), version) for name, version in plan.arrivals.versions.items()]
+    appended = ((name, tally.rows[name]) for name in SILVER_TABLES)
+    written = [Dataset.table(lake.uri(name), lake.open(name).version(), rows) for name, rows in appended if rows]
+    return read, written

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from pipelines.ingest.decode import BatchDecoder
 from pipelines.ingest.manifest import Range, Redaction, Rejection
-from pipelines.ingest.payload import PayloadCipher
-from pipelines.io.kafka_ranges import RecordBatch
+from pipelines.ingest.payload import Payload, PayloadCipher
+from pipelines.io.kafka_ranges import ATTEMPT_HEADER, RecordBatch
+from pipelines.io.schema_registry import Registry
 from schemas.events import RejectReason
 from schemas.tables import INSTANT, TABLES
 
@@ -38,13 +39,20 @@ class EncodedBatch:
 class BatchEncoder:
     """Encodes the records of one range. `apps` are those that counts name; `ingested_at` stamps every row."""
 
-    def __init__(self, part: Range, cipher: PayloadCipher, apps: frozenset[str], ingested_at: datetime) -> None:
+    def __init__(
+        self,
+        part: Range,
+        cipher: PayloadCipher,
+        apps: frozenset[str],
+        ingested_at: datetime,
+        registry: Registry | None = None,
+    ) -> None:
         self._range = part
         self._cipher = cipher
         self._apps = apps
         self._ingested_at = ingested_at
         self._schema = TABLES[part.table].schema
-        self._decoder = BatchDecoder(part)
+        self._decoder = BatchDecoder(part, registry)
 
     def encode(self, batch: RecordBatch) -> EncodedBatch:
         """One row per record, in order."""
@@ -83,14 +91,17 @@ class BatchEncoder:
             for name in ("stage", "reason", "detail")
         }
         columns["attempt"] = pa.array([batch.attempts[place] for place in places], pa.int32())
-        columns["raw"] = pa.array([self._payload(batch.values[place]) for place in places], pa.binary())
+        columns["raw"] = pa.array([self._payload(batch, place) for place in places], pa.binary())
         rows = pa.array(row_of, mask=row_of < 0)
         return {name: column.take(rows) for name, column in columns.items()} | {
             "status": pc.if_else(rejected, "rejected", "accepted")
         }
 
-    def _payload(self, value: bytes | None) -> bytes | None:
-        return None if value is None else self._cipher.encrypt(value)
+    def _payload(self, batch: RecordBatch, place: int) -> bytes | None:
+        """What a replay sends again, which says by itself which attempt it is."""
+        value = batch.values[place]
+        headers = [header for header in batch.headers.get(place) or () if header[0] != ATTEMPT_HEADER]
+        return None if value is None else self._cipher.encrypt(Payload(value, headers))
 
     def _accepted(self, events: pa.Table) -> Counter[str]:
         counts: Counter[str] = Counter()

@@ -11,6 +11,7 @@ holds. The steps, numbered as in the code:
 Overtaken files stay unreferenced until maintenance removes them.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -22,6 +23,7 @@ from deltalake.transaction import AddAction
 
 from pipelines import crash
 from pipelines.ingest.manifest import DataFile, Manifest, RangeCounts
+from pipelines.ingest.metrics import COMMIT_SECONDS
 from pipelines.ingest.offsets import Progress, Source, progress_of
 from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, commit_files
 from pipelines.runs import canonical_json
@@ -31,8 +33,9 @@ from schemas.tables import BronzeTable
 RUN_KEY: Final = "feedwheel.run"
 RANGES_KEY: Final = "feedwheel.ranges"
 COUNTS_KEY: Final = "feedwheel.counts"
-"""Commit metadata: which drain committed how many ranges, and what was in them. They explain a commit; what must last
-are its transactions."""
+OLDEST_KEY: Final = "feedwheel.oldest"
+"""Commit metadata: which drain committed how many ranges, what was in them, and when the oldest of their records was
+appended (milliseconds since the epoch). They explain a commit; what must last are its transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Committer:
 
     def commit(self, table: BronzeTable, manifests: Sequence[Manifest]) -> int:
         """Commit what continues the table, and say how many. Raises InfrastructureError if it is always too late."""
+        started = time.monotonic()
         for _ in range(ATTEMPTS):
             handle = self.lake.open(table)  # 1
             known = progress_of(handle)
@@ -63,12 +67,16 @@ class Committer:
                 )
             except StaleCommit:
                 continue  # 4
+            COMMIT_SECONDS.labels(table).observe(time.monotonic() - started)
             crash.reach("after_commit")
             return len(chosen)
         raise InfrastructureError(f"{self.lake.uri(table)}: {ATTEMPTS} commits in a row were overtaken: run it again")
 
     def _metadata(self, chosen: Sequence[Manifest], counts: RangeCounts) -> dict[str, str]:
-        return {RUN_KEY: self.run_id, RANGES_KEY: str(len(chosen)), COUNTS_KEY: canonical_json(counts)}
+        metadata = {RUN_KEY: self.run_id, RANGES_KEY: str(len(chosen)), COUNTS_KEY: canonical_json(counts)}
+        if appended := [manifest.oldest_ms for manifest in chosen if manifest.oldest_ms is not None]:
+            metadata[OLDEST_KEY] = str(min(appended))
+        return metadata
 
     def _action(self, file: DataFile) -> AddAction:
         return AddAction(file.path, file.size, {}, self.started_ms, True, file.statistics)

@@ -6,7 +6,7 @@ it does not.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -15,12 +15,15 @@ import numpy as np
 import pyarrow as pa
 from feedwheel_capture.events import Event
 
-from pipelines.ingest.bulk import BulkDecoder
-from pipelines.ingest.column_rules import Places
+from pipelines.ingest.avro import AvroReader
+from pipelines.ingest.bulk import BulkDecoder, Sure
+from pipelines.ingest.column_rules import Mask, Places
 from pipelines.ingest.event_columns import UNSTORABLE, EventColumns
-from pipelines.ingest.manifest import Range, Redaction, Rejection
+from pipelines.ingest.forms import Records, rejection
+from pipelines.ingest.manifest import Range, Redaction, Rejection, RejectStage
 from pipelines.ingest.redaction import is_vouched, redacted
 from pipelines.io.kafka_ranges import RecordBatch
+from pipelines.io.schema_registry import Registry
 from schemas.events import EventRejected, decode
 from schemas.tables import BronzeTable
 
@@ -29,7 +32,6 @@ AUDIT_EVERY: Final = 256
 time that all others take, and a producer that redacts nothing is seen within a batch."""
 _IN_BULK: Final[frozenset[BronzeTable]] = frozenset({"bronze/generations", "bronze/feedback"})
 """Where the mass is. Privacy and control records are few, and some hold mappings, which have no columns."""
-_MAX_DETAIL_CHARS: Final = 300
 
 Outcome = Event[Any] | Rejection
 
@@ -44,23 +46,25 @@ class Decoded:
 
 
 class BatchDecoder:
-    """Decodes the records of one range."""
+    """Decodes the records of one range. `registry` has the schemas of those in Avro."""
 
-    def __init__(self, part: Range) -> None:
+    def __init__(self, part: Range, registry: Registry | None = None) -> None:
         self._range = part
+        self._avro = _avro_reader(registry)
         self._columns = _event_columns(part.table)
         self._bulk = _bulk_decoder(part.table) if part.trusted and part.table in _IN_BULK else None
 
     def decode(self, batch: RecordBatch) -> Decoded:
-        """One row or rejection for each record."""
-        redactions = Counter[Redaction]()
+        """One row or rejection for each record. Raises InfrastructureError if the registry does not answer."""
+        records, redactions = Records(batch), Counter[Redaction]()
         is_left = np.ones(len(batch.values), np.bool_)
         parts = []
-        for places, rows in self._in_bulk(batch, redactions):
+        for sure in self._in_bulk(records, is_left):
+            places, rows = self._settled(sure, records, redactions)
             is_left[places] = False
             parts.append((places, rows))
         left = np.flatnonzero(is_left)
-        outcomes = [self._outcome(batch.values[place], batch.offsets[place], redactions) for place in left.tolist()]
+        outcomes = [self._outcome(records, place, redactions) for place in left.tolist()]
         outcomes, events = self._storable(outcomes)
         return Decoded(
             _in_order([*parts, (left, events)]),
@@ -72,36 +76,50 @@ class BatchDecoder:
             redactions,
         )
 
-    def _in_bulk(self, batch: RecordBatch, redactions: Counter[Redaction]) -> Iterator[tuple[Places, pa.Table]]:
-        """Rows of sure events that somebody vouches for, less those of which an audit shows otherwise."""
-        for sure in self._bulk.decode(batch.values) if self._bulk else ():
-            rows = self._columns.of_structs(sure.events)
-            settled = rows.column("redactor").is_valid().to_numpy()
-            audited = np.asarray(batch.offsets)[sure.places] % AUDIT_EVERY == 0
-            for row in np.flatnonzero(settled & audited).tolist():
-                if self._is_clean(batch.values[sure.places[row]]):
-                    redactions["audited"] += 1
-                else:
-                    settled[row] = False
-            yield (sure.places, rows) if settled.all() else (sure.places[settled], rows.filter(pa.array(settled)))
+    def _in_bulk(self, records: Records, is_left: Mask) -> Iterator[Sure]:
+        """Sure events of every form. `is_left`: where none was sure so far."""
+        if self._bulk is not None:
+            yield from self._bulk.decode(records.whole())
+            if records.attributes:
+                there = list(records.attributes)
+                values = [records.values[place] for place in there]
+                yield from _at(there, self._bulk.decode_data(values, list(records.attributes.values())))
+        if framed := records.framed(np.flatnonzero(is_left).tolist()):
+            records.unframe(framed, self._avro)
+            if self._bulk is not None:
+                yield from _at(framed, self._bulk.decode([records.values[place] for place in framed]))
 
-    def _is_clean(self, value: bytes | None) -> bool:
+    def _settled(self, sure: Sure, records: Records, redactions: Counter[Redaction]) -> tuple[Places, pa.Table]:
+        """Rows of those events that somebody vouches for, less those of which an audit shows otherwise."""
+        rows = self._columns.of_structs(sure.events)
+        settled = rows.column("redactor").is_valid().to_numpy()
+        audited = np.asarray(records.offsets)[sure.places] % AUDIT_EVERY == 0
+        for row in np.flatnonzero(settled & audited).tolist():
+            if self._is_clean(records, sure.places[row]):
+                redactions["audited"] += 1
+            else:
+                settled[row] = False
+        return (sure.places, rows) if settled.all() else (sure.places[settled], rows.filter(pa.array(settled)))
+
+    def _is_clean(self, records: Records, place: int) -> bool:
         try:
-            _, redaction = redacted(decode(value, self._range.maps_to), self._range.trusted)
+            _, redaction = redacted(decode(records.text(place), self._range.maps_to), self._range.trusted)
         except EventRejected:
             return False
         return redaction == "audited"
 
-    def _outcome(self, value: bytes | None, offset: int, redactions: Counter[Redaction]) -> Outcome:
-        stage: Any = "decode"
+    def _outcome(self, records: Records, place: int, redactions: Counter[Redaction]) -> Outcome:
+        if (refused := records.refused.get(place)) is not None:
+            return refused
+        stage: RejectStage = "decode"
         try:
-            event = decode(value, self._range.maps_to)
+            event = decode(records.text(place), self._range.maps_to)
             stage = "redact"
-            if is_vouched(event, self._range.trusted) and offset % AUDIT_EVERY:
+            if is_vouched(event, self._range.trusted) and records.offsets[place] % AUDIT_EVERY:
                 return event
             event, redaction = redacted(event, self._range.trusted)
         except EventRejected as rejected:
-            return Rejection(stage, rejected.reason, rejected.detail[:_MAX_DETAIL_CHARS])
+            return rejection(stage, rejected)
         redactions[redaction] += 1
         return event
 
@@ -121,8 +139,15 @@ class BatchDecoder:
         return outcome
 
 
+def _at(places: Sequence[int], found: Iterable[Sure]) -> Iterator[Sure]:
+    """What was found among some of the places."""
+    there = np.asarray(places, np.int64)
+    return (Sure(there[sure.places], sure.events) for sure in found)
+
+
 _event_columns = cache(EventColumns)
 _bulk_decoder = cache(BulkDecoder)
+_avro_reader = cache(AvroReader)
 """Of a process: what it learns of one range holds for the next."""
 
 

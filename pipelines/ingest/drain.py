@@ -14,6 +14,7 @@ logs again before each round: a long backlog of one topic does not keep others w
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
@@ -22,6 +23,7 @@ from typing import Final
 from pipelines.context import Context
 from pipelines.ingest.columns import UNKNOWN_APP
 from pipelines.ingest.commit import Committer
+from pipelines.ingest.datasets import read_by, topics_of, written_by
 from pipelines.ingest.epoch import Epoch, read_progress
 from pipelines.ingest.manifest import Range
 from pipelines.ingest.offsets import Source, as_of
@@ -30,8 +32,10 @@ from pipelines.ingest.pipeline import run_round
 from pipelines.ingest.plan import RANGE_OFFSETS, remaining
 from pipelines.ingest.report import IngestReport
 from pipelines.ingest.survey import survey
+from pipelines.ingest.watch import written
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.kafka_ranges import RangeReader
+from pipelines.io.schema_registry import Registry
 from pipelines.runs import stage_run
 from schemas.errors import ContractViolation, NothingToDo
 
@@ -92,14 +96,23 @@ def run(
     """
     if app is not None:
         context.config.app(app)
+    with nullcontext() if follows else written(context):
+        return _drain(context, app, pace, accept_truncation, follows, stop)
+
+
+def _drain(
+    context: Context, app: str | None, pace: Pace, accept_truncation: bool, follows: bool, stop: Callable[[], bool]
+) -> IngestReport:
     started = time.monotonic()
     with stage_run(context, app or ALL_APPS, "ingest") as stage:
         epoch = Epoch.begin(context)  # 1
+        stage.touches(topics_of(context, epoch))
         refused = bool(epoch.truncated) and not accept_truncation
         read = _read_to_the_end(context, stage.run_id, epoch, pace, follows, stop)  # 2
         reached = epoch.is_reached(read_progress(context.lake))
         settled = epoch.settle(context, stage.run_id, moves_as_of=reached and not refused)  # 3
         settled.count(stage.counts)
+        stage.touches(read_by(context, epoch), written_by(context, settled))
         counts = settled.total.counts
         if not (counts.offsets or refused):
             raise NothingToDo("every topic is ingested to its end" if reached else "stopped before the first commit")
@@ -127,7 +140,8 @@ def _read_to_the_end(
 ) -> int:
     """Rounds of ranges, each continuing what is committed by then. Returns how many ranges were read."""
     cipher = PayloadCipher(context.settings.payload_key)
-    writer = RangeWriter(context.lake, cipher, frozenset(context.config.apps), epoch.started_at)
+    apps, registry = frozenset(context.config.apps), Registry.of(context.settings)
+    writer = RangeWriter(context.lake, cipher, apps, epoch.started_at, registry)
     committer = Committer(context.lake, run_id, int(epoch.started_at.timestamp() * 1000))
     open_source = partial(RangeReader, context.settings.kafka)
     read, last, logs, turn_of = 0, list[Range](), epoch.logs, dict[Source, int]()

@@ -52,12 +52,16 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What the logs held at `started_at`. `truncated` of them end before what was ingested from them."""
+    """What the logs held at `started_at`, and how far they were committed, at the tables' `versions` or soon after.
+
+    `truncated` logs end before what was ingested from them.
+    """
 
     started_at: datetime
     logs: Sequence[PartitionLog]
     truncated: Sequence[str]
     versions: Mapping[BronzeTable, int]
+    progress: TableProgress
 
     @classmethod
     def begin(cls, context: Context) -> "Epoch":
@@ -65,7 +69,8 @@ class Epoch:
         started_at = context.clock()  # 1
         logs = survey(context)
         versions = {name: context.lake.open(name).version() for name in BRONZE_TABLES}
-        return cls(started_at, logs, truncations(logs, read_progress(context.lake)), versions)
+        progress = read_progress(context.lake)
+        return cls(started_at, logs, truncations(logs, progress), versions, progress)
 
     def is_reached(self, progress: TableProgress) -> bool:
         """Whether every partition has come to where it ended."""

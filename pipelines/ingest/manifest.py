@@ -57,7 +57,8 @@ class DataFile:
 class RangeCounts:
     """Where the offsets of a range went. `accepted` is by application, `rejected` by reason.
 
-    `redactions` says which of the accepted events were looked through here, and what was found.
+    `redactions` says which of the accepted events were looked through here, and what was found. `bytes` are those of
+    the records' values, as they lay in the log.
     """
 
     accepted: Counter[str] = field(default_factory=Counter)
@@ -65,6 +66,7 @@ class RangeCounts:
     gaps: int = 0
     lost: int = 0
     redactions: Counter[Redaction] = field(default_factory=Counter)
+    bytes: int = 0
 
     @property
     def records(self) -> int:
@@ -83,16 +85,21 @@ class RangeCounts:
             self.gaps + other.gaps,
             self.lost + other.lost,
             self.redactions + other.redactions,
+            self.bytes + other.bytes,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A range that was read to its end. `file` is None where it holds no record."""
+    """A range that was read to its end. `file` is None where it holds no record.
+
+    `oldest_ms`: when the oldest of its records was appended, milliseconds since the epoch; None without a record.
+    """
 
     range: Range
     file: DataFile | None
     counts: RangeCounts
+    oldest_ms: int | None = None
 
     def __post_init__(self) -> None:
         if self.range.next - self.range.first != self.counts.offsets or self.counts.gaps < 0:

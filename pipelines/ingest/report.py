@@ -9,6 +9,7 @@ from operator import add
 from typing import Any
 
 import msgspec
+from deltalake import DeltaTable
 
 from pipelines.ingest.commit import COUNTS_KEY, RANGES_KEY, RUN_KEY
 from pipelines.ingest.manifest import RangeCounts
@@ -43,13 +44,14 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The commits of one drain to one table."""
+    """The commits of one drain to one table. `version`: the table's with the last of them, -1 without any."""
 
     counts: RangeCounts = field(default_factory=RangeCounts)
     ranges: int = 0
+    version: int = -1
 
     def __add__(self, other: "Committed") -> "Committed":
-        return Committed(self.counts + other.counts, self.ranges + other.ranges)
+        return Committed(self.counts + other.counts, self.ranges + other.ranges, max(self.version, other.version))
 
 
 def committed(
@@ -62,14 +64,25 @@ def committed(
 def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int, until: int | None) -> Committed:
     table = lake.open(name)
     last = table.version() if until is None else until
-    commits = table.history(table.version() - since) if last > since else []
-    ours = (commit for commit in commits if commit.get(RUN_KEY) == run_id and commit["version"] <= last)
+    ours = (commit for commit in commits_after(table, since) if commit[RUN_KEY] == run_id and commit["version"] <= last)
     return reduce(add, map(_parsed, ours), Committed())
 
 
-def _parsed(commit: Mapping[str, Any]) -> Committed:
+def commits_after(table: DeltaTable, version: int) -> list[Mapping[str, Any]]:
+    """The commits of ranges that the log still has after a table version, with their metadata."""
+    commits = table.history(table.version() - version) if table.version() > version else []
+    return [commit for commit in commits if RUN_KEY in commit and commit["version"] > version]
+
+
+def counts_of(commit: Mapping[str, Any]) -> RangeCounts:
+    """What was in the ranges of a commit. `bytes` is 0 in commits of versions that did not count them."""
     counts = msgspec.json.decode(commit[COUNTS_KEY])
     rejected: Counter[Any] = Counter(counts["rejected"])
     redactions: Counter[Any] = Counter(counts["redactions"])
-    parsed = RangeCounts(Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"], redactions)
-    return Committed(parsed, int(commit[RANGES_KEY]))
+    return RangeCounts(
+        Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"], redactions, counts.get("bytes", 0)
+    )
+
+
+def _parsed(commit: Mapping[str, Any]) -> Committed:
+    return Committed(counts_of(commit), int(commit[RANGES_KEY]), commit["version"])

@@ -31,6 +31,7 @@ from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
 from pipelines.ingest.commit import Committer
+from pipelines.ingest.datasets import read_by, written_by
 from pipelines.ingest.drain import ALL_APPS, LogTruncated, Pace
 from pipelines.ingest.epoch import Epoch, read_progress
 from pipelines.ingest.lookahead import Lookahead
@@ -41,6 +42,7 @@ from pipelines.ingest.survey import survey
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.beam import run_unbounded
 from pipelines.io.kafka_ranges import RangeReader
+from pipelines.io.schema_registry import Registry
 from pipelines.runs import stage_run
 from pipelines.settings import Settings
 from schemas.errors import ConfigError, InfrastructureError
@@ -145,8 +147,9 @@ class WriteRanges(beam.DoFn):
     def process(self, grouped: tuple[str, Iterable[Range]]) -> Iterator[tuple[BronzeTable, Manifest]]:
         """Read one range after the other to its end."""
         context = self._context
+        apps, registry = frozenset(context.config.apps), Registry.of(context.settings)
         for part in sorted(grouped[1], key=lambda part: part.first):
-            writer = RangeWriter(context.lake, self._cipher, frozenset(context.config.apps), context.clock())
+            writer = RangeWriter(context.lake, self._cipher, apps, context.clock(), registry)
             with without_collection():
                 manifest = writer.write(self._source, part)
             yield part.table, manifest
@@ -271,6 +274,7 @@ class LogReader(UnboundedReader):
         if settled.total.counts.offsets:
             with stage_run(context, ALL_APPS, "ingest", over.started_at) as stage:
                 settled.count(stage.counts)
+                stage.touches(read_by(context, over), written_by(context, settled))
 
     def get_current(self) -> Range:
         """The range to read."""

@@ -5,6 +5,7 @@ In: control records. Out: events on the one partition of feedwheel.control, whic
 
 from typing import Final
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import Control
 from feedwheel_capture.kafka import EventConsumer, EventProducer
@@ -12,6 +13,7 @@ from feedwheel_capture.recorder import make_event, to_record
 from kafka.errors import KafkaError
 
 from pipelines.context import Clock
+from pipelines.io.kafka_admin import readable
 from schemas.errors import InfrastructureError
 from schemas.events import EventRejected, decode
 
@@ -21,15 +23,15 @@ _TOPIC: Final = "feedwheel.control"
 _POLL_S: Final = 1.0
 
 
-def read_control(bootstrap_servers: str, app: str) -> list[Control]:
+def read_control(access: KafkaAccess, app: str) -> list[Control]:
     """Every control record of `app` that the log holds now, in order. Raises InfrastructureError."""
     try:
-        with EventConsumer(bootstrap_servers, [_TOPIC]) as consumer:
+        with readable(), EventConsumer(access, [_TOPIC]) as consumer:
             values = []
             while not consumer.at_end():
                 values += [record.value for record in consumer.poll(_POLL_S)]
     except KafkaError as error:
-        raise _unreachable(bootstrap_servers, error) from error
+        raise _unreachable(access, error) from error
     records = [_record(value) for value in values]
     return [record for record in records if record is not None and record.app == app]
 
@@ -43,20 +45,18 @@ def _record(value: bytes | None) -> Control | None:
     return control
 
 
-def append_control(bootstrap_servers: str, record: Control, clock: Clock) -> None:
+def append_control(access: KafkaAccess, record: Control, clock: Clock) -> None:
     """Append one control record and wait until it is acknowledged. Raises InfrastructureError."""
     try:
-        with EventProducer(bootstrap_servers) as producer:
+        with readable(), EventProducer(access) as producer:
             refused = producer.publish([to_record(make_event(record, SOURCE, clock()))])
     except PublishFailed as error:
-        raise _unreachable(bootstrap_servers, error) from error
+        raise _unreachable(access, error) from error
     if refused:
-        raise InfrastructureError(
-            f"{_TOPIC} at {bootstrap_servers} takes no record of this size: raise max.message.bytes"
-        )
+        raise InfrastructureError(f"{_TOPIC} at {access} takes no record of this size: raise max.message.bytes")
 
 
-def _unreachable(bootstrap_servers: str, error: Exception) -> InfrastructureError:
+def _unreachable(access: KafkaAccess, error: Exception) -> InfrastructureError:
     return InfrastructureError(
-        f"Kafka at {bootstrap_servers}: {type(error).__name__}: see `feedwheel status`, then run this again"
+        f"Kafka at {access}: {type(error).__name__}: see `feedwheel status`, then run this again"
     )

@@ -1,7 +1,7 @@
 """A Kafka cluster as ingest sees it: identities, log bounds, and publishing; on confluent-kafka.
 
-In: bootstrap servers and topic names. Out: ids and offsets, or acknowledged records. Every failure of the cluster is an
-InfrastructureError that names the address. Offsets are never committed to the cluster: the Delta log holds them (I2).
+In: access to a cluster, and topic names. Out: ids and offsets, or acknowledged records. Every failure of the cluster is
+an InfrastructureError that names the address. Offsets are never committed to it: the Delta log holds them (I2).
 """
 
 import logging
@@ -22,8 +22,9 @@ from confluent_kafka import (
     Uuid,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
+from feedwheel_capture.access import KafkaAccess
 
-from pipelines.io.kafka_admin import check_listening
+from pipelines.io.kafka_admin import check_listening, readable
 from schemas.errors import InfrastructureError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -67,12 +68,12 @@ class Outgoing:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
     partition: int | None = None
 
 
 @contextmanager
-def broker_errors(bootstrap: str) -> Iterator[None]:
+def broker_errors(access: KafkaAccess) -> Iterator[None]:
     """Name the address in every failure of the client, and what to do about it."""
     try:
         yield
@@ -81,26 +82,38 @@ def broker_errors(bootstrap: str) -> Iterator[None]:
         problem = error.args[0]
         reason = problem.name() if isinstance(problem, KafkaError) else type(error).__name__
         raise InfrastructureError(
-            f"Kafka at {bootstrap}: {reason}: start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
+            f"Kafka at {access}: {reason}: start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
         ) from error
 
 
-def client_options(bootstrap: str) -> dict[str, Any]:
-    """What every client of ours is made with: its log goes to ours instead of stderr."""
-    return {"bootstrap.servers": bootstrap, "logger": _LOG}
+def client_options(access: KafkaAccess) -> dict[str, Any]:
+    """What every client of ours is made with: its log goes to ours instead of stderr. Raises ConfigError."""
+    with readable():
+        access.check_files()
+        options = {
+            "bootstrap.servers": access.bootstrap_servers,
+            "security.protocol": access.security_protocol,
+            "sasl.mechanism": access.sasl_mechanism,
+            "sasl.username": access.username,
+            "sasl.password": access.secret(),
+            "ssl.ca.location": access.ca_file,
+            "ssl.certificate.location": access.certificate_file,
+            "ssl.key.location": access.key_file,
+        }
+    return {"logger": _LOG} | {name: str(value) for name, value in options.items() if value is not None}
 
 
 class Cluster:
     """Asks one cluster about itself."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-        self._admin = AdminClient(client_options(bootstrap))
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._admin = AdminClient(client_options(access))
 
     def view(self, topics: Sequence[str]) -> ClusterView:
         """Ids of the cluster and of those topics that exist. Raises InfrastructureError."""
-        check_listening(self.bootstrap, _REQUEST_TIMEOUT_S)
-        with broker_errors(self.bootstrap):
+        check_listening(self._access, _REQUEST_TIMEOUT_S)
+        with broker_errors(self._access):
             # Fails within its timeout where the futures below would wait for the cluster to come.
             self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
             cluster = self._admin.describe_cluster(request_timeout=_REQUEST_TIMEOUT_S).result()
@@ -119,7 +132,7 @@ class Cluster:
         except KafkaException as error:
             if error.args[0].code() == _UNKNOWN_TOPIC:
                 return None
-            with broker_errors(self.bootstrap):
+            with broker_errors(self._access):
                 raise
         return TopicView(
             topic, _as_kafka_writes_it(found.topic_id), tuple(sorted(partition.id for partition in found.partitions))
@@ -138,7 +151,7 @@ class Cluster:
 
     def _offsets(self, topic: TopicView, spec: OffsetSpec) -> dict[int, int]:
         asked = {TopicPartition(topic.name, partition): spec for partition in topic.partitions}
-        with broker_errors(self.bootstrap):
+        with broker_errors(self._access):
             answers = self._admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_TIMEOUT_S
             )
@@ -154,11 +167,11 @@ def _result(future: Future[_T]) -> _T:
     return future.result(timeout=2 * _REQUEST_TIMEOUT_S)
 
 
-def publish(bootstrap: str, records: Iterable[Outgoing]) -> int:
+def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
     """Publish records and wait until all in-sync replicas have each. Returns how many. Raises InfrastructureError."""
     failures: list[KafkaError] = []
     producer = Producer(
-        client_options(bootstrap)
+        client_options(access)
         | {
             "acks": "all",
             "enable.idempotence": True,
@@ -167,7 +180,7 @@ def publish(bootstrap: str, records: Iterable[Outgoing]) -> int:
         }
     )
     count = 0
-    with broker_errors(bootstrap):
+    with broker_errors(access):
         for record in records:
             _produce(producer, record, _collect(failures))
             count += 1
@@ -175,7 +188,7 @@ def publish(bootstrap: str, records: Iterable[Outgoing]) -> int:
     if failures or unsent:
         reason = failures[0].name() if failures else "no acknowledgement"
         raise InfrastructureError(
-            f"Kafka at {bootstrap} did not take {len(failures) + unsent} of {count} records: {reason}"
+            f"Kafka at {access} did not take {len(failures) + unsent} of {count} records: {reason}"
         )
     return count
 

@@ -1,7 +1,7 @@
 """Administration of a Kafka cluster: whether it answers, and topics that must exist.
 
-In: bootstrap servers and declared topics. Out: the missing ones created. A topic that is there is never changed: on a
-cluster that others run its partitions and retention are theirs to decide.
+In: access to a cluster, and declared topics. Out: the missing ones created. A topic that is there is never changed: on
+a cluster that others run its partitions and retention are theirs to decide.
 """
 
 import socket
@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.errors import SettingsWrong
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from schemas.errors import InfrastructureError
+from schemas.errors import ConfigError, InfrastructureError
 
 _ADVICE = "start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
 
@@ -40,27 +42,36 @@ class TopicSpec:
 
 
 @contextmanager
-def admin_client(bootstrap: str, timeout_s: float = 10.0) -> Iterator[KafkaAdminClient]:
+def readable() -> Iterator[None]:
+    """A file of the access that cannot be read is a wrong setting."""
+    try:
+        yield
+    except SettingsWrong as error:
+        raise ConfigError(f"settings (environment or .env): {error}") from None
+
+
+@contextmanager
+def admin_client(access: KafkaAccess, timeout_s: float = 10.0) -> Iterator[KafkaAdminClient]:
     """An admin client, closed afterwards. Raises InfrastructureError if the cluster does not answer in time."""
     milliseconds = int(timeout_s * 1000)
     # A client that cannot connect leaves its thread and sockets behind, so ask the network first.
-    check_listening(bootstrap, timeout_s)
+    check_listening(access, timeout_s)
     try:
-        client = KafkaAdminClient(
-            bootstrap_servers=bootstrap, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds
-        )
+        with readable():
+            options = access.kafka_python()
+        client = KafkaAdminClient(**options, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
     except KafkaError as error:
-        raise InfrastructureError(f"Kafka at {bootstrap} gives no metadata ({error}): {_ADVICE}") from error
+        raise InfrastructureError(f"Kafka at {access} gives no metadata ({error}): {_ADVICE}") from error
     try:
         yield client
     finally:
         client.close()
 
 
-def check_listening(bootstrap: str, timeout_s: float) -> None:
+def check_listening(access: KafkaAccess, timeout_s: float) -> None:
     """Raise InfrastructureError at once if no server of the cluster takes connections: clients would go on trying."""
-    if not any(_listens(server.strip(), timeout_s) for server in bootstrap.split(",")):
-        raise InfrastructureError(f"nothing listens at {bootstrap}: {_ADVICE}")
+    if not any(_listens(server.strip(), timeout_s) for server in access.bootstrap_servers.split(",")):
+        raise InfrastructureError(f"nothing listens at {access}: {_ADVICE}")
 
 
 def _listens(server: str, timeout_s: float) -> bool:
@@ -72,21 +83,28 @@ def _listens(server: str, timeout_s: float) -> bool:
     return True
 
 
-def answers(bootstrap: str, timeout_s: float = 3.0) -> bool:
+def answers(access: KafkaAccess, timeout_s: float = 3.0) -> bool:
     """Whether the cluster gives its metadata within `timeout_s`."""
+    return awaited(access, timeout_s) is None
+
+
+def awaited(access: KafkaAccess, timeout_s: float) -> str | None:
+    """None if the cluster gives its metadata within `timeout_s`, else why not."""
     try:
-        with admin_client(bootstrap, timeout_s) as client:
-            return bool(client.describe_cluster()["brokers"])
-    except (InfrastructureError, KafkaError):
-        return False
+        with admin_client(access, timeout_s) as client:
+            return None if client.describe_cluster()["brokers"] else f"no broker at {access}"
+    except InfrastructureError as error:
+        return str(error)
+    except KafkaError as error:
+        return f"no answer at {access} ({type(error).__name__})"
 
 
-def create_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
+def create_topics(access: KafkaAccess, specs: Sequence[TopicSpec]) -> list[str]:
     """Create what is missing and wait until each has leaders. Returns the names created.
 
     Raises InfrastructureError if the cluster refuses.
     """
-    with admin_client(bootstrap) as client:
+    with admin_client(access) as client:
         there = set(client.list_topics())
         missing = {spec.name: spec.options() for spec in specs if spec.name not in there}
         try:
@@ -95,7 +113,7 @@ def create_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
             client.wait_for_topics([spec.name for spec in specs])
         except KafkaError as error:
             raise InfrastructureError(
-                f"Kafka at {bootstrap} does not create {', '.join(missing)} ({type(error).__name__}): "
+                f"Kafka at {access} does not create {', '.join(missing)} ({type(error).__name__}): "
                 "create them, or give this user the right to"
             ) from error
     return list(missing)

@@ -8,12 +8,14 @@ that it does, never because nothing came (I1).
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from feedwheel_capture.access import KafkaAccess
 
 from pipelines.io.kafka import Cluster, broker_errors, client_options
+from schemas.cloudevents import Headers
 from schemas.errors import InfrastructureError
 
 ATTEMPT_HEADER: Final = "feedwheel-attempt"
@@ -31,18 +33,20 @@ _STALL_S: Final = 30.0
 """No record, no end of the log and no error for so long: the cluster does not answer any more."""
 _MAX_ATTEMPT_DIGITS: Final = 6
 
-Header = str | bytes | None
-
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Consecutive records, column-wise: offsets ascend and may skip. `lost` offsets before them were deleted."""
+    """Consecutive records, column-wise: offsets ascend and may skip. `lost` offsets before them were deleted.
+
+    `headers` are by place, of records that have any; None where the client cannot read them.
+    """
 
     offsets: list[int] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     timestamps_ms: list[int] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
     lost: int = 0
+    headers: Mapping[int, Headers | None] = field(default_factory=dict)
 
 
 class RangeSource(Protocol):
@@ -58,11 +62,11 @@ class RangeSource(Protocol):
 class RangeReader:
     """Reads ranges from a cluster. Adjacent ranges of one partition go on without a seek."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._cluster = Cluster(bootstrap)
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._cluster = Cluster(access)
         self._consumer = Consumer(
-            client_options(bootstrap)
+            client_options(access)
             | {
                 "group.id": "feedwheel-ingest",  # the client demands one; we neither subscribe nor commit
                 "enable.auto.commit": False,
@@ -86,14 +90,14 @@ class RangeReader:
         self._stand_at(topic, partition, first)
         deadline = time.monotonic() + _STALL_S
         while position < next_offset:
-            with broker_errors(self._bootstrap):
+            with broker_errors(self._access):
                 messages = self._consumer.consume(min(self._batch_records, next_offset - position), _POLL_S)
                 batch, reached = self._take(messages, position, next_offset)
             if reached > position:
                 deadline = time.monotonic() + _STALL_S
             elif time.monotonic() > deadline:
                 raise InfrastructureError(
-                    f"Kafka at {self._bootstrap}: {topic}[{partition}] gave nothing after offset {position} for "
+                    f"Kafka at {self._access}: {topic}[{partition}] gave nothing after offset {position} for "
                     f"{_STALL_S:.0f} s, though its log ended at {next_offset} or later: look at the broker's log"
                 )
             position = reached
@@ -104,7 +108,7 @@ class RangeReader:
 
     def _stand_at(self, topic: str, partition: int, offset: int) -> None:
         if self._stands_at != (topic, partition, offset):
-            with broker_errors(self._bootstrap):
+            with broker_errors(self._access):
                 self._consumer.assign([TopicPartition(topic, partition, offset)])
             self._stands_at = (topic, partition, offset)
 
@@ -140,19 +144,18 @@ class RangeReader:
         begin = self._cluster.begin(topic, partition)
         if begin <= position:
             raise InfrastructureError(
-                f"Kafka at {self._bootstrap}: {topic}[{partition}] has no offset {position} though it begins at "
+                f"Kafka at {self._access}: {topic}[{partition}] has no offset {position} though it begins at "
                 f"{begin}: its log was cut at the end; look for an unclean leader election, then run ingest again"
             )
         reached = min(begin, next_offset)
         self._stand_at(topic, partition, reached)
-        lost = RecordBatch(batch.offsets, batch.values, batch.timestamps_ms, batch.attempts, reached - position)
-        return lost, reached
+        return replace(batch, lost=reached - position), reached
 
     def _check_incarnation(self, topic: str, topic_id: str) -> None:
         """The consumer reads by name: make sure that what it read belongs to the id it was read for."""
         if (present := self._cluster.topic_id(topic)) != topic_id:
             raise InfrastructureError(
-                f"Kafka at {self._bootstrap}: {topic} had id {topic_id} when the drain began and has {present} now: "
+                f"Kafka at {self._access}: {topic} had id {topic_id} when the drain began and has {present} now: "
                 "it was deleted or made again; run ingest again"
             )
 
@@ -182,23 +185,36 @@ def _batch(records: Sequence[Message], next_offset: int) -> RecordBatch:
     offsets = [record.offset() or 0 for record in records]  # only records not yet sent have none
     count = bisect_left(offsets, next_offset)
     records = records[:count]
-    headers = [record.headers() for record in records]
+    headers = _headers(records)
+    attempts = [1] * count
+    for place, found in headers.items():
+        attempts[place] = _attempt(found or ())
+    values = [record.value() for record in records]
     return RecordBatch(
-        offsets[:count],
-        [record.value() for record in records],
-        [record.timestamp()[1] for record in records],
-        [_attempt(found) if found else 1 for found in headers],
+        offsets[:count], values, [record.timestamp()[1] for record in records], attempts, headers=headers
     )
 
 
-def _attempt(headers: Mapping[str, Header] | Sequence[tuple[str, Header]]) -> int:
+def _headers(records: Sequence[Message]) -> dict[int, Headers | None]:
+    """Headers by place, None where a name is not UTF-8: the client raises then, and leaves a broken list behind.
+
+    By `map`, which sees the error of each call. A call that the interpreter has specialised, as it does in a loop, does
+    not: the error comes up anywhere later, and the broken list ends the process. For the same reason never ask twice.
+    """
+    found, unreadable = list[Any](), list[int]()
+    reading = map(Message.headers, records)
+    while len(found) < len(records):
+        try:
+            found.extend(reading)  # an error leaves what came before it
+        except (SystemError, UnicodeDecodeError):
+            unreadable.append(len(found))
+            found.append(None)
+    return {place: headers for place, headers in enumerate(found) if headers} | dict.fromkeys(unreadable)
+
+
+def _attempt(headers: Headers) -> int:
     """The attempt that a replay says it is; anything else in the header counts as the first."""
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        if (
-            name == ATTEMPT_HEADER
-            and isinstance(value, bytes)
-            and value.isdigit()
-            and len(value) <= _MAX_ATTEMPT_DIGITS
-        ):
+    for name, value in headers:
+        if name == ATTEMPT_HEADER and value and value.isdigit() and len(value) <= _MAX_ATTEMPT_DIGITS:
             return max(int(value), 1)
     return 1

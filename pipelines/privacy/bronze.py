@@ -26,7 +26,9 @@ from pipelines.io.lake import Change, Rows
 from pipelines.privacy.rewriting import rewrite
 from pipelines.privacy.withdrawals import Withdrawals
 from schemas.arrow import to_row
+from schemas.cloudevents import whole_event
 from schemas.errors import ConfigError
+from schemas.events import EventRejected
 from schemas.tables import BronzeTable, TableName
 
 _STRETCH_OFFSETS: Final = 50_000
@@ -131,8 +133,9 @@ def read_payloads(context: Context, app: str, consents: Consents) -> RejectedPay
         for row in context.lake.read(table, [*POSITION, "appended_at", "ingested_at", "raw"], where).to_pylist():
             try:
                 payload = PayloadCipher(context.settings.payload_key).decrypt(row["raw"])
-                limit = _limit_of(payload, app, row["appended_at"], consents)
-            except (ConfigError, *_UNREADABLE):
+                event = whole_event(payload.headers, payload.value)
+                limit = _limit_of(event, app, row["appended_at"], consents)
+            except (ConfigError, EventRejected, *_UNREADABLE):
                 unread.append(row["ingested_at"])
                 continue
             if limit != "content":
@@ -140,9 +143,9 @@ def read_payloads(context: Context, app: str, consents: Consents) -> RejectedPay
     return RejectedPayloads(dict(theirs), len(unread), max(unread, default=None))
 
 
-def _limit_of(payload: bytes, app: str, appended_at: datetime, consents: Consents) -> Consent:
+def _limit_of(event: bytes, app: str, appended_at: datetime, consents: Consents) -> Consent:
     """The limit of whoever a rejected record is about. Raises one of `_UNREADABLE` if it does not say."""
-    record = msgspec.json.decode(payload, type=_Said)
+    record = msgspec.json.decode(event, type=_Said)
     if record.data.app != app:
         return "content"
     return consents.limit(record.data.user_key, record.data.user_key_id, happened_at(record.time, appended_at))

@@ -12,10 +12,10 @@ from pipelines.io.control import append_control, read_control
 
 def ensure_baseline(context: Context, app: str) -> ModelRef:
     """The first champion of `app`: as the control log names it, or the base model, which it then names."""
-    bootstrap = context.settings.kafka
-    for record in read_control(bootstrap, app):
+    kafka = context.settings.kafka
+    for record in read_control(kafka, app):
         if isinstance(record, Baseline):
             return record.model
     model = base_model.ensure(context)
-    append_control(bootstrap, Baseline(app=app, model=model), context.clock)
+    append_control(kafka, Baseline(app=app, model=model), context.clock)
     return model

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Final, Literal
 
 import psutil
+from kafka.errors import KafkaError
 
+from pipelines.io.kafka_admin import admin_client
 from pipelines.settings import Settings
 from pipelines.stack.java import find_java
 from pipelines.stack.process import Background
 from pipelines.stack.secrets import missing_secrets
 from pipelines.stack.service import Service, require_free, require_own_ports
 from pipelines.stack.stack import services
-from schemas.errors import FeedwheelError
+from schemas.errors import ConfigError, FeedwheelError
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -35,6 +37,7 @@ _CORES: Final = 2
 _MEMORY_GIB: Final = 8
 """Measured at rest: Airflow 1.0, MLflow 0.4, Kafka 0.4, serving 0.4; the others are for training and curation."""
 
+_KAFKA_TIMEOUT_S: Final = 5.0
 _PROVIDERS: Final = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
@@ -62,6 +65,10 @@ class DoctorReport:
 
 def diagnose(settings: Settings, app: str) -> DoctorReport:
     """Run every check, for `app` too. None leaves anything behind."""
+    try:
+        known = list(services(settings).values())
+    except ConfigError:
+        known = []  # access to Kafka is set wrongly: its own check says how
     checks: list[Callable[[], list[Finding]]] = [
         lambda: [python(sys.version_info[:2])],
         lambda: [java(settings.java_home)],
@@ -71,8 +78,9 @@ def diagnose(settings: Settings, app: str) -> DoctorReport:
         lambda: [writable(settings.home)],
         lambda: [configuration(settings, app)],
         lambda: [secret_keys(settings)],
-        lambda: [own_ports(list(services(settings).values()))],
-        lambda: [ports(service, settings.home) for service in services(settings).values()],
+        lambda: [kafka(settings)],
+        lambda: [own_ports(known)],
+        lambda: [ports(service, settings.home) for service in known],
         lambda: [onnx_providers()],
     ]
     return DoctorReport(tuple(finding for check in checks for finding in check()))
@@ -166,6 +174,21 @@ def secret_keys(settings: Settings) -> Finding:
     if file.exists() and file.stat().st_mode & 0o077:
         return Finding("secrets", "warn", f"others can read {file}", f"chmod 600 {file}")
     return Finding("secrets", "ok", "present")
+
+
+def kafka(settings: Settings) -> Finding:
+    """Whether the Kafka that is given by a setting lets us in."""
+    try:
+        access = settings.kafka
+        if settings.kafka_bootstrap_servers is None:
+            return Finding("kafka", "ok", f"the local stack's own, {access}")
+        with admin_client(access, _KAFKA_TIMEOUT_S) as client:
+            brokers = len(client.describe_cluster()["brokers"])
+    except (FeedwheelError, KafkaError) as error:
+        found, _, advice = str(error).rpartition(": ")
+        return Finding("kafka", "fail", found, advice)
+    who = f", as {access.username}" if access.uses_sasl else ""
+    return Finding("kafka", "ok", f"{brokers} brokers answer at {access} by {access.security_protocol}{who}")
 
 
 def own_ports(all_services: Sequence[Service]) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from uuid import uuid4
 
-from pipelines.io.kafka_admin import answers, create_topics
+from pipelines.io.kafka_admin import awaited, create_topics
 from pipelines.settings import Settings
 from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
@@ -38,14 +38,14 @@ def kafka_service(settings: Settings) -> Service:
 
     return Service(
         name="kafka",
-        address=settings.kafka,
+        address=str(settings.kafka),
         given_by="KAFKA_BOOTSTRAP_SERVERS" if settings.kafka_bootstrap_servers else None,
         ports=(
             Port(port, "FEEDWHEEL_KAFKA_PORT"),
             Port(port + 1, "FEEDWHEEL_KAFKA_PORT (its controller's, one above)"),
         ),
         prepare=prepare,
-        awaits=lambda: None if answers(settings.kafka, _PROBE_S) else f"no answer at {settings.kafka}",
+        awaits=lambda: awaited(settings.kafka, _PROBE_S),
         complete=lambda: create_topics(settings.kafka, TOPIC_SPECS),
         requires=lambda: find_java(settings.java_home),
     )

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
-from feedwheel_capture.errors import SpoolFull
+from feedwheel_capture.errors import CaptureError, SpoolFull
 from feedwheel_capture.events import Control, Decision, Event, encode
 from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import Recorder, make_event
@@ -46,14 +47,14 @@ class ControlLog:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        access: KafkaAccess,
         mirror: Path,
         recorder: Recorder,
         replica: str,
         clock: Callable[[], datetime],
     ) -> None:
         """Take up what the mirror knows. Raises ContractViolation if it was altered."""
-        self._bootstrap_servers = bootstrap_servers
+        self._access = access
         self._mirror = mirror
         self._recorder = recorder
         self._replica = replica
@@ -99,9 +100,9 @@ class ControlLog:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with EventConsumer(self._bootstrap_servers, [_TOPIC]) as consumer:
+                with EventConsumer(self._access, [_TOPIC]) as consumer:
                     self._follow(consumer)
-            except KafkaError as error:
+            except (KafkaError, CaptureError, OSError) as error:
                 self.connected = False
                 _LOG.warning("control log: %s; its last known state is in force", type(error).__name__)
             self._stopping.wait(_RETRY_S)

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
+from feedwheel_capture.errors import CaptureError
 from feedwheel_capture.kafka import Consumed, EventConsumer
 from feedwheel_capture.vocabulary import Arm
 from kafka.errors import KafkaError
@@ -33,10 +35,8 @@ _BATCH: Final = 2000
 class EvidenceReader:
     """The evidence of one release, kept up to date by a thread."""
 
-    def __init__(
-        self, bootstrap_servers: str, evidence: Evidence, since: datetime, clock: Callable[[], datetime]
-    ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, access: KafkaAccess, evidence: Evidence, since: datetime, clock: Callable[[], datetime]) -> None:
+        self._access = access
         self._empty = evidence
         self._since = since
         self._clock = clock
@@ -60,10 +60,10 @@ class EvidenceReader:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with EventConsumer(self._bootstrap_servers, _TOPICS) as consumer:
+                with EventConsumer(self._access, _TOPICS) as consumer:
                     consumer.seek_to_time(self._since - _CLOCK_SKEW)
                     self._follow(consumer)
-            except KafkaError as error:
+            except (KafkaError, CaptureError, OSError) as error:
                 self.current = False
                 _LOG.warning("evidence: %s; quality is not judged until Kafka is back", type(error).__name__)
             self._stopping.wait(_RETRY_S)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Decision, ModelRef, Proposal
 from feedwheel_capture.vocabulary import FinalState
 
@@ -38,7 +39,7 @@ class RolloutServices:
     """What the supervisor works with."""
 
     config: Config
-    bootstrap_servers: str
+    kafka: KafkaAccess
     replica: str
     pool: ModelPool
     control: ControlLog
@@ -175,7 +176,7 @@ class RolloutSupervisor:
             model,
             services.traffic,
             maturity_s=services.config.canary.maturity_s,
-            bootstrap_servers=services.bootstrap_servers,
+            kafka=services.kafka,
             clock=services.clock,
         )
         self._line_up(app, self._lineups[app].champion)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Proposal
 from feedwheel_capture.vocabulary import Arm
 
@@ -84,12 +85,12 @@ def open_trial(
     traffic: Traffic,
     *,
     maturity_s: float,
-    bootstrap_servers: str,
+    kafka: KafkaAccess,
     clock: Callable[[], datetime],
 ) -> Trial:
     """Begin to read the evidence on a proposal that was made at `since`."""
     evidence = Evidence(proposal.app, proposal.release_id, timedelta(seconds=maturity_s))
-    reader = EvidenceReader(bootstrap_servers, evidence, since, clock)
+    reader = EvidenceReader(kafka, evidence, since, clock)
     reader.start()
     return Trial(proposal, since, model, reader, traffic)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from feedwheel_capture import Capture, CaptureSettings
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.identity import Identity
 
 from pipelines.settings import Settings
@@ -37,7 +38,7 @@ def main() -> None:
         settings = Settings(home=home, kafka_port=free_port(2))
         bring_up(kafka_service(settings), home, threading.Event())
         try:
-            for name, bootstrap in (("Kafka up", settings.kafka), ("Kafka down", f"127.0.0.1:{free_port()}")):
+            for name, bootstrap in (("Kafka up", str(settings.kafka)), ("Kafka down", f"127.0.0.1:{free_port()}")):
                 measure(name, bootstrap, home / name.replace(" ", "-"), arguments.events, arguments.rate)
         finally:
             Background(home, "kafka").stop()
@@ -45,7 +46,7 @@ def main() -> None:
 
 def measure(name: str, bootstrap: str, spool: Path, events: int, rate: float) -> None:
     settings = CaptureSettings(
-        app="bench", identity=Identity(("layer",), "key"), kafka=bootstrap, spool=spool, consent="content"
+        app="bench", identity=Identity(("layer",), "key"), kafka=KafkaAccess(bootstrap), spool=spool, consent="content"
     )
     capture = Capture(settings=settings, raise_errors=True)
     messages = [{"role": "user", "content": QUESTION}]

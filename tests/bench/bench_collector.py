@@ -26,6 +26,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import psutil
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import encode
 from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import make_event
@@ -76,8 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
                 cpu_s = _cpu_s(processes) - cpu_s
                 if arguments.kill_kafka:
                     killer.join()
-                stored_s = drained(settings.kafka, len(sent["acknowledged"]))
-            report(arguments, sent, stored(settings.kafka), stored_s, cpu_s)
+                stored_s = drained(str(settings.kafka), len(sent["acknowledged"]))
+            report(arguments, sent, stored(str(settings.kafka)), stored_s, cpu_s)
         finally:
             broker.stop()
 
@@ -169,7 +170,7 @@ def _template() -> bytes:
 def drained(bootstrap: str, count: int) -> float:
     """Seconds until Kafka has as many records as were acknowledged; 120 at most."""
     began = time.monotonic()
-    with EventConsumer(bootstrap, ["feedwheel.generations"]) as consumer:
+    with EventConsumer(KafkaAccess(bootstrap), ["feedwheel.generations"]) as consumer:
         while time.monotonic() - began < 120:
             ends = consumer._consumer.end_offsets(consumer._partitions)
             if sum(ends.values()) >= count:
@@ -181,7 +182,7 @@ def drained(bootstrap: str, count: int) -> float:
 def stored(bootstrap: str) -> list[str]:
     """The ids of everything in Kafka."""
     ids = []
-    with EventConsumer(bootstrap, ["feedwheel.generations"]) as consumer:
+    with EventConsumer(KafkaAccess(bootstrap), ["feedwheel.generations"]) as consumer:
         while not consumer.at_end():
             ids += [msgspec.json.decode(record.value)["id"] for record in consumer.poll(0.2, 5000)]
     return ids

@@ -108,7 +108,7 @@ class Deployment:
         url = f"http://127.0.0.1:{self.collector_port}"
         with self.collector():
             destinations = {
-                "to-kafka": lambda: EventProducer(self.broker.bootstrap),
+                "to-kafka": lambda: EventProducer(self.broker.access),
                 "to-collector": lambda: CollectorConnection(url, self.key),
             }
             for root, connect in destinations.items():

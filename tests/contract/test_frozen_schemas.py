@@ -1,10 +1,14 @@
 """Version 1 of the events is frozen: what was ever written is read for ever, and only optional additions may come.
 
-`frozen/v1` holds the schemas as they were frozen, and one event of every type and kind in the bytes of that day.
+`frozen/v1` holds the schemas as they were frozen, and one event of every type and kind in the bytes of that day, as
+JSON and as Avro; `frozen/v1.1` and so on, the schemas of every version that was published since.
 """
 
+import base64
 import copy
+import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,19 @@ import pytest
 from feedwheel_capture.catalogue import EVENT_TYPES
 from feedwheel_capture.events import encode
 from feedwheel_capture.vocabulary import FeedbackKind
+from pydantic import SecretStr
 
-from schemas.compatibility import breaks
+from pipelines.ingest.avro import AvroReader
+from pipelines.io.schema_registry import Registry
+from pipelines.stack.paths import REPOSITORY
+from schemas.avro import AVRO_TYPES, avro_schema
+from schemas.compatibility import avro_breaks, breaks
 from schemas.events import decode_any, json_schema
+from tests.avro import framed, local_registry
 
 FROZEN = Path(__file__).parent / "frozen" / "v1"
 EVENTS = [line for line in (FROZEN / "events.jsonl").read_bytes().splitlines() if line]
+IN_AVRO = [line.split() for line in (FROZEN / "events.avro.txt").read_text(encoding="ascii").splitlines()]
 SCHEMA = json_schema(next(entry for entry in EVENT_TYPES if entry.name == "feedwheel.feedback"))
 
 
@@ -63,10 +74,67 @@ def test_fields_of_a_later_version_are_ignored(line: bytes) -> None:
     assert decode_any(json.dumps(later).encode()) == decode_any(line)
 
 
-@pytest.mark.parametrize("entry", EVENT_TYPES, ids=lambda entry: entry.name)
-def test_only_optional_additions_came_since(entry: Any) -> None:
-    frozen = json.loads((FROZEN / f"{entry.name}.json").read_text(encoding="utf-8"))
-    assert breaks(frozen, json_schema(entry)) == []
+@pytest.mark.parametrize(("event_id", "schema", "record"), IN_AVRO, ids=[line[0] for line in IN_AVRO])
+def test_what_was_written_in_avro_then_is_read_now(event_id: str, schema: str, record: str) -> None:
+    """With the schema that it was written with, as a registry keeps it."""
+    (line,) = (line for line in EVENTS if json.loads(line)["id"] == event_id)
+    with local_registry() as registry:
+        value = framed(registry.register((FROZEN / f"{schema}.avsc").read_text("utf-8")), base64.b64decode(record))
+        read = AvroReader(Registry(registry.url, "", SecretStr(""))).whole_event(value)
+    assert decode_any(read) == decode_any(line)
+
+
+def test_everything_that_can_be_written_in_avro_is_frozen_so() -> None:
+    types = {entry.versioned_name for entry in AVRO_TYPES}
+    assert [line[0] for line in IN_AVRO] == [event["id"] for event in map(json.loads, EVENTS) if event["type"] in types]
+    assert {path.stem for path in FROZEN.glob("*.avsc")} == {entry.name for entry in AVRO_TYPES}
+
+
+def publishing() -> Any:
+    """The script behind `make schemas`, which is in no package."""
+    spec = importlib.util.spec_from_file_location("publish_schemas", REPOSITORY / "infra" / "publish_schemas.py")
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+SCHEMAS = {name: (schema, judge) for name, schema, judge in publishing().schemas()}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_only_optional_additions_came_since_any_version(name: str) -> None:
+    assert publishing().problems(name, *SCHEMAS[name]) == []
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_what_is_published_is_frozen(name: str) -> None:
+    """Else a version between two others could be broken unseen."""
+    script = publishing()
+    frozen, published = script.revisions()[-1] / name, script.PUBLISHED / name
+    assert frozen.read_bytes() == published.read_bytes(), "run `make schemas`"
+
+
+def test_an_addition_is_published_and_frozen_and_may_never_go_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = publishing()
+    for folder, name in ((script.PUBLISHED, "PUBLISHED"), (FROZEN.parent, "FROZEN")):
+        shutil.copytree(folder, tmp_path / name)
+        monkeypatch.setattr(script, name, tmp_path / name)
+    script.main()
+    assert [folder.name for folder in script.revisions()] == ["v1"], "nothing changed"
+    with monkeypatch.context() as later:
+        of_feedback = changed(lambda feedback, _: feedback["properties"].update(mood={"type": "string"}))
+        names = {"feedwheel.feedback": of_feedback}
+        later.setattr(script, "json_schema", lambda entry: names.get(entry.name) or json_schema(entry))
+        script.main()
+        script.main()
+        assert [folder.name for folder in script.revisions()] == ["v1", "v1.1"]
+        assert "mood" in (tmp_path / "PUBLISHED" / "feedwheel.feedback.json").read_text("utf-8")
+    with pytest.raises(SystemExit, match=r"v1\.1/feedwheel\.feedback\.json: \$\.data\.mood: removed"):
+        script.main()
 
 
 def changed(change: Any) -> dict[str, Any]:
@@ -95,3 +163,40 @@ def test_everything_else_is_named(change: Any, problem: str) -> None:
 def test_an_optional_field_may_come() -> None:
     new = changed(lambda feedback, value: (feedback["properties"].update(mood={}), value["properties"].update(x={})))
     assert breaks(SCHEMA, new) == []
+
+
+GENERATION = next(entry for entry in AVRO_TYPES if entry.name == "feedwheel.generation")
+
+
+def changed_avro(change: Any) -> Any:
+    schema = json.loads(json.dumps(avro_schema(GENERATION)))
+    data = next(field["type"] for field in schema["fields"] if field["name"] == "data")
+    change(schema, data, {field["name"]: field for field in data["fields"]})
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda _, data, fields: data["fields"].remove(fields["locale"]), "data.locale: removed"),
+        (lambda _, data, fields: data["fields"].append({"name": "mood", "type": "string"}), "mood: became required"),
+        (lambda _, data, fields: fields["locale"].pop("default"), "data.locale: became required"),
+        (lambda _, data, fields: fields["locale"].update(default="en"), "data.locale: default changed"),
+        (lambda _, data, fields: fields["turn"].update(type="int"), "data.turn: type changed"),
+        (lambda _, data, fields: fields["locale"]["type"].append("long"), "locale: 2 alternatives became 3"),
+        (lambda _, data, fields: fields["arm"]["type"]["symbols"].append("third"), "data.arm: symbols changed"),
+        (lambda _, data, fields: fields["arm"]["type"].update(name="Arm"), "data.arm: name changed"),
+        (lambda _, data, fields: fields["input"]["type"]["items"].update(name="Said"), "data.input[]: name changed"),
+        (lambda schema, *_: schema.update(namespace="feedwheel.v2"), "$: namespace changed"),
+    ],
+)
+def test_what_breaks_readers_or_writers_of_avro_is_named(change: Any, problem: str) -> None:
+    found = avro_breaks(avro_schema(GENERATION), changed_avro(change))
+    assert any(problem in line for line in found), found
+
+
+def test_a_field_with_a_default_may_come_to_avro() -> None:
+    field = {"name": "mood", "type": ["null", "string"], "default": None, "doc": "How it felt."}
+    assert (
+        avro_breaks(avro_schema(GENERATION), changed_avro(lambda _, data, fields: data["fields"].append(field))) == []
+    )

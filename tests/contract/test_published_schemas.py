@@ -14,6 +14,7 @@ from feedwheel_capture.vocabulary import FeedbackKind
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.avro import AVRO_TYPES, avro_schema
 from schemas.events import EventRejected, decode, json_schema
 
 PUBLISHED = Path(__file__).parents[2] / "schemas" / "published" / "v1"
@@ -30,8 +31,15 @@ def test_a_record_and_its_published_schema_agree(entry: EventType) -> None:
     assert published(entry) == json_schema(entry), "run `make schemas` and review the difference"
 
 
+@pytest.mark.parametrize("entry", AVRO_TYPES, ids=lambda entry: entry.name)
+def test_a_record_and_its_published_avro_schema_agree(entry: EventType) -> None:
+    text = (PUBLISHED / f"{entry.name}.avsc").read_text(encoding="utf-8")
+    assert json.loads(text) == avro_schema(entry), "run `make schemas` and review the difference"
+
+
 def test_nothing_else_is_published() -> None:
     assert {path.stem for path in PUBLISHED.glob("*.json")} == {entry.name for entry in EVENT_TYPES}
+    assert {path.stem for path in PUBLISHED.glob("*.avsc")} == {entry.name for entry in AVRO_TYPES}
 
 
 def feedback(kind: FeedbackKind, value: FeedbackValue | None) -> Event:

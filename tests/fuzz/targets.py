@@ -6,8 +6,12 @@ count; what is stored can be read again, and redaction finds nothing more in it.
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, get_args
@@ -30,9 +34,16 @@ from feedback.capture.importers.export import Export
 from feedback.capture.importers.formats import read
 from feedback.capture.importers.refusal import ExportRefused
 from feedback.capture.importers.scribe import Format, Scribe, Target
+from pipelines.ingest.avro import AvroReader, schemas_of
+from pipelines.ingest.decode import BatchDecoder
+from pipelines.ingest.manifest import Range
+from pipelines.ingest.offsets import Source
+from pipelines.io.kafka_ranges import RecordBatch
+from pipelines.io.schema_registry import RegisteredSchema
 from pipelines.stack.paths import REPOSITORY
 from schemas.config import parse
-from schemas.events import decode_any
+from schemas.events import EventRejected, decode_any
+from tests.avro import body, framed, schema_of
 from tests.events import APP, exposure, feedback, generation
 from tests.exports import chatgpt_conversation, claude_conversation
 from tests.otlp import CHAT, CONTENT, JUDGED, SPAN, TRACE, as_json, log, logs_request, span, traces_request
@@ -216,8 +227,56 @@ def redactor(data: bytes) -> None:
     assert redact(once) == once
 
 
+_HEADER: Final = re.compile(rb"(.*?): ?(.*)")
+
+
+def records(data: bytes) -> None:
+    """One Kafka record: headers, a line each, an empty line, and a value in whatever form."""
+    head, _, value = data.partition(b"\n\n")
+    found = [line.groups() for line in map(_HEADER.fullmatch, head.split(b"\n")) if line]
+    headers = [(name.decode("utf-8", "replace"), text) for name, text in found]
+    batch = RecordBatch([1], [value], [1], [1], headers={0: headers} if headers else {})
+    for decoder in _DECODERS:
+        decoded = decoder.decode(batch)
+        (event_id,) = decoded.events.column("event_id").to_pylist()
+        assert (event_id is None) == (0 in decoded.rejections)
+
+
+def avro(data: bytes) -> None:
+    """A record in Avro: of our schema, or of another's that has fields of every kind."""
+    for reader in _AVRO_READERS:
+        with suppress(EventRejected):
+            json.loads(reader.whole_event(framed(1, data)))
+
+
+_PART: Final = Range("bronze/feedback", "t", "feedwheel.feedback", True, Source("c", "t", 0), 0, 1000, False)
+_DECODERS: Final = (BatchDecoder(_PART), BatchDecoder(replace(_PART, trusted=False)))
+
+
+def _other_schema() -> dict[str, Any]:
+    """More fields than ours, of every kind that a reader has to skip."""
+    schema = schema_of(make_event(feedback(), "app", NOW, "e1"))
+    kinds = ["bytes", "float", {"type": "map", "values": {"type": "array", "items": ["null", "string", "int"]}}]
+    decimal = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
+    for number, kind in enumerate([*kinds, decimal, {"type": "fixed", "name": "F", "size": 3}]):
+        schema["fields"].insert(0, {"name": f"more{number}", "type": kind})
+    return schema
+
+
+def _avro_reader(schema: dict[str, Any]) -> AvroReader:
+    """Without a registry to ask: it has asked already."""
+    reader = AvroReader(None)
+    reader._schemas[1] = schemas_of(1, RegisteredSchema("AVRO", json.dumps(schema), False))
+    return reader
+
+
+_AVRO_READERS: Final = [
+    _avro_reader(schema) for schema in (schema_of(make_event(feedback(), "app", NOW, "e1")), _other_schema())
+]
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
-    function.__name__: function for function in (events, cloudevents, otlp, telemetry, importers, redactor)
+    function.__name__: function
+    for function in (events, cloudevents, records, avro, otlp, telemetry, importers, redactor)
 }
 
 
@@ -242,6 +301,22 @@ def _cloudevents() -> Iterable[bytes]:
         head = "\n".join(f"ce-{name}: {value}" for name, value in whole.items() if name != "data")
         yield f"{head}\n\n{json.dumps(whole['data'])}".encode()
         yield b"content-type: application/json\n\n[" + event + b"]"
+
+
+def _records() -> Iterable[bytes]:
+    for event in _events():
+        yield b"traceparent: 00-1\n\n" + event
+        whole = json.loads(event)
+        head = "\n".join(f"ce_{name}: {value}" for name, value in whole.items() if name != "data")
+        yield f"{head}\ncontent-type: application/json\n\n{json.dumps(whole['data'])}".encode()
+        yield b"\n\n" + framed(1, b"abc")
+
+
+def _avro() -> Iterable[bytes]:
+    sent = make_event(feedback(), "app", NOW, "e1")
+    yield body(sent)
+    more = [b"x", 1.5, {"a": [None, "b", 3]}, Decimal("1.25"), b"abc"]
+    yield body(sent, _other_schema(), **{f"more{number}": value for number, value in enumerate(more)})
 
 
 def _otlp() -> Iterable[bytes]:
@@ -337,6 +412,8 @@ def _redactor() -> Iterable[bytes]:
 _SEEDS: Final[dict[str, Callable[[], Iterable[bytes]]]] = {
     "events": _events,
     "cloudevents": _cloudevents,
+    "records": _records,
+    "avro": _avro,
     "otlp": _otlp,
     "telemetry": _telemetry,
     "importers": _importers,

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import typer
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.kafka import EventConsumer
 from typer.testing import CliRunner
 
@@ -35,7 +36,7 @@ def feedwheel(kafka, tmp_path, monkeypatch):
 def published(bootstrap: str) -> list:
     """Events of imports in both topics."""
     events = []
-    with EventConsumer(bootstrap, TOPICS) as consumer:
+    with EventConsumer(KafkaAccess(bootstrap), TOPICS) as consumer:
         while records := consumer.poll(2) or (not consumer.at_end() and [None]):
             events += [decode_any(record.value) for record in records if record]
     return [event for event in events if event.source == "feedwheel/import/chatgpt"]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from pipelines.cli import ingest as commands
 from pipelines.io.lake import Lake
 from tests.conftest import TEST_SECRETS
+from tests.ports import free_port
 from tests.topics import create_topic, generations, produce
 
 pytestmark = pytest.mark.integration
@@ -63,6 +64,20 @@ def test_reconcile_exits_1_and_names_the_partition(topic, feedwheel, tmp_path):
     assert broken.exit_code == 1
     assert f"{topic}[0]" in broken.stderr.replace("\n", "")
     assert json.loads(feedwheel("reconcile", "--json").stdout)["exact"] is False
+
+
+def test_reconcile_exits_3_where_kafka_could_not_be_asked(topic, feedwheel, monkeypatch):
+    feedwheel("ingest")
+    asked = feedwheel("reconcile", "--verify-gaps")
+    assert (asked.exit_code, "Exact: 3 ingested offsets" in asked.stdout) == (0, True)
+    away = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", away)
+    half = feedwheel("reconcile")
+    assert half.exit_code == 3
+    assert "Exact: 3 ingested offsets" in half.stdout
+    assert f"NOT CHECKED against Kafka: nothing listens at {away}" in half.stdout
+    as_json = feedwheel("reconcile", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["exact"]) == (3, True)
 
 
 def test_dead_letters_from_list_to_replay(topic, feedwheel):

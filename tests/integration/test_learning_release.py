@@ -16,5 +16,5 @@ def test_baseline_is_named_once(kafka, context, monkeypatch):
     monkeypatch.setattr(base_model, "ensure", lambda context: BASE)
     ctx = context(kafka_bootstrap_servers=kafka.bootstrap)
     assert [ensure_baseline(ctx, "baseline-once") for _ in range(3)] == [BASE] * 3
-    assert read_control(kafka.bootstrap, "baseline-once") == [Baseline(app="baseline-once", model=BASE)]
-    assert read_control(kafka.bootstrap, "another") == []
+    assert read_control(kafka.access, "baseline-once") == [Baseline(app="baseline-once", model=BASE)]
+    assert read_control(kafka.access, "another") == []

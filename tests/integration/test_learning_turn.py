@@ -163,7 +163,7 @@ class Turn:
     @property
     def control(self) -> list:
         """The control log as it is now."""
-        return read_control(self.kafka.bootstrap, APP)
+        return read_control(self.kafka.access, APP)
 
     @property
     def aliases(self) -> dict[str, str]:

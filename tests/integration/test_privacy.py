@@ -21,7 +21,7 @@ from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, readable_examples_of
 from pipelines.dataset.selection import Selection
 from pipelines.extract import commit
-from pipelines.ingest.payload import PayloadCipher
+from pipelines.ingest.payload import Payload, PayloadCipher
 from pipelines.io import ray as ray_io
 from pipelines.io.lake import Lake
 from pipelines.privacy import history
@@ -438,9 +438,9 @@ class TestRejectedRecords:
     def reject(self, wheel):
         """Put a record into bronze that was rejected, with its encrypted bytes."""
 
-        def put(offset, payload):
+        def put(offset, payload, headers=()):
             row = bronze.rejected(logged(feedback(), offset))
-            row["raw"] = PayloadCipher(SecretStr(TEST_SECRETS["payload_key"])).encrypt(payload)
+            row["raw"] = PayloadCipher(SecretStr(TEST_SECRETS["payload_key"])).encrypt(Payload(payload, headers))
             bronze.append(wheel.lake, "bronze/feedback", [row])
 
         return put
@@ -452,11 +452,14 @@ class TestRejectedRecords:
     def test_bytes_of_who_withdrew_go_and_others_stay(self, wheel, reject):
         for offset, data in enumerate(({}, {"user_key": "bob"}, {"app": "another"}), start=50):
             reject(offset, self.payload(**data))
+        data = msgspec.json.encode(msgspec.json.decode(self.payload())["data"])
+        times = [("ce_time", START.isoformat().encode())]
+        reject(53, data, [*times, *((f"ce_{name}", b"x") for name in ("id", "source", "type", "specversion"))])
         receipt = privacy.run(wheel, APP)
         rows = wheel.lake.read("bronze/feedback", ["offset", "raw"], pc.field("status") == "rejected").to_pylist()
-        assert {row["offset"] for row in rows if row["raw"] is None} == {50}
-        assert len(rows) == 3
-        assert receipt.rows["bronze/feedback"] == 2, "the edit and the rejected record"
+        assert {row["offset"] for row in rows if row["raw"] is None} == {50, 53}
+        assert len(rows) == 4
+        assert receipt.rows["bronze/feedback"] == 3, "the edit and the rejected records"
         assert not any(left.where == "rejected records" for left in receipt.remains)
 
     def test_what_does_not_say_whose_it_is_waits_for_its_end(self, wheel, reject):

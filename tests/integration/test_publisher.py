@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import Feedback, FeedbackValue
 from feedwheel_capture.kafka import EventConsumer, EventProducer
@@ -38,7 +39,7 @@ def recorder(spool: Spool) -> Recorder:
 
 def consumed_ids(bootstrap: str, app: str) -> Counter[str]:
     ids: Counter[str] = Counter()
-    with EventConsumer(bootstrap, ["feedwheel.feedback"]) as consumer:
+    with EventConsumer(KafkaAccess(bootstrap), ["feedwheel.feedback"]) as consumer:
         while not consumer.at_end():
             events = [decode(each.value, "feedwheel.feedback") for each in consumer.poll(0.2)]
             ids.update(event.id for event in events if event.data.app == app)
@@ -54,7 +55,7 @@ def wait_until_empty(spool: Spool, timeout_s: float = 40) -> None:
 
 def test_what_is_recorded_arrives_once_and_in_order_of_its_key(kafka: Broker, tmp_path: Path) -> None:
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
+        publisher = Publisher(spool, lambda: EventProducer(kafka.access))
         publisher.start()
         sent = [recorder(spool).record(thumbs(number, "arrives")) for number in range(500)]
         wait_until_empty(spool)
@@ -76,7 +77,7 @@ def test_what_is_too_large_for_kafka_is_counted_and_holds_up_nothing(
     events = [Record(topic, "key", f"{number}".encode()) for number in range(100)]
     with Spool(tmp_path / "spool") as spool:
         spool.append(*events[:50], Record(topic, "key", os.urandom(size)), *events[50:])
-        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
+        publisher = Publisher(spool, lambda: EventProducer(kafka.access))
         publisher.start()
         wait_until_empty(spool)
         spool.append(Record(topic, "key", b"after"))
@@ -84,7 +85,7 @@ def test_what_is_too_large_for_kafka_is_counted_and_holds_up_nothing(
         publisher.close()
     assert publisher.refused == 1
     assert f"refused an event of {size} bytes for good: too_large" in caplog.text
-    with EventConsumer(kafka.bootstrap, [topic]) as consumer:
+    with EventConsumer(kafka.access, [topic]) as consumer:
         arrived: list[bytes | None] = []
         while not consumer.at_end():
             arrived += [each.value for each in consumer.poll(0.2)]
@@ -95,7 +96,7 @@ def test_what_is_too_large_for_kafka_is_counted_and_holds_up_nothing(
 @pytest.mark.chaos
 def test_a_killed_broker_delays_events_and_loses_none(own_kafka: Broker, tmp_path: Path) -> None:
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, lambda: EventProducer(own_kafka.bootstrap))
+        publisher = Publisher(spool, lambda: EventProducer(own_kafka.access))
         publisher.start()
         sent = [recorder(spool).record(thumbs(number, "killed")) for number in range(200)]
         own_kafka.kill()
@@ -115,7 +116,7 @@ def test_a_killed_broker_delays_events_and_loses_none(own_kafka: Broker, tmp_pat
 def test_a_broker_that_answers_no_more_is_let_go(own_kafka: Broker) -> None:
     events = [make_event(thumbs(number, "silent"), "test", datetime.now(UTC)) for number in range(500)]
     threads = set(threading.enumerate())
-    producer = EventProducer(own_kafka.bootstrap)
+    producer = EventProducer(own_kafka.access)
     producer.publish([to_record(event) for event in events])
     with own_kafka.silent():
         # Sent partition by partition: some expire before others, and after that kafka-python looks at none of them.
@@ -125,7 +126,7 @@ def test_a_broker_that_answers_no_more_is_let_go(own_kafka: Broker) -> None:
         producer.close()
         assert time.monotonic() - started < 10
     assert set(threading.enumerate()) <= threads
-    with EventProducer(own_kafka.bootstrap) as again:
+    with EventProducer(own_kafka.access) as again:
         again.publish(map(to_record, events))
 
 
@@ -139,7 +140,7 @@ def test_a_new_process_goes_on_where_the_old_one_stopped(kafka: Broker, tmp_path
     with Spool(tmp_path / "spool") as spool:
         sent = [recorder(spool).record(thumbs(number, "restarted")) for number in range(50)]
     with Spool(tmp_path / "spool") as spool:
-        publisher = Publisher(spool, lambda: EventProducer(kafka.bootstrap))
+        publisher = Publisher(spool, lambda: EventProducer(kafka.access))
         publisher.start()
         wait_until_empty(spool)
         publisher.close()

@@ -7,6 +7,7 @@ from collections import Counter
 import httpx
 import msgspec
 import pytest
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Baseline
 from feedwheel_capture.kafka import EventConsumer
 
@@ -64,7 +65,7 @@ class Traffic:
 
 
 def read_all(bootstrap: str) -> list[dict]:
-    with EventConsumer(bootstrap, ["feedwheel.generations", "feedwheel.feedback"]) as consumer:
+    with EventConsumer(KafkaAccess(bootstrap), ["feedwheel.generations", "feedwheel.feedback"]) as consumer:
         events = []
         while not consumer.at_end():
             events += [msgspec.json.decode(record.value) for record in consumer.poll(1.0)]
@@ -72,7 +73,7 @@ def read_all(bootstrap: str) -> list[dict]:
 
 
 def test_kafka_stopped_under_traffic(own_kafka, tmp_path):
-    append_control(own_kafka.bootstrap, Baseline(app=APP, model=tiny_model()), system_clock)
+    append_control(own_kafka.access, Baseline(app=APP, model=tiny_model()), system_clock)
     port = own_kafka.settings.kafka_port
     with deployed(tmp_path / "serving", records=[], kafka_port=port) as (url, service), httpx.Client() as http:
         await_true(lambda: service.deployment.publisher.connected)
@@ -104,7 +105,7 @@ def test_kafka_stopped_under_traffic(own_kafka, tmp_path):
 
 
 def test_a_restart_without_kafka_serves_the_champion_of_the_log(own_kafka, tmp_path):
-    append_control(own_kafka.bootstrap, Baseline(app=APP, model=tiny_model("7")), system_clock)
+    append_control(own_kafka.access, Baseline(app=APP, model=tiny_model("7")), system_clock)
     port = own_kafka.settings.kafka_port
     with deployed(tmp_path / "serving", records=[], kafka_port=port):
         pass

@@ -56,7 +56,7 @@ class People:
 def process(kafka, tmp_path, request):
     """A replica of an application of this test's own, whose baseline is in the log."""
     app = request.node.name.replace("_", "-").removeprefix("test-")[:40]
-    append_control(kafka.bootstrap, Baseline(app=app, model=tiny_model("1")), system_clock)
+    append_control(kafka.access, Baseline(app=app, model=tiny_model("1")), system_clock)
     config = config_of(app, tmp_path, **CANARY)
     settings = {"kafka_port": kafka.settings.kafka_port, "config_path": config}
     with deployed(tmp_path / "a", app=app, records=[], **settings) as (url, service):
@@ -65,7 +65,7 @@ def process(kafka, tmp_path, request):
 
 def propose(kafka, app: str, release_id: str = "r1", verdict="WAIVED", **model) -> None:
     proposal = {"app": app, "release_id": release_id, "verdict": verdict, "share": 0.5}
-    append_control(kafka.bootstrap, Proposal(model=model.get("model") or tiny_model("2"), **proposal), system_clock)
+    append_control(kafka.access, Proposal(model=model.get("model") or tiny_model("2"), **proposal), system_clock)
 
 
 def rollout(url: str, app: str) -> dict:
@@ -73,7 +73,7 @@ def rollout(url: str, app: str) -> dict:
 
 
 def decisions(kafka, app: str) -> list[Decision]:
-    return [record for record in read_control(kafka.bootstrap, app) if isinstance(record, Decision)]
+    return [record for record in read_control(kafka.access, app) if isinstance(record, Decision)]
 
 
 def test_a_better_one_becomes_champion_for_everyone(kafka, process, tmp_path):
@@ -98,7 +98,7 @@ def test_a_better_one_becomes_champion_for_everyone(kafka, process, tmp_path):
     with deployed(tmp_path / "b", app=app, records=[], serving_replica="serving-2", **settings) as (other, _):
         await_true(lambda: rollout(other, app)["champion"]["version"] == "2")
         back = Decision(app=app, release_id="r1", state="ROLLBACK", by="operator", rationale="a person said so")
-        append_control(kafka.bootstrap, back, system_clock)
+        append_control(kafka.access, back, system_clock)
         await_true(lambda: rollout(url, app)["champion"]["version"] == "1", timeout_s=15)
         await_true(lambda: rollout(other, app)["champion"]["version"] == "1", timeout_s=15)
     people.come(4)
@@ -170,7 +170,7 @@ def test_switching_champions_drops_no_request(kafka, process):
         version, release = str(number + 2), f"r{number}"
         propose(kafka, app, release, model=tiny_model(version))
         promote = Decision(app=app, release_id=release, state="PROMOTE", by="operator", rationale="a test")
-        append_control(kafka.bootstrap, promote, system_clock)
+        append_control(kafka.access, promote, system_clock)
         await_true(lambda wanted=version: service.lineup(app).champion.ref.version == wanted)
     await_true(lambda: len(service.pool.models) == 2)
     stop.set()

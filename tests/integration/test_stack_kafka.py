@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_topics_have_their_partitions(kafka):
-    with admin_client(kafka.bootstrap) as client:
+    with admin_client(kafka.access) as client:
         partitions = {t["name"]: len(t["partitions"]) for t in client.describe_topics([*TOPICS, DLQ_TOPIC])}
     assert partitions == {
         "feedwheel.generations": 4,
@@ -23,7 +23,7 @@ def test_topics_have_their_partitions(kafka):
 
 
 def test_creating_topics_again_changes_nothing(kafka):
-    assert create_topics(kafka.bootstrap, TOPIC_SPECS) == []
+    assert create_topics(kafka.access, TOPIC_SPECS) == []
 
 
 def test_data_survive_stop_and_crash(own_kafka):
@@ -31,7 +31,7 @@ def test_data_survive_stop_and_crash(own_kafka):
     with KafkaProducer(bootstrap_servers=own_kafka.bootstrap) as producer:
         producer.send(partition.topic, b"kept").get(10)
     own_kafka.kill()
-    assert not answers(own_kafka.bootstrap, timeout_s=1)
+    assert not answers(own_kafka.access, timeout_s=1)
     own_kafka.start()
     own_kafka.stop()
     own_kafka.start()

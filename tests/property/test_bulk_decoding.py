@@ -58,9 +58,20 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [found for key, value in inside for found in [(*path, key), *places(value, (*path, key))]]
 
 
+Record = tuple[bytes | None, list[tuple[str, bytes]]]
+"""Value and headers."""
+HEADERS = [
+    *(("ce_id", b""), ("ce_id", b"\xff"), ("ce_type", b"feedwheel.feedback.v1"), ("ce_time", b"now"), ("trace", b"1")),
+    *(("content-type", b"application/json; charset=utf-8"), ("content-type", b"text/plain")),
+    *(("content-type", b"application/cloudevents+json"), ("content-type", b"Application/CloudEvents+avro")),
+]
+BEYOND = ["{},", '{},"foo":', "[]", "1", "1}{"]
+"""What would become part of the envelope if it were only written into it."""
+
+
 @st.composite
-def values(draw: st.DrawFn, topic: str) -> bytes:
-    """An event of the topic with some fields changed, dropped or added, and some of its characters."""
+def records(draw: st.DrawFn, topic: str) -> Record:
+    """An event of the topic with some fields changed, dropped or added, and some of its characters, in either mode."""
     document = json.loads(encode(event(draw(st.sampled_from(EVENTS[topic])))))
     for _ in range(draw(st.integers(0, 2))):
         *path, last = draw(st.sampled_from(places(document)))
@@ -74,10 +85,19 @@ def values(draw: st.DrawFn, topic: str) -> bytes:
                 del holder[last]
             case "add" if isinstance(holder, dict):
                 holder["unknown"] = deepcopy(draw(st.sampled_from(ODD)))
+    headers = list[tuple[str, bytes]]()
+    if draw(st.booleans()):
+        value = document.pop("data", None)
+        headers = [(f"ce_{name}", str(of).encode()) for name, of in document.items() if of is not None]
+        document = value
+    if draw(st.integers(0, 3)) == 0:
+        headers.insert(draw(st.integers(0, len(headers))), draw(st.sampled_from(HEADERS)))
     text = json.dumps(document, ensure_ascii=draw(st.booleans()))
     if draw(st.integers(0, 3)) == 0:
         text = text.replace(*draw(st.sampled_from(TEXTS)), 1)
-    return text.encode(errors="surrogateescape" if BROKEN in text else "strict")
+    if draw(st.integers(0, 9)) == 0:
+        text = draw(st.sampled_from(BEYOND)) + text
+    return text.encode(errors="surrogateescape" if BROKEN in text else "strict"), headers
 
 
 @pytest.mark.parametrize("topic", EVENTS)
@@ -89,13 +109,18 @@ def test_what_becomes_of_a_record_does_not_depend_on_how_it_is_decoded(topic):
     @settings(max_examples=400, deadline=None)
     @given(
         st.lists(
-            st.one_of(values(topic), st.sampled_from([None, b"", b"{", b"{}{}", b"null", b"[]"])),
+            st.one_of(
+                records(topic), st.sampled_from([None, b"", b"{", b"{}{}", b"null", b"[]"]).map(lambda v: (v, []))
+            ),
             min_size=1,
             max_size=8,
         )
     )
-    def same(found: list[bytes | None]) -> None:
-        batch = RecordBatch(list(range(1, len(found) + 1)), found, [1] * len(found), [1] * len(found))
+    def same(found: list[Record]) -> None:
+        count = len(found)
+        headers = {place: given for place, (_, given) in enumerate(found) if given}
+        values = [value for value, _ in found]
+        batch = RecordBatch(list(range(1, count + 1)), values, [1] * count, [1] * count, headers=headers)
         expected, got = one_by_one.decode(batch), in_bulk.decode(batch)
         assert got.rejections == expected.rejections
         assert got.events.to_pylist() == expected.events.to_pylist()

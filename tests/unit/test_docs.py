@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.main
@@ -13,6 +14,7 @@ from feedback.capture.collector.settings import CollectorSettings
 from pipelines.cli.main import app
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
+from schemas.events import RejectReason
 from tests.openai_stub import openai_server
 from tests.ports import free_port
 from tests.unit.capture.test_client import written
@@ -102,3 +104,9 @@ def test_the_guide_to_capture_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch,
     assert len(written(tmp_path)) == 5
     scope = verify(names["link"].removeprefix("https://collector.example/f/"), "url-key", datetime.now(UTC))
     assert (scope.app, scope.response_id) == ("helpdesk", names["answer"].id)
+
+
+def test_the_guide_to_producing_names_every_reason() -> None:
+    guide = (REPOSITORY / "docs" / "producing.md").read_text(encoding="utf-8")
+    table = guide.partition("| reason |")[2]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == get_args(RejectReason)

@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from feedwheel_capture.catalogue import TOPICS, TopicName
 from feedwheel_capture.consent import apply_consent
 from feedwheel_capture.errors import EventTooLarge, RedactionFailed, without_values
-from feedwheel_capture.events import ConsentChange, Erasure, Event, PersonalData
+from feedwheel_capture.events import Baseline, ConsentChange, Decision, Erasure, Event, PersonalData, Proposal
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.messages import check_messages
@@ -29,8 +28,8 @@ from schemas.config import App, Config
 from schemas.events import EventRejected, RejectReason, decode_any
 
 RefusalReason = RejectReason | Literal["not_allowed", "forbidden_app"]
-OPEN_TOPICS: Final[frozenset[TopicName]] = frozenset(topic for topic in TOPICS if topic != "feedwheel.control")
-"""Releases are the operator's: what says so does not come over the wire."""
+OPERATORS_RECORDS: Final = (Baseline, Proposal, Decision)
+"""Releases are the operator's: what says so does not come over the wire. That an application lost events does."""
 _REMEMBERED_IDS: Final = 200_000
 """Some 20 s of the highest rate: a client that got no answer sends again within seconds; later copies are removed by
 extract."""
@@ -86,6 +85,8 @@ class Intake:
         """Decide on one event that keeps its contract, on behalf of `app`."""
         if event.data.app != app:
             return Refused("forbidden_app", "data.app is not the application of this key")
+        if isinstance(event.data, OPERATORS_RECORDS):
+            return Refused("not_allowed", f"{event.type} of a release is not taken over the network")
         if (app, event.source, event.id) in self._ids:
             return Known(event.id)
         try:
@@ -101,15 +102,12 @@ class Intake:
         while len(self._ids) > _REMEMBERED_IDS:
             self._ids.popitem(last=False)
 
-    def _storable(self, event: Event[Any]) -> Taken | Refused:
+    def _storable(self, event: Event[Any]) -> Taken:
         allowed = apply_consent(event.data)
         if allowed is None:
             return Taken(event.id, event.source, None)
         redacted = self._redactor.redact_event(allowed)
-        record = to_record(msgspec.structs.replace(event, data=redacted))
-        if record.topic not in OPEN_TOPICS:
-            return Refused("not_allowed", f"{event.type} is not taken over the network")
-        return Taken(event.id, event.source, record)
+        return Taken(event.id, event.source, to_record(msgspec.structs.replace(event, data=redacted)))
 
     def _event(self, value: bytes, app: str) -> Event[Any]:
         """A whole event, or a raw one completed. Raises EventRejected, with what is wrong with it as it was sent."""

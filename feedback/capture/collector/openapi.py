@@ -5,6 +5,7 @@ reasons from the vocabularies that the code uses; tests and a fuzzer compare the
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, get_args
 
@@ -18,7 +19,7 @@ from google.rpc.status_pb2 import Status
 
 from feedback.capture.collector.events import MAX_EVENTS
 from feedback.capture.collector.feedback import LINK_FIELDS
-from feedback.capture.collector.intake import OPEN_TOPICS, RefusalReason
+from feedback.capture.collector.intake import OPERATORS_RECORDS, RefusalReason
 from feedback.capture.collector.otlp.encoding import MEDIA_TYPES
 from feedback.capture.collector.otlp.routes import LOGS, METRICS, TRACES, Signal
 from feedback.capture.collector.otlp.schema import Schema, components_of, reference, reference_to
@@ -29,7 +30,10 @@ _COMPUTED: Final = frozenset(
     | {"output", "output_length"}
 )
 """Fields of a record that raw data does not have: they are made of its user and its messages."""
-OPEN_TYPES: Final = tuple(entry for entry in EVENT_TYPES if entry.topic in OPEN_TOPICS)
+OPEN_TYPES: Final = tuple(
+    replace(entry, records=tuple(record for record in entry.records if record not in OPERATORS_RECORDS))
+    for entry in EVENT_TYPES
+)
 """What may come over the network."""
 
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from feedwheel_capture import Answered, Capture, CaptureSettings
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import EventTooLarge, SettingsWrong, SpoolFull, TokenInvalid, WrongValue
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.signing import verify
@@ -30,7 +31,7 @@ def settings(tmp_path: Path, **replaced) -> CaptureSettings:
     given = {
         "app": "helpdesk",
         "identity": Identity(("layer-1",), "split-key"),
-        "kafka": f"127.0.0.1:{free_port()}",
+        "kafka": KafkaAccess(f"127.0.0.1:{free_port()}"),
         "consent": "content",
         "spool": tmp_path / "spool",
         "url_key": "url-key",

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from fastapi.testclient import TestClient
 from feedwheel_capture.errors import TokenInvalid
-from feedwheel_capture.events import Decision, encode
+from feedwheel_capture.events import Decision, Gap, encode
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.recorder import make_event
 from feedwheel_capture.signing import FeedbackScope, sign, verify
@@ -155,6 +155,14 @@ def test_nobody_speaks_for_another_application_or_decides_releases(http, collect
     assert reply.status_code == 422
     assert [entry["reason"] for entry in reply.json()["rejected"]] == ["forbidden_app", "not_allowed"]
     assert stored(collector) == []
+
+
+def test_an_application_says_through_the_collector_what_it_lost(http, collector):
+    gap = Gap(app=APP, lost=3, since=NOW, until=NOW, by="app")
+    reply = http.post("/v1/events", json=event(gap))
+    assert (reply.status_code, reply.json()["stored"]) == (202, 1)
+    (only,) = stored(collector)
+    assert (only["type"], only["data"]["action"], only["data"]["lost"]) == ("feedwheel.control.v1", "gap", 3)
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic fwk_a_b", "Bearer fwk_000000000000_zzz"])

@@ -31,9 +31,18 @@ def changed(**data):
     return json.dumps(document).encode()
 
 
-def decoded(values, first=1, part=PART):
+def decoded(values, first=1, part=PART, headers=None):
     count = len(values)
-    return BatchDecoder(part).decode(RecordBatch(list(range(first, first + count)), values, [1] * count, [1] * count))
+    offsets = list(range(first, first + count))
+    return BatchDecoder(part).decode(RecordBatch(offsets, values, [1] * count, [1] * count, headers=headers or {}))
+
+
+def binary(value):
+    """The headers and the value of an event in binary mode."""
+    document = json.loads(value)
+    data = document.pop("data")
+    headers = [(f"ce_{name}", text.encode()) for name, text in document.items() if text is not None]
+    return [*headers, ("content-type", b"application/json")], json.dumps(data).encode()
 
 
 @pytest.fixture
@@ -116,3 +125,68 @@ def test_garbage_does_not_make_later_batches_slow(monkeypatch):
     reads.clear()
     decoder.decode(RecordBatch([1, 2], [stamped(0), stamped(1)], [1] * 2, [1] * 2))
     assert reads == ["error"], "only fields that were met are read"
+
+
+def test_both_modes_give_the_same_rows_whoever_stands_beside_them(one_by_one):
+    whole = [stamped(number, locale="en") for number in range(6)]
+    headers, values = zip(*map(binary, whole), strict=True)
+    mixed = [value if place % 2 else text for place, (text, value) in enumerate(zip(whole, values, strict=True))]
+    found = decoded(mixed, headers={place: headers[place] for place in (1, 3, 5)})
+    assert found.events.equals(decoded(whole).events)
+    assert not found.rejections
+    assert not one_by_one
+
+
+@pytest.mark.parametrize("part", [PART, NOT_TRUSTED])
+def test_an_event_in_binary_mode_is_redacted_and_audited_like_any_other(part):
+    headers, value = binary(stamped(output=LEAK))
+    found = decoded([value, value], first=AUDIT_EVERY, part=part, headers={0: headers, 1: headers})
+    assert found.events.column("output").to_pylist() == [
+        "write to [EMAIL]",
+        LEAK if part.trusted else "write to [EMAIL]",
+    ]
+    assert found.redactions == ({"leaked": 1} if part.trusted else {"redacted": 2})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "detail"),
+    [
+        ({"ce_id": None}, "bad_headers", "no ce_id"),
+        ({"ce_source": b"", "ce_type": None}, "bad_headers", "no ce_source, ce_type"),
+        ({"ce_subject": b"\xff"}, "bad_headers", "ce_subject is not UTF-8"),
+        ({"ce_specversion": b"0.3"}, "contract", "specversion 0.3 is not 1.0"),
+        ({"ce_time": b"yesterday"}, "contract", "RFC3339"),
+        ({"ce_type": b"feedwheel.generation.v2"}, "unsupported_version", "major 2"),
+        ({"ce_type": b"feedwheel.feedback.v1"}, "wrong_topic", "feedwheel.feedback"),
+        ({"content-type": b"application/xml"}, "unsupported_format", "content-type is not JSON"),
+        ({"content-type": b"application/CloudEvents+avro"}, "unsupported_format", "not application/cloudevents+json"),
+    ],
+)
+def test_headers_that_make_no_event_are_named_and_take_nothing_with_them(changes, reason, detail):
+    given, value = binary(stamped(1))
+    headers = [(name, text) for name, text in (dict(given) | changes).items() if text is not None]
+    found = decoded([stamped(0), value, stamped(2)], headers={1: headers})
+    assert found.events.column("event_id").to_pylist() == ["event-0", None, "event-2"]
+    assert list(found.rejections) == [1]
+    assert (found.rejections[1].reason, found.rejections[1].stage) == (reason, "decode")
+    assert detail in found.rejections[1].detail
+
+
+def test_an_attribute_that_is_there_twice_is_none():
+    headers, value = binary(stamped())
+    found = decoded([value], headers={0: [*headers, ("ce_id", b"another")]})
+    assert found.rejections[0].detail == "ce_id more than once"
+
+
+@pytest.mark.parametrize("value", [b'{},"id":"x"', b'{},"other":{}', b'{}, "data":{}', b"{}{}", b"\xff", b""])
+def test_a_value_cannot_reach_into_its_envelope(value):
+    headers, _ = binary(stamped())
+    assert decoded([value], headers={0: headers}).rejections[0].reason == "not_json"
+
+
+def test_other_headers_say_nothing_about_the_form():
+    whole = stamped()
+    for headers in ([("traceparent", b"00-1")], [("content-type", b"application/json")], [("ce_subject", b"x")]):
+        assert decoded([whole], headers={0: headers}).events.equals(decoded([whole]).events)
+    declared = [*binary(whole)[0][:-1], ("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    assert decoded([whole], headers={0: declared}).events.equals(decoded([whole]).events)

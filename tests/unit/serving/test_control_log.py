@@ -1,6 +1,7 @@
 """The control log in one process: what it knows without Kafka, and whose decision counts."""
 
 import pytest
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Baseline, Decision, ModelRef, Proposal
 from feedwheel_capture.recorder import Recorder, make_event
 from feedwheel_capture.spool import Spool
@@ -28,7 +29,7 @@ def control_log(tmp_path, clock):
             spool.close()
         opened[:] = [Spool(tmp_path / "spool", max_bytes)]
         recorder = Recorder("test", opened[0], clock)
-        log = ControlLog("127.0.0.1:1", tmp_path / "control.json", recorder, "replica-1", clock)
+        log = ControlLog(KafkaAccess("127.0.0.1:1"), tmp_path / "control.json", recorder, "replica-1", clock)
         return log, opened[0]
 
     yield make

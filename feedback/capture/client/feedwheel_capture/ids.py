@@ -1,6 +1,5 @@
 """Identifiers: UUIDv7 for what we mint, keyed hashes for people and threads."""
 
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -22,7 +21,7 @@ def uuid7(now: datetime) -> str:
 
 
 def _keyed(key: str, text: str) -> str:
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), text.encode(), "sha256").hex()
 
 
 def user_key(layers: Sequence[str], app: str, raw_id: str) -> str:

@@ -1,7 +1,7 @@
 """Kafka for producers and light readers, on kafka-python: the rest of the client knows only records.
 
-In: spool records to publish, or topics to follow from their beginning. Out: acknowledgements from all in-sync replicas,
-or consumed records in order. No consumer groups: who reads decides where to start.
+In: access to a cluster; spool records to publish, or topics to follow from their beginning. Out: acknowledgements from
+all in-sync replicas, or consumed records in order. No consumer groups: who reads decides where to start.
 """
 
 import logging
@@ -19,6 +19,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.spool import Record
 
@@ -48,9 +49,9 @@ for _name in ("kafka.net.manager", "kafka.net.connection"):
 class EventProducer:
     """Publishes records with acks=all, in order per partition, without repeats within one connection."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        """Connect. Raises PublishFailed if no broker answers."""
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, access: KafkaAccess) -> None:
+        """Connect. Raises PublishFailed if no broker answers, SettingsWrong if a file of `access` cannot be read."""
+        self._access = access
         self._producer = self._connected()
 
     def publish(self, records: Iterable[Record]) -> int:
@@ -85,7 +86,7 @@ class EventProducer:
     def _connected(self) -> KafkaProducer:
         try:
             return KafkaProducer(
-                bootstrap_servers=self._bootstrap_servers,
+                **self._access.kafka_python(),
                 compression_type="lz4",
                 linger_ms=5,
                 max_block_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
@@ -94,7 +95,7 @@ class EventProducer:
                 **_CONNECTING,
             )
         except KafkaError as error:
-            raise PublishFailed(f"{self._bootstrap_servers}: {type(error).__name__}") from error
+            raise PublishFailed(f"{self._access}: {type(error).__name__}") from error
 
     def close(self) -> None:
         """Disconnect at once: what `publish` returned for is safe, the rest is its caller's to send again.
@@ -129,10 +130,13 @@ class Consumed:
 class EventConsumer:
     """Follows whole topics by assignment: every partition from its beginning, or from given offsets."""
 
-    def __init__(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
-        """Connect and stand at the beginning of each topic, which must exist. Raises kafka.errors.KafkaError."""
+    def __init__(self, access: KafkaAccess, topics: Sequence[str]) -> None:
+        """Connect and stand at the beginning of each topic, which must exist.
+
+        Raises kafka.errors.KafkaError, SettingsWrong if a file of `access` cannot be read.
+        """
         self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+            **access.kafka_python(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
@@ -145,7 +149,7 @@ class EventConsumer:
         ]
         if missing := set(topics) - {partition.topic for partition in self._partitions}:
             self._consumer.close()
-            raise UnknownTopicOrPartitionError(f"{bootstrap_servers} has no topic {', '.join(sorted(missing))}")
+            raise UnknownTopicOrPartitionError(f"{access} has no topic {', '.join(sorted(missing))}")
         self._consumer.assign(self._partitions)
         self._consumer.seek_to_beginning(*self._partitions)
 

@@ -36,8 +36,9 @@ def destination_of(settings: CaptureSettings) -> Connect:
     if settings.collector is not None:
         url, key = settings.collector, settings.api_key or ""
         return lambda: CollectorConnection(url, key)
-    bootstrap = settings.kafka or ""
-    return lambda: EventProducer(bootstrap)
+    assert settings.kafka is not None  # it is one of the two
+    access = settings.kafka
+    return lambda: EventProducer(access)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import SettingsWrong
 from feedwheel_capture.identity import Identity
 from feedwheel_capture.spool import DEFAULT_MAX_BYTES
@@ -26,7 +27,7 @@ class CaptureSettings:
 
     app: str
     identity: Identity = field(repr=False)
-    kafka: str | None = None
+    kafka: KafkaAccess | None = None
     collector: str | None = None
     api_key: str | None = field(default=None, repr=False)
     app_type: AppType = "assistant"
@@ -48,14 +49,14 @@ class CaptureSettings:
     def from_environment(cls, app: str | None = None) -> "CaptureSettings":
         """Read the environment; `app` instead of FEEDWHEEL_APP. Raises SettingsWrong, naming what is missing."""
         given = os.environ
-        collector = given.get("FEEDWHEEL_COLLECTOR_URL")
+        collector, kafka = given.get("FEEDWHEEL_COLLECTOR_URL"), given.get("KAFKA_BOOTSTRAP_SERVERS")
         return cls(
             app=app or _required(given, "FEEDWHEEL_APP"),
             identity=Identity(
                 _secrets("FEEDWHEEL_USER_KEY_LAYERS", _required(given, "FEEDWHEEL_USER_KEY_LAYERS").split(",")),
                 *_secrets("FEEDWHEEL_SPLIT_KEY", [_required(given, "FEEDWHEEL_SPLIT_KEY")]),
             ),
-            kafka=None if collector else given.get("KAFKA_BOOTSTRAP_SERVERS"),
+            kafka=None if collector or kafka is None else KafkaAccess.of(kafka, given),
             collector=collector,
             api_key=given.get("FEEDWHEEL_API_KEY"),
             app_type=_one_of(given, "FEEDWHEEL_APP_TYPE", get_args(AppType), "assistant"),
