@@ -24,7 +24,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
 from feedwheel_capture.access import KafkaAccess
 
-from pipelines.io.kafka_admin import check_listening, readable
+from pipelines.io.kafka_admin import advice, check_listening, readable
 from schemas.errors import InfrastructureError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -81,9 +81,7 @@ def broker_errors(access: KafkaAccess) -> Iterator[None]:
         # Not str(error): some messages of the client quote what was sent.
         problem = error.args[0]
         reason = problem.name() if isinstance(problem, KafkaError) else type(error).__name__
-        raise InfrastructureError(
-            f"Kafka at {access}: {reason}: start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
-        ) from error
+        raise InfrastructureError(f"Kafka at {access}: {reason}: {advice(access)}") from error
 
 
 def client_options(access: KafkaAccess) -> dict[str, Any]:
@@ -188,7 +186,7 @@ def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
     if failures or unsent:
         reason = failures[0].name() if failures else "no acknowledgement"
         raise InfrastructureError(
-            f"Kafka at {access} did not take {len(failures) + unsent} of {count} records: {reason}"
+            f"Kafka at {access} did not take {len(failures) + unsent} of {count} records ({reason}): {advice(access)}"
         )
     return count
 

@@ -10,14 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.access import CA_FILE, PASSWORD, PROTOCOL, USERNAME, KafkaAccess
 from feedwheel_capture.errors import SettingsWrong
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import ConfigError, InfrastructureError
-
-_ADVICE = "start it (`feedwheel up kafka`), or correct KAFKA_BOOTSTRAP_SERVERS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,16 @@ class TopicSpec:
         return {"num_partitions": self.partitions, "configs": configs}
 
 
+def advice(access: KafkaAccess) -> str:
+    """What to do where a cluster is not there or does not let us in: a client that is refused may say no more."""
+    variables = ["KAFKA_BOOTSTRAP_SERVERS", f"{PROTOCOL} ({access.security_protocol})"]
+    if access.uses_sasl:
+        variables.append(f"{USERNAME} and {PASSWORD}")
+    if access.uses_tls:
+        variables.append(CA_FILE)
+    return f"start it (`feedwheel up kafka`), or correct {', '.join(variables[:-1])} or {variables[-1]}"
+
+
 @contextmanager
 def readable() -> Iterator[None]:
     """A file of the access that cannot be read is a wrong setting."""
@@ -61,7 +69,7 @@ def admin_client(access: KafkaAccess, timeout_s: float = 10.0) -> Iterator[Kafka
             options = access.kafka_python()
         client = KafkaAdminClient(**options, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
     except KafkaError as error:
-        raise InfrastructureError(f"Kafka at {access} gives no metadata ({error}): {_ADVICE}") from error
+        raise InfrastructureError(f"Kafka at {access} gives no metadata ({error}): {advice(access)}") from error
     try:
         yield client
     finally:
@@ -71,7 +79,7 @@ def admin_client(access: KafkaAccess, timeout_s: float = 10.0) -> Iterator[Kafka
 def check_listening(access: KafkaAccess, timeout_s: float) -> None:
     """Raise InfrastructureError at once if no server of the cluster takes connections: clients would go on trying."""
     if not any(_listens(server.strip(), timeout_s) for server in access.bootstrap_servers.split(",")):
-        raise InfrastructureError(f"nothing listens at {access}: {_ADVICE}")
+        raise InfrastructureError(f"nothing listens at {access}: {advice(access)}")
 
 
 def _listens(server: str, timeout_s: float) -> bool:

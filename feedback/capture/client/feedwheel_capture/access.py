@@ -30,11 +30,11 @@ SECURITY_VARIABLES: Final = (PROTOCOL, *_SASL, *_TLS)
 
 
 def _shows_no_bytes(record: logging.LogRecord) -> bool:
-    """Not what kafka-python says of each request at DEBUG: it shows passwords and events as they are sent."""
+    """Not what kafka-python says at DEBUG: of each request the bytes, passwords and events among them, and its options."""
     return record.levelno > logging.DEBUG
 
 
-for _name in ("kafka.protocol.parser", "kafka.net.connection", "kafka.producer.kafka"):
+for _name in ("kafka.protocol.parser", "kafka.net.connection", "kafka.producer.kafka", "kafka.admin.client"):
     logging.getLogger(_name).addFilter(_shows_no_bytes)
 
 
