@@ -30,7 +30,7 @@ SECURITY_VARIABLES: Final = (PROTOCOL, *_SASL, *_TLS)
 
 
 def _shows_no_bytes(record: logging.LogRecord) -> bool:
-    """Not what kafka-python says at DEBUG: of each request the bytes, passwords and events among them, and its options."""
+    """Not what kafka-python says at DEBUG: it shows its options and what it sends, passwords and events among them."""
     return record.levelno > logging.DEBUG
 
 
