@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 from feedwheel_capture.events import FeedbackValue
@@ -59,14 +59,14 @@ class Drain:
 
     events: int
     later: timedelta
-    extract: str
+    extract: Literal["waits", "runs"] | int  # or after how many of its commits it is killed
 
 
 drains = st.builds(
     Drain,
     st.integers(0, 5),
     st.sampled_from([timedelta(minutes=1), timedelta(minutes=20), timedelta(minutes=45), timedelta(days=8)]),
-    st.sampled_from(["waits", "runs", "runs", "is killed"]),
+    st.sampled_from(["waits", "runs", "runs", "runs", 0, 2]),
 )
 
 
@@ -85,12 +85,18 @@ def arrivals(draw) -> list[Logged[Any]]:
     return placed
 
 
-class Killed(BaseException):
-    """What a kill looks like from inside: nothing catches it."""
+def run_killed(context: Context, survived: int) -> None:
+    """A run that dies after so many of its commits, if it comes so far."""
+    commits, real = itertools.count(), commit.commit_files
 
+    def dying(*args: Any) -> None:
+        if next(commits) >= survived:
+            raise OSError("killed")
+        real(*args)
 
-def killed(*_: Any) -> None:
-    raise Killed
+    # Beam hands on what its workers raise as an error of its own.
+    with patch.object(commit, "commit_files", dying), suppress(OSError, RuntimeError):
+        extract(context)
 
 
 def new_context(home: Path) -> Context:
@@ -113,9 +119,8 @@ def extract_step_by_step(context: Context, events: list[Logged[Any]], steps: lis
         ingested += batch
         if step.extract == "runs":
             extract(context)
-        elif step.extract == "is killed":
-            with patch.object(commit, "commit_files", killed), suppress(Killed):
-                extract(context)
+        elif step.extract != "waits":
+            run_killed(context, survived=step.extract)
     return ingested, now
 
 
