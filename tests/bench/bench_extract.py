@@ -2,7 +2,8 @@
 
 Two tables, one of 10 times the days of the other, a thousand conversations a day, one drain and one extract run a day.
 To both come the same increments in turn: feedback on 500 conversations, all of the last day; 95 % of the last day and
-the others of any day; of any day. Then one day's events with and without 5 % of them sent again to another partition.
+the others of any day; of any day. With the files that a run a day leaves, and with those merged. Then a day's events
+with and without 5 % of them sent again to another partition.
 
     python tests/bench/bench_extract.py [--days 2 20] [--rounds 3]
 """
@@ -22,12 +23,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from deltalake import WriterProperties
 from feedwheel_capture.events import FeedbackValue
 
 from feedback.conversation import Logged
 from pipelines import extract
+from pipelines.bronze import CONVERSATION_TABLES
 from pipelines.context import Context
 from pipelines.extract import ExtractReport
+from pipelines.extract.rows import SILVER_TABLES
 from pipelines.io.lake import Lake
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
@@ -92,6 +96,13 @@ class Table:
         self.now += took
         bronze.ingest(self.context.lake, placed, self.now)
 
+    def merge_files(self) -> None:
+        """Leave the tables as maintenance does: few files, of row groups as ingest writes them, and a checkpoint."""
+        for name in (*CONVERSATION_TABLES, *SILVER_TABLES):
+            table = self.context.lake.open(name)
+            table.optimize.compact(writer_properties=WriterProperties(max_row_group_size=20_000))
+            table.create_checkpoint()
+
     def extract(self) -> tuple[ExtractReport, float, float]:
         """The report, seconds by the clock, and of the processor."""
         wall, core = time.perf_counter(), time.process_time()
@@ -143,6 +154,15 @@ def growth(tables: dict[int, Table], rounds: int) -> None:
             assert report.conversations == PER_DAY, report
             total, spent = total + count, spent + core
         print(f"{days:3} days, {total} events: extracted in {spent:.1f} s of core")
+    print("a file for each day and table")
+    increments(tables, rounds)
+    for table in tables.values():
+        table.merge_files()
+    print("files merged, as maintenance leaves them")
+    increments(tables, rounds)
+
+
+def increments(tables: dict[int, Table], rounds: int) -> None:
     for name, choose in INCREMENTS.items():
         found = defaultdict[int, list[tuple[float, float]]](list)
         for number in range(rounds):
