@@ -5,6 +5,7 @@ an InfrastructureError that names the address. Offsets are never committed to it
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from confluent_kafka import (
     Uuid,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
-from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.access import CA_FILE, CERTIFICATE_FILE, KEY_FILE, PASSWORD, USERNAME, KafkaAccess
 
 from pipelines.io.kafka_admin import advice, check_listening, readable
 from schemas.errors import InfrastructureError
@@ -30,6 +31,8 @@ from schemas.errors import InfrastructureError
 _LOG: Final = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S: Final = 10.0
 """A healthy cluster answers a metadata request in milliseconds."""
+_FIRST_ANSWER_S: Final = 1.0
+"""By then, whoever is refused has heard so."""
 _DELIVERY_TIMEOUT_S: Final = 30.0
 _UNKNOWN_TOPIC: Final = KafkaError.UNKNOWN_TOPIC_OR_PART
 
@@ -72,12 +75,31 @@ class Outgoing:
     partition: int | None = None
 
 
+class Refusals:
+    """Why a client is not let in: it hears so beside its requests, which only time out. Give it as `error_cb`."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        """Keep what says that waiting is in vain."""
+        self.reason = _REFUSED.get(error.code(), self.reason)
+
+
+_REFUSED: Final = {
+    KafkaError._AUTHENTICATION: f"it refuses this user or password: correct {USERNAME} or {PASSWORD}",  # noqa: SLF001  # the client's public constant
+    KafkaError._SSL: f"no TLS connection comes about: correct {CA_FILE}, {CERTIFICATE_FILE} or {KEY_FILE}",  # noqa: SLF001  # as above
+}
+
+
 @contextmanager
-def broker_errors(access: KafkaAccess) -> Iterator[None]:
+def broker_errors(access: KafkaAccess, refusals: Refusals | None = None) -> Iterator[None]:
     """Name the address in every failure of the client, and what to do about it."""
     try:
         yield
     except KafkaException as error:
+        if refusals is not None and refusals.reason is not None:
+            raise InfrastructureError(f"Kafka at {access}: {refusals.reason}") from error
         # Not str(error): some messages of the client quote what was sent.
         problem = error.args[0]
         reason = problem.name() if isinstance(problem, KafkaError) else type(error).__name__
@@ -106,17 +128,27 @@ class Cluster:
 
     def __init__(self, access: KafkaAccess) -> None:
         self._access = access
-        self._admin = AdminClient(client_options(access))
+        self._refusals = Refusals()
+        self._admin = AdminClient(client_options(access) | {"error_cb": self._refusals})
 
     def view(self, topics: Sequence[str]) -> ClusterView:
         """Ids of the cluster and of those topics that exist. Raises InfrastructureError."""
         check_listening(self._access, _REQUEST_TIMEOUT_S)
-        with broker_errors(self._access):
-            # Fails within its timeout where the futures below would wait for the cluster to come.
-            self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
+        with broker_errors(self._access, self._refusals):
+            self._reach()
             cluster = self._admin.describe_cluster(request_timeout=_REQUEST_TIMEOUT_S).result()
         views = (self._topic(topic) for topic in topics)
         return ClusterView(str(cluster.cluster_id), {view.name: view for view in views if view is not None})
+
+    def _reach(self) -> None:
+        """Fail within a timeout, where futures would wait for the cluster to come; who is refused need not wait."""
+        try:
+            self._admin.list_topics(timeout=_FIRST_ANSWER_S)
+        except KafkaException:
+            self._admin.poll(0)  # hands over what was heard
+            if self._refusals.reason is not None:
+                raise
+            self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
 
     def topic_id(self, topic: str) -> str | None:
         """The topic's present id, None if there is no such topic. Raises InfrastructureError."""
@@ -167,10 +199,11 @@ def _result(future: Future[_T]) -> _T:
 
 def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
     """Publish records and wait until all in-sync replicas have each. Returns how many. Raises InfrastructureError."""
-    failures: list[KafkaError] = []
+    failures, refusals = list[KafkaError](), Refusals()
     producer = Producer(
         client_options(access)
         | {
+            "error_cb": refusals,
             "acks": "all",
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -182,7 +215,11 @@ def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
         for record in records:
             _produce(producer, record, _collect(failures))
             count += 1
-        unsent = producer.flush(2 * _DELIVERY_TIMEOUT_S)
+        deadline = time.monotonic() + 2 * _DELIVERY_TIMEOUT_S
+        while (unsent := producer.flush(_FIRST_ANSWER_S)) and time.monotonic() < deadline:
+            if refusals.reason is not None and unsent == count:  # none of the brokers has taken any
+                producer.purge()
+                raise InfrastructureError(f"Kafka at {access}: {refusals.reason}")
     if failures or unsent:
         reason = failures[0].name() if failures else "no acknowledgement"
         raise InfrastructureError(
