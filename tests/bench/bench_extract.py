@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -23,18 +24,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from deltalake import WriterProperties
 from feedwheel_capture.events import FeedbackValue
 
 from feedback.conversation import Logged
-from pipelines import extract
-from pipelines.bronze import CONVERSATION_TABLES
+from pipelines import extract, maintain
 from pipelines.context import Context
 from pipelines.extract import ExtractReport
-from pipelines.extract.rows import SILVER_TABLES
 from pipelines.io.lake import Lake
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
+from schemas.errors import NothingToDo
 from tests import bronze
 from tests.events import APP, START, dialogue, exposure, feedback, logged
 
@@ -97,11 +96,9 @@ class Table:
         bronze.ingest(self.context.lake, placed, self.now)
 
     def merge_files(self) -> None:
-        """Leave the tables as maintenance does: few files, of row groups as ingest writes them, and a checkpoint."""
-        for name in (*CONVERSATION_TABLES, *SILVER_TABLES):
-            table = self.context.lake.open(name)
-            table.optimize.compact(writer_properties=WriterProperties(max_row_group_size=20_000))
-            table.create_checkpoint()
+        """Maintain the tables: few files where there are many."""
+        with suppress(NothingToDo):
+            maintain.run(self.context)
 
     def extract(self) -> tuple[ExtractReport, float, float]:
         """The report, seconds by the clock, and of the processor."""
