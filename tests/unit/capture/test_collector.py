@@ -165,6 +165,15 @@ def test_an_application_says_through_the_collector_what_it_lost(http, collector)
     assert (only["type"], only["data"]["action"], only["data"]["lost"]) == ("feedwheel.control.v1", "gap", 3)
 
 
+def test_a_word_that_is_none_of_a_vocabulary_is_hidden_and_the_others_are_said(http):
+    reply = http.post(
+        "/v1/feedback", json={"user": "ann", "response_id": "r1", "kind": "like'd", "value": LIKED}
+    ).json()
+    detail = reply["rejected"][0]["detail"]
+    assert detail.startswith("Invalid enum value '…' - at `$.kind`: it can be thumbs, rating")
+    assert "like" not in detail
+
+
 @pytest.mark.parametrize("path", ["/v1/feedback", "/v1/events"])
 def test_raw_ids_of_another_application_are_refused_too(http, collector, path):
     said = {"app": "another", "user": "ann", "response_id": "r1", "kind": "thumbs", "value": LIKED}

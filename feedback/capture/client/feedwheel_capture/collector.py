@@ -49,6 +49,8 @@ class CollectorConnection:
             return self.publish(records[:middle]) + self.publish(records[middle:])
         if status in (200, 202, 207, 422, _TOO_LARGE):
             return _refused(status, answer, len(records))
+        if status in (401, 403):
+            raise PublishFailed(f"collector answered {status}: correct FEEDWHEEL_API_KEY (`feedwheel keys create`)")
         raise PublishFailed(f"collector answered {status}")
 
     def _post(self, body: bytes) -> tuple[int, bytes]:

@@ -16,12 +16,23 @@ CaptureError
 import re
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
 import msgspec
 
+from feedwheel_capture.vocabulary import ComplaintCategory, Consent, FeedbackKind, FinishReason, Role
+
 _QUOTED: Final = re.compile(r"""(["']).*\1""", re.DOTALL)
 """Up to the last quote: the value may hold some itself."""
+_NO_CHOICE: Final = re.compile(r"Invalid enum value '…' - at `.*?(\w+)`$")
+_CHOICES: Final[dict[str, Any]] = {
+    "kind": FeedbackKind,
+    "category": ComplaintCategory,
+    "consent": Consent,
+    "role": Role,
+    "finish_reason": FinishReason,
+}
+"""By the field that takes one of them."""
 
 
 class CaptureError(Exception):
@@ -82,5 +93,8 @@ def described(error: BaseException) -> str:
 
 
 def without_values(error: BaseException) -> str:
-    """The message without the offending values, which may be a person's words."""
-    return _QUOTED.sub("'…'", str(error)) or type(error).__name__
+    """The message without the offending values, which may be a person's words; with what could stand there."""
+    message = _QUOTED.sub("'…'", str(error)) or type(error).__name__
+    if (field := _NO_CHOICE.match(message)) and (choices := _CHOICES.get(field[1])):
+        return f"{message}: it can be {', '.join(get_args(choices))}"
+    return message
