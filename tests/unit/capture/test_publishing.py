@@ -106,12 +106,8 @@ def test_a_collector_that_takes_no_key_is_asked_less_and_less_often(capture, ser
     say(capture, 1)
     time.sleep(1.0)
     assert 5 < server.requests < 15
-    assert (
-        caplog.text.count(
-            "events are not taken (collector answered 401: correct FEEDWHEEL_API_KEY (`feedwheel keys create`)); 1 wait in the spool"
-        )
-        == 1
-    )
+    assert caplog.text.count("events are not taken (collector answered 401: correct FEEDWHEEL_API_KEY") == 1
+    assert "1 wait in the spool" in caplog.text
     server.status = 202
     assert capture.flush(5)
     assert caplog.text.count("events are taken again") == 1

@@ -123,6 +123,6 @@ class Publisher:
     def _publish_some(self, destination: Destination) -> None:
         records, behind = self._spool.read(self._spool.acknowledged, _BATCH_RECORDS)
         self._refused += destination.publish(records)
-        self._spool.acknowledge(behind)
         self._retry_s = _FIRST_RETRY_S  # not sooner: who connects may still be refused
         self._outage.succeeded()
+        self._spool.acknowledge(behind)  # last: who waits for it finds everything said
