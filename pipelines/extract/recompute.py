@@ -182,7 +182,7 @@ def _count(tally: Tally, conversation: Conversation, new: Iterable[Position], ev
 
 
 def read_events(lake: Lake, positions: Iterable[Position]) -> Iterator[Logged[Any]]:
-    """The accepted events at these positions; offset statistics of the files skip the others."""
+    """The accepted events at these positions; offset statistics skip the row groups, and files, that have none."""
     offsets = defaultdict[Partition, list[int]](list)
     for position in positions:
         offsets[position.topic_id, position.partition].append(position.offset)
@@ -192,8 +192,8 @@ def read_events(lake: Lake, positions: Iterable[Position]) -> Iterator[Logged[An
 
 
 def _at(partition: Partition, offsets: Sequence[int]) -> ds.Expression:
-    offset = pc.field("offset")
-    return in_partition(partition) & (offset >= offsets[0]) & (offset <= offsets[-1]) & offset.isin(offsets)
+    """Arrow compares sorted values with the bounds of a row group: not only the least and the greatest."""
+    return in_partition(partition) & pc.field("offset").isin(pa.array(offsets, pa.int64()))
 
 
 def _read(lake: Lake, table: ConversationTable, where: ds.Expression) -> Iterator[Logged[Any]]:

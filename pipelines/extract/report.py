@@ -10,8 +10,9 @@ class ExtractReport:
 
     `taken` events became `used` ones by record, or were `dropped` by reason; `joined` of them are orphans of earlier
     runs. `rows` are those appended by table. `unread_messages` are withheld by consent: their language signals are
-    absent. `due` conversations were touched by silence alone, `reconsidered` ones because somebody's consent changed;
-    of `ended` ones nothing may be used any more. `unknown_layers`: changes of consent whose key has more layers than
+    absent. `due` conversations were touched by silence alone, `late` ones by events that came after a day of silence,
+    which costs more, `reconsidered` ones because somebody's consent changed; of `ended` ones nothing may be used any
+    more. `unknown_layers`: changes of consent whose key has more layers than
     this deployment knows, so that they meet only events of the same key.
     """
 
@@ -21,6 +22,7 @@ class ExtractReport:
     seconds: float
     conversations: int
     due: int
+    late: int
     reconsidered: int
     ended: int
     taken: dict[str, int]

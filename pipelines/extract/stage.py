@@ -23,6 +23,7 @@ from feedwheel_capture.ids import uuid7
 from feedback.conversation import Position
 from feedback.taxonomy import weights
 from pipelines import ingest
+from pipelines.bronze import rows_between
 from pipelines.consents import Consents, StoredChange, read_consents
 from pipelines.context import Context
 from pipelines.extract import state
@@ -52,6 +53,7 @@ class Plan:
     members: Mapping[str, Members]
     joined: int
     due: int
+    late: int
     waiting: frozenset[Position]
 
 
@@ -85,6 +87,7 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         seconds=time.monotonic() - started,
         conversations=tally.rows["silver/conversations"],
         due=plan.due,
+        late=plan.late,
         reconsidered=len(plan.routes.again),
         ended=tally.ended,
         taken=dict(stage.counts.taken),
@@ -106,10 +109,18 @@ def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetim
     changes = [stored for stored in consents.beyond(marks.next_offsets) if stored.is_below(arrivals.next_offsets)]
     new = under_consents(consents, arrivals.events)
     again = under_consents(consents, _reconsidered(lake, app, consents, marks))
-    stored = state.read_conversations(lake, app, as_of)
+    said = state.read_answers(lake, app, [*new, *again])
+    due = state.read_due(lake, app, from_milliseconds(marks.as_of_ms), as_of)
+    names = {arrival.conversation_id for arrival in [*new, *again] if arrival.conversation_id}
+    names |= due | {answer.conversation_id for answer in said}
+    stored = state.read_conversations(lake, app, as_of, None if rebuild else names)
     current = state.NONE_YET if rebuild else stored
-    orphans = state.read_orphans(lake, app)
-    answers = state.conversation_of(lake, app, [*new, *again], current)
+    orphans = state.read_orphans(lake, app, [*new, *again], rows_between(marks.next_offsets, arrivals.next_offsets))
+    answers = {
+        answer.response_id: answer.conversation_id
+        for answer in said
+        if current.revisions.get(answer.conversation_id) == answer.revision
+    }
     routes = route(new, Known(answers, current.alive, () if rebuild else orphans), again)
     touched = {*routes.arrived, *routes.joined, *routes.again, *current.due}
     held = state.read_events(lake, app, touched, current)
@@ -126,6 +137,7 @@ def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetim
         members=members,
         joined=sum(len(joined - held.get(name, frozenset())) for name, joined in routes.joined.items()),
         due=len(current.due - {*routes.arrived, *routes.joined, *routes.again}),
+        late=len(current.old & {*routes.arrived, *routes.joined}),
         waiting=frozenset(orphan.position for orphan in orphans),
     )
 

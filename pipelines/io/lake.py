@@ -18,6 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from pipelines.io.scan import dataset
 from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES, TableName
 
@@ -118,7 +119,8 @@ class Lake:
         where: ds.Expression | None = None,
     ) -> pa.Table:
         """Rows of the newest version, in the contract's types; `where` also prunes files by their statistics."""
-        return _in_contract(name, self.open(name).to_pyarrow_table(columns=list(columns or ()) or None, filters=where))
+        found = dataset(self.open(name), where)
+        return _in_contract(name, found.to_table(columns=list(columns or ()) or None, filter=where))
 
     def append(
         self,
@@ -151,7 +153,8 @@ class Lake:
         """
         for _ in range(ATTEMPTS):
             table = self.open(name)
-            changed, count = change(_in_contract(name, table.to_pyarrow_table(filters=rows.expression())))
+            where = rows.expression()
+            changed, count = change(_in_contract(name, dataset(table, where).to_table(filter=where)))
             if dry_run or not count:
                 return count
             check_required(name, changed)

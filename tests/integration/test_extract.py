@@ -10,14 +10,12 @@ from feedwheel_capture.events import FeedbackValue
 from pipelines import silver
 from pipelines.extract import commit, run
 from schemas.errors import InfrastructureError, NothingToDo, UsageError
-from tests import bronze
+from tests import bronze, current_silver
 from tests.events import APP, START, dialogue, exposure, feedback, generation, log, logged
 
 pytestmark = pytest.mark.integration
 
 HOUR = timedelta(hours=1)
-MOVING = {"revision", "as_of"}
-"""Columns that differ between runs that found the same."""
 
 
 @pytest.fixture
@@ -30,15 +28,8 @@ def ingest(wheel, *events, as_of=START):
     bronze.ingest(wheel.lake, events, as_of)
 
 
-def current(wheel, app=APP):
-    """The current rows of silver, less what differs from run to run, in a fixed order."""
-    revisions = silver.current_revisions(wheel.lake, app)
-    tables = ("silver/conversations", "silver/turns", "silver/signals")
-    return {name: _sorted(silver.rows_of(wheel.lake, name, app, revisions)) for name in tables}
-
-
-def _sorted(rows):
-    return sorted(({k: v for k, v in row.items() if k not in MOVING} for row in rows.to_pylist()), key=repr)
+def current(wheel):
+    return current_silver.current(wheel.lake)
 
 
 def column(wheel, table, name):

@@ -1,6 +1,8 @@
 """From the spool to a real Kafka and back: nothing is lost while the broker is away, killed or slow (I7)."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -61,6 +63,23 @@ def test_what_is_recorded_arrives_once_and_in_order_of_its_key(kafka: Broker, tm
         wait_until_empty(spool)
         publisher.close()
     assert consumed_ids(kafka.bootstrap, "arrives") == Counter(sent)
+
+
+SHORT_PROGRAM = """
+from feedwheel_capture import Capture
+capture = Capture()
+for number in range(3):
+    capture.thumbs(f"r{number}", up=True, user="ann")
+"""
+
+
+def test_a_program_that_ends_at_once_has_sent_what_it_recorded(kafka: Broker, tmp_path: Path) -> None:
+    keys = dict.fromkeys(("FEEDWHEEL_USER_KEY_LAYERS", "FEEDWHEEL_SPLIT_KEY"), "k" * 32)
+    given = {"FEEDWHEEL_APP": "short", "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap, "FEEDWHEEL_CONSENT": "content"}
+    environment = {**os.environ, **keys, **given, "FEEDWHEEL_CAPTURE_SPOOL": str(tmp_path / "spool")}
+    done = subprocess.run([sys.executable, "-c", SHORT_PROGRAM], env=environment, check=True, capture_output=True)
+    assert done.stderr == b""
+    assert consumed_ids(kafka.bootstrap, "short").total() == 3
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def feedback(request: Request) -> Response:
     """Store one feedback of an application that sends raw ids."""
     key = key_of(request)
     fields = await _fields(request)
-    data = {**fields, "app": key.app}
+    data = {"app": key.app, **fields}
     event_id = str(fields.get("feedback_id") or uuid7(collector_of(request).clock()))
     event = {"specversion": "1.0", "id": event_id, "source": _SOURCE, "type": "feedwheel.feedback.v1", "data": data}
     return answer(await take(collector_of(request), key, [msgspec.json.encode(event)]))

@@ -7,7 +7,7 @@ text that they withhold.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -60,6 +60,11 @@ class Refused:
 
 
 Outcome = Taken | Known | Refused
+_FORBIDDEN_APP: Final = Refused("forbidden_app", "data.app is not the application of this key")
+
+
+class _OfAnotherApp(Exception):
+    """What was sent names an application that is not the key's."""
 
 
 class Intake:
@@ -80,11 +85,25 @@ class Intake:
             return self.admit(self._event(value, app), app)
         except EventRejected as error:
             return Refused(error.reason, error.detail)
+        except _OfAnotherApp:
+            return _FORBIDDEN_APP
+
+    def take_all(self, values: Sequence[bytes], app: str) -> list[Outcome]:
+        """Decide on the events of one request, of which none is remembered yet: the same one twice is known, too."""
+        outcomes, here = list[Outcome](), set[tuple[str, str]]()
+        for value in values:
+            outcome = self.take(value, app)
+            if isinstance(outcome, Taken):
+                name = outcome.source, outcome.event_id
+                outcome = Known(outcome.event_id) if name in here else outcome
+                here.add(name)
+            outcomes.append(outcome)
+        return outcomes
 
     def admit(self, event: Event[Any], app: str) -> Outcome:
         """Decide on one event that keeps its contract, on behalf of `app`."""
         if event.data.app != app:
-            return Refused("forbidden_app", "data.app is not the application of this key")
+            return _FORBIDDEN_APP
         if isinstance(event.data, OPERATORS_RECORDS):
             return Refused("not_allowed", f"{event.type} of a release is not taken over the network")
         if (app, event.source, event.id) in self._ids:
@@ -126,6 +145,8 @@ class Intake:
         settings = self._config.apps.get(app)
         if settings is None or not isinstance(data, dict) or "user_key" in data or "split_bucket" in data:
             return None
+        if data.get("app", app) != app:
+            raise _OfAnotherApp
         try:
             record = self._record(str(sent.get("type")), data, app, settings)
             if record is None:

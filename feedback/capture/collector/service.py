@@ -74,7 +74,7 @@ class Collector:
 
     async def take(self, values: Sequence[bytes], app: str) -> list[Outcome]:
         """Decide on events and store those that may be; returns when they are on disk. Raises SpoolFull."""
-        outcomes = [self.intake.take(value, app) for value in values]
+        outcomes = self.intake.take_all(values, app)
         await self._keep(outcomes, app)
         return outcomes
 

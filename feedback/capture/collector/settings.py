@@ -1,11 +1,17 @@
 """Deployment facts of one collector process, read once from the environment."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from feedback.capture.settings import LOCAL_HOST, SharedSettings
 from schemas.errors import ConfigError
+
+
+def _separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class CollectorSettings(SharedSettings):
@@ -14,8 +20,8 @@ class CollectorSettings(SharedSettings):
     collector_host: str = LOCAL_HOST
     collector_workers: int = Field(1, ge=1, le=64)
     """Processes, each with a spool of its own. One takes some 5,000 events/s."""
-    collector_origins: tuple[str, ...] = ()
-    """Web origins whose pages may send feedback, or `*`; their links are signed in any case."""
+    collector_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
+    """Web origins, comma-separated, whose pages may send feedback, or `*`; their links are signed in any case."""
     collector_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
     """Of each process: an hour without Kafka at 400 events/s of 700 bytes."""
     collector_example: str = ""

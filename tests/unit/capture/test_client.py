@@ -223,7 +223,30 @@ def test_wrong_settings_switch_capture_off_and_nothing_else(monkeypatch, caplog)
     assert capture.thumbs(answered.response_id, up=True) is None
     assert capture.stats.errors == 3
     assert capture.flush(0) is False
-    assert "FEEDWHEEL_USER_KEY_LAYERS is not set" in caplog.text
+    assert caplog.text.count("FEEDWHEEL_USER_KEY_LAYERS is not set") == 1
+    assert len(caplog.records) == 1, "and not again at each call"
+
+
+def test_a_call_that_the_method_does_not_take_is_named(make, caplog):
+    capture = make(raise_errors=False)
+    assert capture.feedback("regenerate", "response-secret", user="ann") is None
+    assert "feedback() takes 2 positional arguments but 3" in caplog.text
+    assert "response-secret" not in caplog.text
+
+
+def test_what_waits_at_the_end_is_said(make, tmp_path, caplog):
+    capture = make()
+    capture.thumbs("r1", up=True, user="ann")
+    capture.close()
+    assert f"1 events wait in {tmp_path / 'spool'}" in caplog.text
+
+
+def test_an_empty_variable_counts_as_not_given(monkeypatch):
+    for name in ("FEEDWHEEL_USER_KEY_LAYERS", "FEEDWHEEL_SPLIT_KEY"):
+        monkeypatch.setenv(name, "k" * 32)
+    monkeypatch.setenv("FEEDWHEEL_COLLECTOR_URL", "")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    assert CaptureSettings.from_environment("helpdesk").collector is None
 
 
 def test_a_full_spool_is_loud_counted_and_recorded_as_a_gap(make, tmp_path, caplog):

@@ -165,6 +165,27 @@ def test_an_application_says_through_the_collector_what_it_lost(http, collector)
     assert (only["type"], only["data"]["action"], only["data"]["lost"]) == ("feedwheel.control.v1", "gap", 3)
 
 
+@pytest.mark.parametrize("path", ["/v1/feedback", "/v1/events"])
+def test_raw_ids_of_another_application_are_refused_too(http, collector, path):
+    said = {"app": "another", "user": "ann", "response_id": "r1", "kind": "thumbs", "value": LIKED}
+    whole = {"specversion": "1.0", "source": "shop", "type": "feedwheel.feedback.v1", "data": said}
+    reply = http.post(path, json=said if path == "/v1/feedback" else whole)
+    assert (reply.status_code, reply.json()["rejected"][0]["reason"]) == (422, "forbidden_app")
+    assert stored(collector) == []
+
+
+def test_the_same_event_twice_in_one_request_is_stored_once(http, collector):
+    same = event(generation("r1"))
+    reply = http.post("/v1/events", json=[same, same]).json()
+    assert (reply["stored"], reply["known"], reply["ids"]) == (1, 1, ["e1", "e1"])
+    assert len(stored(collector)) == 1
+
+
+def test_origins_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv("FEEDWHEEL_COLLECTOR_ORIGINS", "https://a.example, https://b.example")
+    assert CollectorSettings.load().collector_origins == ("https://a.example", "https://b.example")
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic fwk_a_b", "Bearer fwk_000000000000_zzz"])
 def test_without_a_key_nothing_is_taken(http, header):
     reply = http.post("/v1/events", json=event(generation("r1")), headers={"Authorization": header})

@@ -32,7 +32,7 @@ from feedwheel_capture.arguments import (
     check_somebody,
     check_value,
 )
-from feedwheel_capture.errors import CaptureError, EventRefused, SettingsWrong, described
+from feedwheel_capture.errors import CaptureError, EventRefused, SettingsWrong, WrongValue, described
 from feedwheel_capture.events import (
     ConsentChange,
     Erasure,
@@ -110,7 +110,9 @@ def _quiet(method: MethodT) -> MethodT:
             if self.raise_errors:
                 raise
         except Exception as error:  # whatever it is, the application's own work goes on
-            self._fail(error)
+            # Raised by the call itself: the message names arguments, and no value.
+            miscalled = isinstance(error, TypeError) and error.__traceback__ and error.__traceback__.tb_next is None
+            self._fail(WrongValue(str(error)) if miscalled else error)
         return None
 
     return cast("MethodT", wrapped)
@@ -139,6 +141,7 @@ class Capture:
         self.raise_errors = raise_errors
         self._clock = clock
         self._recorded = self._errors = 0
+        self._said_off = False
         self._outbox: Outbox | None = None
         try:
             self._settings = settings or CaptureSettings.from_environment(app)
@@ -153,7 +156,9 @@ class Capture:
         self._errors += 1
         if self.raise_errors:
             raise error
-        _LOG.error("capture: %s", described(error))
+        if not (self._outbox is None and self._said_off):
+            _LOG.error("capture: %s", described(error))
+        self._said_off = self._outbox is None
 
     def wrap(self, client: ClientT) -> ClientT:
         """The same OpenAI client, synchronous or not, which records every chat completion from now on.

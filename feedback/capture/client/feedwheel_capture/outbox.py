@@ -131,14 +131,20 @@ class Outbox:
         return not self.counts.waiting
 
     def close(self, timeout_s: float) -> None:
-        """Flush if the destination answers, and release the spool; what is left in it the next process sends."""
+        """Flush unless the destination is known to be away, and release the spool: the next process sends the rest.
+
+        Waits for a first connection too: a program may end before it has come about.
+        """
         if self._open is None:
             return
-        patience_s = timeout_s if self.connected else 0.0
-        self.flush(patience_s)
-        opened, self._open = self._open, None
+        opened, deadline = self._open, time.monotonic() + timeout_s
+        while opened.spool.depth and not opened.publisher.failing and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        if left := opened.spool.depth:
+            _LOG.warning("%d events wait in %s: the application's next process sends them", left, self._settings.spool)
+        self._open = None
         opened.stopping.set()
-        opened.publisher.close(patience_s)
+        opened.publisher.close(0.0 if opened.publisher.failing else max(_POLL_S, deadline - time.monotonic()))
         try:
             opened.events.record_gaps()
             opened.spool.close()

@@ -41,7 +41,7 @@ class CaptureSettings:
 
     def __post_init__(self) -> None:
         if (self.kafka is None) == (self.collector is None):
-            raise SettingsWrong("set KAFKA_BOOTSTRAP_SERVERS, or FEEDWHEEL_COLLECTOR_URL and FEEDWHEEL_API_KEY")
+            raise SettingsWrong("set either KAFKA_BOOTSTRAP_SERVERS, or FEEDWHEEL_COLLECTOR_URL and FEEDWHEEL_API_KEY")
         if self.collector is not None and self.api_key is None:
             raise SettingsWrong("FEEDWHEEL_COLLECTOR_URL needs FEEDWHEEL_API_KEY: `feedwheel keys create` makes one")
 
@@ -49,7 +49,7 @@ class CaptureSettings:
     def from_environment(cls, app: str | None = None) -> "CaptureSettings":
         """Read the environment; `app` instead of FEEDWHEEL_APP. Raises SettingsWrong, naming what is missing."""
         given = os.environ
-        collector, kafka = given.get("FEEDWHEEL_COLLECTOR_URL"), given.get("KAFKA_BOOTSTRAP_SERVERS")
+        collector, kafka = (given.get(name) or None for name in ("FEEDWHEEL_COLLECTOR_URL", "KAFKA_BOOTSTRAP_SERVERS"))
         return cls(
             app=app or _required(given, "FEEDWHEEL_APP"),
             identity=Identity(
@@ -58,7 +58,7 @@ class CaptureSettings:
             ),
             kafka=None if collector or kafka is None else KafkaAccess.of(kafka, given),
             collector=collector,
-            api_key=given.get("FEEDWHEEL_API_KEY"),
+            api_key=given.get("FEEDWHEEL_API_KEY") or None,
             app_type=_one_of(given, "FEEDWHEEL_APP_TYPE", get_args(AppType), "assistant"),
             consent=_one_of(given, "FEEDWHEEL_CONSENT", get_args(Consent), "signal_only"),
             spool=Path(given.get("FEEDWHEEL_CAPTURE_SPOOL", DEFAULT_SPOOL)),

@@ -96,7 +96,7 @@ class Spool:
         frames = b"".join(map(_frame, records))
         with self._appended:
             if self._bytes + len(frames) > self._max_bytes:
-                raise SpoolFull(f"{self._directory} holds {self._bytes} bytes of at most {self._max_bytes}")
+                raise SpoolFull(f"the spool is full: {self._directory} holds {self._bytes} bytes of {self._max_bytes}")
             self._put(frames)
             self._next_sequence += len(records)
             self._appended.notify_all()
