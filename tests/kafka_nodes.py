@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from feedwheel_capture.access import KafkaAccess
+from kafka.errors import KafkaError
 
-from pipelines.io.kafka_admin import admin_client, answers
+from pipelines.io.kafka_admin import admin_client
 from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
 from pipelines.stack.process import Background, Launch
+from schemas.errors import InfrastructureError
 
 HEAP = "-Xmx256m"
 CLUSTER_ID = "k0000000000000000000AA"
@@ -87,10 +89,15 @@ class KafkaNodes:
             time.sleep(0.1)
 
     def _alive(self) -> int:
-        if not answers(self.access, 1.0):
+        try:
+            with admin_client(self.access, 2.0) as client:
+                return len(client.describe_cluster()["brokers"])
+        except (InfrastructureError, KafkaError):
             return 0
-        with admin_client(self.access) as client:
-            return len(client.describe_cluster()["brokers"])
+
+    def data(self, node: int) -> Path:
+        """Where a node keeps its logs."""
+        return self._properties(node).parent / "data"
 
     def _properties(self, node: int) -> Path:
         return self.home / f"kafka-{node}" / "server.properties"
@@ -98,13 +105,13 @@ class KafkaNodes:
     def _format(self, node: int) -> None:
         directory = self._properties(node).parent
         directory.mkdir(parents=True)
-        self._properties(node).write_text(self._text(node, directory), encoding="utf-8")
+        self._properties(node).write_text(self._text(node), encoding="utf-8")
         users = [option for user in self.scram for option in ("--add-scram", user)]
         tool = [str(find_java(None).path), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classpath(self.jars)]
         tool += ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties(node)), *users]
         subprocess.run(tool, capture_output=True, text=True, timeout=60, check=True)
 
-    def _text(self, node: int, directory: Path) -> str:
+    def _text(self, node: int) -> str:
         listeners = {"PLAINTEXT": self._port(node), **self.listeners, "CONTROLLER": self._port(node) + 1}
         replicas = str(self.count)
         given = {
@@ -113,7 +120,7 @@ class KafkaNodes:
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.voters": ",".join(f"{each}@127.0.0.1:{self._port(each) + 1}" for each in self._nodes),
-            "log.dirs": str(directory / "data"),
+            "log.dirs": str(self.data(node)),
             "auto.create.topics.enable": "false",
             "default.replication.factor": replicas,
             "min.insync.replicas": str(self.count // 2 + 1),

@@ -6,6 +6,7 @@ environment: so many kills, of worker and job server in turn.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
@@ -30,6 +32,7 @@ from tests.ingest_processes import (
     committed,
     topic_of_events,
 )
+from tests.ports import free_port
 from tests.topics import declaring, generations, produce
 
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -71,10 +74,10 @@ def processes(lake_of_topic, topic, tmp_path) -> Iterator[IngestProcesses]:
 
 
 @pytest.fixture
-def stream(processes, flink) -> Callable[[], subprocess.Popen[bytes]]:
+def stream(processes, flink) -> Callable[..., subprocess.Popen[bytes]]:
     """Submit the stream from nothing; the process is its worker too."""
     variables = {"FEEDWHEEL_FLINK_JOB_ENDPOINT": flink.endpoint, "FEEDWHEEL_BEAM_OPTIONS": "--parallelism=2"}
-    return lambda: processes(*STREAM, **variables)
+    return lambda *options: processes(*STREAM, *options, **variables)
 
 
 @pytest.fixture
@@ -138,8 +141,8 @@ def test_kills_of_worker_and_job_server_lose_and_repeat_nothing(lake_of_topic, p
 def test_a_drain_at_the_same_time_is_fenced_and_new_partitions_are_found(
     kafka, topic, lake_of_topic, processes, stream, looks
 ):
-    context = lake_of_topic
-    worker = stream()
+    context, port = lake_of_topic, free_port()
+    worker = stream(f"--metrics-port={port}")
     wait_until(context, 1, processes, worker)
     drain = processes(*PACE)
     wait_until(context, EVERYTHING, processes, worker)
@@ -162,5 +165,12 @@ def test_a_drain_at_the_same_time_is_fenced_and_new_partitions_are_found(
     runs = context.lake.read("ops/runs", ["stage", "counts_in"]).to_pylist()
     assert {run["stage"] for run in runs} == {"ingest"}
     assert sum(sum(json.loads(run["counts_in"]).values()) for run in runs) == EVENTS + 100, "counted by one of them"
+    caught_up = f'feedwheel_ingest_lag_offsets{{partition="{PARTITIONS}",topic="{topic}"}} 0.0'
+    while caught_up not in (told := httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text):
+        assert worker.poll() is None, processes.said(worker)
+        time.sleep(0.1)
+    accepted = re.search(rf'^feedwheel_ingest_accepted_total{{table="{TABLE}"}} (\S+)$', told, re.MULTILINE)
+    assert accepted, told
+    assert float(accepted[1]) > EVENTS / 2, "whoever committed them"
     worker.send_signal(signal.SIGINT)
     assert worker.wait(30) == 130, processes.said(worker)

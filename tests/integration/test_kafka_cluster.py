@@ -4,7 +4,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -65,7 +65,7 @@ def assert_once(context: Context, count: int) -> None:
 
 
 def test_a_leader_that_dies_in_the_middle_of_a_drain_costs_nothing(cluster, over):
-    addresses, events = cluster.access.bootstrap_servers, 6_000
+    addresses, events = cluster.access.bootstrap_servers, 3_000
     topic = create_topic(addresses, 3, 3)
     for partition in range(3):
         produce(addresses, topic, generations(events // 3, start=partition * events // 3), partition)
@@ -89,7 +89,7 @@ def test_a_leader_that_dies_in_the_middle_of_a_drain_costs_nothing(cluster, over
     cluster.wait_for(3)
 
 
-def follow(context: Context, pace: Pace, stop) -> list[str]:
+def follow(context: Context, pace: Pace, stop: Callable[[], bool]) -> list[str]:
     """Drain to the end as `--follow` does: what does not answer is tried again. What did not."""
     failures = list[str]()
     while True:
@@ -104,44 +104,16 @@ def follow(context: Context, pace: Pace, stop) -> list[str]:
 
 
 def leader_of(addresses: str, topic: str, partition: int) -> int:
-    metadata = AdminClient({"bootstrap.servers": addresses}).list_topics(topic, timeout=20)
-    return metadata.topics[topic].partitions[partition].leader
+    """The leading node, -1 if there is none or no such partition."""
+    partitions = AdminClient({"bootstrap.servers": addresses}).list_topics(topic, timeout=20).topics[topic].partitions
+    return partitions[partition].leader if partition in partitions else -1
 
 
-def test_a_quota_slows_and_breaks_nothing(cluster, over):
-    addresses, events = cluster.access.bootstrap_servers, 450
-    topic, draw = create_topic(addresses, 1, 3), random.Random(7)
-    (template,) = generations(1, output="LONG")
-    values = (
-        template.replace(b"LONG", draw.randbytes(1500).hex().encode()).replace(b'"event-0"', b'"event-%d"' % number)
-        for number in range(events)
-    )
-    publish(cluster.access, (Outgoing(topic, None, value, partition=0) for value in values))
-    quota(cluster, "--add-config", "consumer_byte_rate=400000")
-    try:
-        assert throttled(addresses, topic), "the quota is in force"
-        context = over(topic)
-        ingest.run(context, pace=Pace(range_offsets=100))
-    finally:
-        quota(cluster, "--delete-config", "consumer_byte_rate")
-    assert_once(context, events)
-
-
-def quota(cluster: KafkaNodes, *change: str) -> None:
-    """Change what every client may read."""
-    tool = [str(find_java(None).path), HEAP, "-XX:TieredStopAtLevel=1", "-cp", classpath(JAR_CACHE)]
-    tool += ["kafka.admin.ConfigCommand", "--bootstrap-server", cluster.access.bootstrap_servers, "--alter"]
-    subprocess.run([*tool, *change, "--entity-type", "clients", "--entity-default"], check=True, capture_output=True)
-
-
-def throttled(addresses: str, topic: str) -> bool:
-    """Whether a client that reads all of a topic is slowed down."""
-    with KafkaConsumer(bootstrap_servers=addresses, auto_offset_reset="earliest") as consumer:
-        consumer.assign([Assigned(topic, 0)])
-        end = consumer.end_offsets([Assigned(topic, 0)])[Assigned(topic, 0)]
-        while consumer.position(Assigned(topic, 0)) < end:
-            consumer.poll(1000)
-        return consumer.metrics()["consumer-metrics"]["throttle-time-max"] > 0
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_what_a_compacted_topic_no_longer_holds_is_a_gap(cluster, over):
@@ -196,6 +168,8 @@ def test_partitions_that_are_added_are_read_by_the_drain_under_way(cluster, over
         if rounds == 2:
             admin = AdminClient({"bootstrap.servers": addresses})  # by name: it must outlive its future
             admin.create_partitions([NewPartitions(topic, 3)])[topic].result()
+            for address in addresses.split(","):  # each of them learns of it by itself
+                wait_until(lambda broker=address: leader_of(broker, topic, 2) > 0)
             produce(addresses, topic, generations(10, start=60), 2)
         return False
 
@@ -205,21 +179,58 @@ def test_partitions_that_are_added_are_read_by_the_drain_under_way(cluster, over
     assert len(progress_of(context.lake.open(TABLE))) == 3
 
 
-def test_a_log_that_really_lost_its_end_is_named_and_passed_when_told(own_kafka, context):
-    topic = create_topic(own_kafka.bootstrap)
-    over = declaring(context(kafka_bootstrap_servers=own_kafka.bootstrap), {topic: "feedwheel.generations"})
-    produce(own_kafka.bootstrap, topic, generations(5))
-    ingest.run(over)
-    own_kafka.stop()
-    shutil.rmtree(own_kafka.settings.home / "kafka" / "data" / f"{topic}-0")  # its only replica
-    own_kafka.start()
-    produce(own_kafka.bootstrap, topic, generations(2, start=5))
+def test_a_log_that_really_lost_its_end_is_named_and_passed_when_told(cluster, over):
+    addresses = cluster.access.bootstrap_servers
+    topic = create_topic(addresses, 1, 1, **{"min.insync.replicas": "1"})
+    context, node = over(topic), leader_of(addresses, topic, 0)
+    produce(addresses, topic, generations(5))
+    ingest.run(context)
+    cluster.kill(node)
+    shutil.rmtree(cluster.data(node) / f"{topic}-0")  # its only replica
+    wait_until(lambda: leader_of(addresses, topic, 0) < 0)
+    cluster.start_node(node)
+    wait_until(lambda: leader_of(addresses, topic, 0) == node)
+    produce(addresses, topic, generations(2, start=5))
     with pytest.raises(ingest.LogTruncated, match=rf"{topic}\[0\] ends at 2, ingested up to 5"):
-        ingest.run(over)
-    report = reconcile.run(over)
+        ingest.run(context)
+    report = reconcile.run(context)
     (failure,) = report.failures
     assert failure.endswith("ingested up to 5, but Kafka's log ends at 2: it lost records")
-    produce(own_kafka.bootstrap, topic, generations(4, start=7))
-    accepted = ingest.run(over, accept_truncation=True)
+    produce(addresses, topic, generations(4, start=7))
+    accepted = ingest.run(context, accept_truncation=True)
     assert accepted.accepted == {"routing": 1}, "what lies at offsets that were ingested before is not read"
-    assert reconcile.run(over).exact
+    assert reconcile.run(context).exact
+
+
+def test_a_quota_slows_and_breaks_nothing(cluster, over):
+    addresses, events = cluster.access.bootstrap_servers, 450
+    topic, draw = create_topic(addresses, 1, 3), random.Random(7)
+    (template,) = generations(1, output="LONG")
+    values = (
+        template.replace(b"LONG", draw.randbytes(1500).hex().encode()).replace(b'"event-0"', b'"event-%d"' % number)
+        for number in range(events)
+    )
+    publish(cluster.access, (Outgoing(topic, None, value, partition=0) for value in values))
+    quota(cluster, "consumer_byte_rate=400000")  # nothing follows that it would slow: each change costs a JVM
+    assert throttled(addresses, topic), "the quota is in force"
+    context = over(topic)
+    ingest.run(context, pace=Pace(range_offsets=100))
+    assert_once(context, events)
+
+
+def quota(cluster: KafkaNodes, limit: str) -> None:
+    """Limit what every client may read."""
+    tool = [str(find_java(None).path), HEAP, "-XX:TieredStopAtLevel=1", "-cp", classpath(JAR_CACHE)]
+    tool += ["kafka.admin.ConfigCommand", "--bootstrap-server", cluster.access.bootstrap_servers, "--alter"]
+    tool += ["--add-config", limit, "--entity-type", "clients", "--entity-default"]
+    subprocess.run(tool, check=True, capture_output=True)
+
+
+def throttled(addresses: str, topic: str) -> bool:
+    """Whether a client that reads all of a topic is slowed down."""
+    with KafkaConsumer(bootstrap_servers=addresses, auto_offset_reset="earliest") as consumer:
+        consumer.assign([Assigned(topic, 0)])
+        end = consumer.end_offsets([Assigned(topic, 0)])[Assigned(topic, 0)]
+        while consumer.position(Assigned(topic, 0)) < end:
+            consumer.poll(1000)
+        return consumer.metrics()["consumer-metrics"]["throttle-time-max"] > 0
