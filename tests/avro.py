@@ -93,7 +93,7 @@ def local_registry() -> Iterator[LocalRegistry]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         registry.url = f"http://127.0.0.1:{server.server_port}"
         try:

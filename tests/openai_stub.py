@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 def openai_server() -> Iterator[str]:
     """Base URL of a running server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"

@@ -39,7 +39,7 @@ def remote(tmp_path):
 def server(remote, monkeypatch):
     """The repository over HTTP, in place of the public one."""
     http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Silent, directory=str(remote)))
-    thread = threading.Thread(target=http_server.serve_forever)
+    thread = threading.Thread(target=http_server.serve_forever, args=(0.01,))
     thread.start()
     use(monkeypatch, f"http://127.0.0.1:{http_server.server_port}")
     yield http_server
