@@ -1,6 +1,7 @@
 """Topics of a test's own on the shared broker, what is written to them, and contexts that ingest them."""
 
 import dataclasses
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from feedwheel_capture.catalogue import TopicName, event_type
 from feedwheel_capture.events import Event, encode
 
 from pipelines.context import Context
-from pipelines.io.kafka import Outgoing, publish
+from pipelines.io.kafka import Cluster, Outgoing, publish
 from schemas.config import Topic
 from tests.events import generation
 
@@ -75,7 +76,13 @@ def produce(bootstrap: str, topic: str, values: Iterable[bytes | None], partitio
 
 
 def produce_in_transaction(bootstrap: str, topic: str, values: Sequence[bytes], *, commit: bool) -> None:
-    """Append values to partition 0 and a marker; without `commit` readers never see the values."""
+    """Append values to partition 0 and a marker; without `commit` readers never see the values.
+
+    Returns when the marker is there: the coordinator answers before it has written it.
+    """
+    cluster = Cluster(KafkaAccess(bootstrap))
+    view = cluster.view([topic]).topics[topic]
+    end = cluster.bounds(view)[0].end + len(values) + 1
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": uuid.uuid4().hex})
     producer.init_transactions()
     producer.begin_transaction()
@@ -83,6 +90,8 @@ def produce_in_transaction(bootstrap: str, topic: str, values: Sequence[bytes], 
         producer.produce(topic, value=value, partition=0)
     producer.flush()
     producer.commit_transaction() if commit else producer.abort_transaction()
+    while cluster.bounds(view)[0].end < end:
+        time.sleep(0.01)
 
 
 def delete_records(bootstrap: str, topic: str, before: int, partition: int = 0) -> None:
