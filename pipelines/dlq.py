@@ -17,6 +17,7 @@ from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.ingest.payload import PayloadCipher
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.io.kafka_ranges import ATTEMPT_HEADER
+from pipelines.io.scan import dataset
 from schemas.errors import UsageError
 from schemas.tables import BronzeTable
 
@@ -117,7 +118,7 @@ def _rows(context: Context, chosen: pc.Expression, *, payloads: bool) -> Iterato
     if payloads:
         columns["raw"] = pc.field("raw")
     for name in BRONZE_TABLES:
-        for batch in context.lake.open(name).to_pyarrow_dataset().to_batches(columns=columns, filter=chosen):
+        for batch in dataset(context.lake.open(name), chosen).to_batches(columns=columns, filter=chosen):
             yield from ((name, row) for row in batch.to_pylist())
 
 

@@ -14,13 +14,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
 from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES, Progress, Source, progress_of
 from pipelines.ingest.plan import PartitionLog
 from pipelines.ingest.survey import survey
 from pipelines.io.kafka_ranges import RangeReader, RangeSource
+from pipelines.io.scan import dataset
 from schemas.errors import InfrastructureError
 from schemas.tables import BronzeTable
 
@@ -112,11 +113,11 @@ def run(context: Context, *, verify_gaps: bool = False) -> ReconcileReport:
         verifies = verify_gaps and broker == REACHED
         reader = stack.enter_context(closing(RangeReader(context.settings.kafka))) if verifies else None
         for name, table in tables.items():
-            dataset, known = table.to_pyarrow_dataset(), sorted(progress_of(table).items())
-            of_table = [_account(name, dataset, each, progress, logs.get(each), reader) for each, progress in known]
+            known = sorted(progress_of(table).items())
+            of_table = [_account(name, table, each, progress, logs.get(each), reader) for each, progress in known]
             accounts += of_table
             placed = sum(account.accepted + account.rejected + account.outside for account in of_table)
-            strays[name] = dataset.count_rows() - placed
+            strays[name] = dataset(table, None).count_rows() - placed
     failures = [_failure(account) for account in accounts if not account.exact]
     failures += [f"{name}: {count} rows of partitions never committed" for name, count in strays.items() if count]
     return ReconcileReport(not failures, accounts, strays, broker, _waiting(logs.values(), accounts), failures)
@@ -140,14 +141,14 @@ def _waiting(logs: Iterable[PartitionLog], accounts: Iterable[PartitionAccount])
 
 def _account(
     name: BronzeTable,
-    dataset: ds.Dataset,
+    table: DeltaTable,
     source: Source,
     progress: Progress,
     log: PartitionLog | None,
     reader: RangeSource | None,
 ) -> PartitionAccount:
     here = (pc.field("topic_id") == source.topic_id) & (pc.field("partition") == source.partition)
-    rows = dataset.to_table(columns=["topic", "offset", "status"], filter=here)
+    rows = dataset(table, here).to_table(columns=["topic", "offset", "status"], filter=here)
     inside = rows.filter((pc.field("offset") >= progress.first) & (pc.field("offset") < progress.next))
     accepted = inside.filter(pc.field("status") == "accepted").num_rows
     rejected = inside.num_rows - accepted

@@ -23,6 +23,7 @@ from pipelines.stack.paths import REPOSITORY
 from pipelines.stack.process import Background
 from pipelines.stack.service import bring_up
 from tests.ports import free_port
+from tests.topics import create_topic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -133,6 +134,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def own_kafka(tmp_path: Path) -> Iterator[Broker]:
     """A broker that the test may stop, kill and start (about 4 s each)."""
     yield from _broker(tmp_path / "own_kafka")
+
+
+@pytest.fixture
+def topic(kafka: Broker) -> str:
+    """A topic of the test's own on the broker that all share; some files have one with more in it."""
+    return create_topic(kafka.bootstrap)
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -109,13 +109,14 @@ def make_plan(lake: Lake, app: str, keys: UserKeys, marks: Marks, as_of: datetim
     changes = [stored for stored in consents.beyond(marks.next_offsets) if stored.is_below(arrivals.next_offsets)]
     new = under_consents(consents, arrivals.events)
     again = under_consents(consents, _reconsidered(lake, app, consents, marks))
-    said = state.read_answers(lake, app, [*new, *again])
+    every = [*new, *again]
+    said = state.read_answers(lake, app, every)
     due = state.read_due(lake, app, from_milliseconds(marks.as_of_ms), as_of)
-    names = {arrival.conversation_id for arrival in [*new, *again] if arrival.conversation_id}
+    names = {arrival.conversation_id for arrival in every if arrival.conversation_id}
     names |= due | {answer.conversation_id for answer in said}
     stored = state.read_conversations(lake, app, as_of, None if rebuild else names)
     current = state.NONE_YET if rebuild else stored
-    orphans = state.read_orphans(lake, app, [*new, *again], rows_between(marks.next_offsets, arrivals.next_offsets))
+    orphans = state.read_orphans(lake, app, every, rows_between(marks.next_offsets, arrivals.next_offsets))
     answers = {
         answer.response_id: answer.conversation_id
         for answer in said

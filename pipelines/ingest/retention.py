@@ -16,6 +16,7 @@ from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.io.lake import StaleCommit, commit_files
 from pipelines.io.lease import Lease, Leased, leased
+from pipelines.io.scan import dataset
 from pipelines.io.table_files import StoredFile, read_rows, replace, stored_files, write_rows
 from schemas.tables import BronzeTable
 
@@ -47,7 +48,8 @@ def expire_daily(context: Context) -> int:
 
 def count_expired(context: Context, name: BronzeTable) -> int:
     """Rows of a table whose bytes are still there and should not be."""
-    return int(context.lake.open(name).to_pyarrow_dataset().count_rows(filter=_due(context.clock())))
+    due = _due(context.clock())
+    return int(dataset(context.lake.open(name), due).count_rows(filter=due))
 
 
 def _due(now: datetime) -> ds.Expression:
@@ -58,7 +60,7 @@ def _due(now: datetime) -> ds.Expression:
 def _expire(context: Context, name: BronzeTable) -> int:
     """File by file: memory is bounded by the largest, and rows stay sorted as readers skip by."""
     due = _due(context.clock())
-    fragments = context.lake.open(name).to_pyarrow_dataset().get_fragments(filter=due)
+    fragments = dataset(context.lake.open(name), due).get_fragments(filter=due)
     holding = {fragment.path.rsplit("/", 1)[-1] for fragment in fragments if fragment.count_rows(filter=due)}
     if not holding:
         return 0

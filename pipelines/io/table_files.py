@@ -23,6 +23,7 @@ from pipelines import crash
 from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, check_required
 from pipelines.io.lease import Lease
 from pipelines.io.parquet import TableFile
+from pipelines.io.scan import dataset
 from schemas.tables import TABLES, TableName
 
 _SLICE_ROWS: Final = 1_000
@@ -63,7 +64,7 @@ def read_rows(lake: Lake, name: TableName, files: Sequence[StoredFile]) -> pa.Ta
 
     Raises StaleCommit if one of them is there no more.
     """
-    every = lake.open(name).to_pyarrow_dataset()
+    every = dataset(lake.open(name), None)
     known = {fragment.path.rsplit("/", 1)[-1]: fragment for fragment in every.get_fragments()}
     if missing := [file.name for file in files if file.name not in known]:
         raise StaleCommit(f"{lake.uri(name)}: {len(missing)} files were rewritten meanwhile")

@@ -44,11 +44,6 @@ TABLE = "bronze/generations"
 
 
 @pytest.fixture
-def topic(kafka):
-    return create_topic(kafka.bootstrap)
-
-
-@pytest.fixture
 def over(kafka, context):
     """A context whose only topics are the given ones, mapped to generations unless said otherwise."""
 

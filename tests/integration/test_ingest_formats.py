@@ -23,16 +23,11 @@ from schemas.errors import InfrastructureError
 from tests.avro import body, framed, local_registry, schema_of
 from tests.conftest import TEST_SECRETS
 from tests.events import generation
-from tests.topics import create_topic, declaring, event, generations, produce, recreate_topic
+from tests.topics import declaring, event, generations, produce, recreate_topic
 
 pytestmark = pytest.mark.integration
 
 TABLE = "bronze/generations"
-
-
-@pytest.fixture
-def topic(kafka):
-    return create_topic(kafka.bootstrap)
 
 
 @pytest.fixture

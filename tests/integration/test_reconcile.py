@@ -5,16 +5,11 @@ import pytest
 from pipelines import ingest, reconcile
 from pipelines.ingest.survey import survey
 from pipelines.io.lake import commit_files
-from tests.topics import create_topic, declaring, delete_records, generations, produce, produce_in_transaction
+from tests.topics import declaring, delete_records, generations, produce, produce_in_transaction
 
 pytestmark = pytest.mark.integration
 
 TABLE = "bronze/generations"
-
-
-@pytest.fixture
-def topic(kafka):
-    return create_topic(kafka.bootstrap)
 
 
 @pytest.fixture

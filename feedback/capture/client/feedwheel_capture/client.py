@@ -141,7 +141,6 @@ class Capture:
         self.raise_errors = raise_errors
         self._clock = clock
         self._recorded = self._errors = 0
-        self._said_off = False
         self._outbox: Outbox | None = None
         try:
             self._settings = settings or CaptureSettings.from_environment(app)
@@ -156,9 +155,8 @@ class Capture:
         self._errors += 1
         if self.raise_errors:
             raise error
-        if not (self._outbox is None and self._said_off):
+        if self._outbox is not None or self._errors == 1:  # that capture is off is said once, with the reason
             _LOG.error("capture: %s", described(error))
-        self._said_off = self._outbox is None
 
     def wrap(self, client: ClientT) -> ClientT:
         """The same OpenAI client, synchronous or not, which records every chat completion from now on.

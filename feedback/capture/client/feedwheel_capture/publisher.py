@@ -43,7 +43,7 @@ class Publisher:
         self._connect = connect
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-publisher", daemon=True)
-        self._connected = self._failing = False
+        self._reached: bool | None = None
         self._refused = 0
         self._outage = OutageLog()
         self._retry_s = _FIRST_RETRY_S
@@ -53,12 +53,12 @@ class Publisher:
     @property
     def connected(self) -> bool:
         """Whether the last attempt to reach the destination succeeded."""
-        return self._connected
+        return self._reached is True
 
     @property
     def failing(self) -> bool:
         """Whether the last attempt to reach the destination failed; False as long as the first is under way."""
-        return self._failing
+        return self._reached is False
 
     @property
     def refused(self) -> int:
@@ -90,10 +90,10 @@ class Publisher:
             try:
                 self._sync()
                 with self._connect() as destination:
-                    self._connected, self._failing = True, False
+                    self._reached = True
                     self._drain(destination)
             except (CaptureError, OSError, RuntimeError) as error:  # the last: an interpreter that ends has no threads
-                self._connected, self._failing = False, True
+                self._reached = False
                 self._outage.failed(described(error), self._spool.depth)
                 self._stopping.wait(self._retry_s)
                 self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
