@@ -8,10 +8,11 @@ from typing import Final
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import Control
-from feedwheel_capture.kafka import EventConsumer, EventProducer
+from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.recorder import make_event, to_record
 from kafka.errors import KafkaError
 
+from feedback.capture.consumer import EventConsumer
 from pipelines.context import Clock
 from pipelines.io.kafka_admin import readable
 from schemas.errors import InfrastructureError

@@ -6,7 +6,7 @@ an InfrastructureError that names the address. Offsets are never committed to it
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicCollection,
     TopicPartition,
     Uuid,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, by its documentation
-from feedwheel_capture.access import CA_FILE, CERTIFICATE_FILE, KEY_FILE, PASSWORD, USERNAME, KafkaAccess
+from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.kafka import OPTIONS, Deliveries, Refusals
 
 from pipelines.io.kafka_admin import advice, check_listening, readable
 from schemas.errors import InfrastructureError
@@ -75,23 +75,6 @@ class Outgoing:
     partition: int | None = None
 
 
-class Refusals:
-    """Why a client is not let in: it hears so beside its requests, which only time out. Give it as `error_cb`."""
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
-
-    def __call__(self, error: KafkaError) -> None:
-        """Keep what says that waiting is in vain."""
-        self.reason = _REFUSED.get(error.code(), self.reason)
-
-
-_REFUSED: Final = {
-    KafkaError._AUTHENTICATION: f"it refuses this user or password: correct {USERNAME} or {PASSWORD}",  # noqa: SLF001  # the client's public constant
-    KafkaError._SSL: f"no TLS connection comes about: correct {CA_FILE}, {CERTIFICATE_FILE} or {KEY_FILE}",  # noqa: SLF001  # as above
-}
-
-
 @contextmanager
 def broker_errors(access: KafkaAccess, refusals: Refusals | None = None) -> Iterator[None]:
     """Name the address in every failure of the client, and what to do about it."""
@@ -109,18 +92,7 @@ def broker_errors(access: KafkaAccess, refusals: Refusals | None = None) -> Iter
 def client_options(access: KafkaAccess) -> dict[str, Any]:
     """What every client of ours is made with: its log goes to ours instead of stderr. Raises ConfigError."""
     with readable():
-        access.check_files()
-        options = {
-            "bootstrap.servers": access.bootstrap_servers,
-            "security.protocol": access.security_protocol,
-            "sasl.mechanism": access.sasl_mechanism,
-            "sasl.username": access.username,
-            "sasl.password": access.secret(),
-            "ssl.ca.location": access.ca_file,
-            "ssl.certificate.location": access.certificate_file,
-            "ssl.key.location": access.key_file,
-        }
-    return {"logger": _LOG} | {name: str(value) for name, value in options.items() if value is not None}
+        return {"logger": _LOG, **access.librdkafka()}
 
 
 class Cluster:
@@ -199,28 +171,20 @@ def _result(future: Future[_T]) -> _T:
 
 def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
     """Publish records and wait until all in-sync replicas have each. Returns how many. Raises InfrastructureError."""
-    failures, refusals = list[KafkaError](), Refusals()
-    producer = Producer(
-        client_options(access)
-        | {
-            "error_cb": refusals,
-            "acks": "all",
-            "enable.idempotence": True,
-            "compression.type": "lz4",
-            "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000),
-        }
-    )
+    deliveries, refusals = Deliveries(), Refusals()
+    options = {"error_cb": refusals, "delivery.timeout.ms": int(_DELIVERY_TIMEOUT_S * 1000)}
+    producer = Producer(client_options(access) | OPTIONS | options)
     count = 0
     with broker_errors(access):
         for record in records:
-            _produce(producer, record, _collect(failures))
+            _produce(producer, record, deliveries)
             count += 1
         deadline = time.monotonic() + 2 * _DELIVERY_TIMEOUT_S
         while (unsent := producer.flush(_FIRST_ANSWER_S)) and time.monotonic() < deadline:
             if refusals.reason is not None and unsent == count:  # none of the brokers has taken any
                 producer.purge()
                 raise InfrastructureError(f"Kafka at {access}: {refusals.reason}")
-    if failures or unsent:
+    if (failures := deliveries.failures) or unsent:
         reason = failures[0].name() if failures else "no acknowledgement"
         raise InfrastructureError(
             f"Kafka at {access} did not take {len(failures) + unsent} of {count} records ({reason}): {advice(access)}"
@@ -228,15 +192,7 @@ def publish(access: KafkaAccess, records: Iterable[Outgoing]) -> int:
     return count
 
 
-def _collect(failures: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
-    def delivered(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failures.append(error)
-
-    return delivered
-
-
-def _produce(producer: Producer, record: Outgoing, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+def _produce(producer: Producer, record: Outgoing, deliveries: Deliveries) -> None:
     placed: dict[str, Any] = {} if record.partition is None else {"partition": record.partition}
     while True:
         try:
@@ -245,7 +201,7 @@ def _produce(producer: Producer, record: Outgoing, delivered: Callable[[KafkaErr
                 value=record.value,
                 key=record.key,
                 headers=list(record.headers),
-                on_delivery=delivered,
+                on_delivery=deliveries,
                 **placed,
             )
         except BufferError:

@@ -20,10 +20,10 @@ from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
 from feedwheel_capture.errors import CaptureError, SpoolFull
 from feedwheel_capture.events import Control, Decision, Event, encode
-from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import Recorder, make_event
 from kafka.errors import KafkaError
 
+from feedback.capture.consumer import EventConsumer
 from schemas.errors import ContractViolation
 from schemas.events import EventRejected, decode
 from serving.rollout.state import Standing, standings

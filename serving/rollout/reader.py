@@ -14,10 +14,10 @@ from typing import Final
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
 from feedwheel_capture.errors import CaptureError
-from feedwheel_capture.kafka import Consumed, EventConsumer
 from feedwheel_capture.vocabulary import Arm
 from kafka.errors import KafkaError
 
+from feedback.capture.consumer import Consumed, EventConsumer
 from schemas.events import EventRejected, decode
 from serving.rollout.evidence import ArmOutcomes, Evidence
 

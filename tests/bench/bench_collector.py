@@ -28,10 +28,10 @@ import numpy as np
 import psutil
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import encode
-from feedwheel_capture.kafka import EventConsumer
 from feedwheel_capture.recorder import make_event
 
 from feedback.capture.collector.keys import create_key
+from feedback.capture.consumer import EventConsumer
 from pipelines.settings import Settings
 from pipelines.stack.kafka import kafka_service
 from pipelines.stack.paths import REPOSITORY

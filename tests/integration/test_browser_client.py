@@ -117,7 +117,7 @@ def application():
 
 @pytest.fixture
 def collector(tmp_path, application, monkeypatch):
-    monkeypatch.setattr("feedwheel_capture.kafka._CONNECTING", {"bootstrap_timeout_ms": 50})
+    monkeypatch.setattr("feedwheel_capture.kafka._CONNECT_TIMEOUT_S", 0.05)
     running = RunningCollector(tmp_path / "home", collector_origins=(application.url,), collector_example=APP)
     running.start()
     yield running

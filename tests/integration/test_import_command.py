@@ -5,9 +5,9 @@ import json
 import pytest
 import typer
 from feedwheel_capture.access import KafkaAccess
-from feedwheel_capture.kafka import EventConsumer
 from typer.testing import CliRunner
 
+from feedback.capture.consumer import EventConsumer
 from pipelines import extract, ingest
 from pipelines.cli import imports as commands
 from pipelines.silver import current_revisions, rows_of

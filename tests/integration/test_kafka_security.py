@@ -12,9 +12,10 @@ import pytest
 import typer
 from feedwheel_capture import Capture, CaptureSettings
 from feedwheel_capture.errors import PublishFailed
-from feedwheel_capture.kafka import EventConsumer, EventProducer
+from feedwheel_capture.kafka import EventProducer
 from typer.testing import CliRunner
 
+from feedback.capture.consumer import EventConsumer
 from pipelines import dlq, ingest, reconcile
 from pipelines.cli import ingest as commands
 from pipelines.dlq import Selection

@@ -15,12 +15,13 @@ import pytest
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import Feedback, FeedbackValue
-from feedwheel_capture.kafka import EventConsumer, EventProducer
+from feedwheel_capture.kafka import EventProducer
 from feedwheel_capture.publisher import Publisher
 from feedwheel_capture.recorder import Recorder, make_event, to_record
 from feedwheel_capture.spool import Record, Spool
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from feedback.capture.consumer import EventConsumer
 from schemas.events import decode
 from tests.conftest import Broker
 

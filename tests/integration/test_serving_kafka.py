@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Baseline
-from feedwheel_capture.kafka import EventConsumer
 
+from feedback.capture.consumer import EventConsumer
 from pipelines.io.control import append_control
 from serving.service import system_clock
 from tests.served import APP, await_true, deployed

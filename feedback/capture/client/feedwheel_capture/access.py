@@ -104,6 +104,21 @@ class KafkaAccess:
                     raise SettingsWrong(f"{name} names {path}: {_reason(error)}") from None
         self.secret()
 
+    def librdkafka(self) -> dict[str, str]:
+        """Options of every client of confluent-kafka. Raises SettingsWrong."""
+        self.check_files()
+        options = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.username,
+            "sasl.password": self.secret(),
+            "ssl.ca.location": self.ca_file,
+            "ssl.certificate.location": self.certificate_file,
+            "ssl.key.location": self.key_file,
+        }
+        return {name: str(value) for name, value in options.items() if value is not None}
+
     def kafka_python(self) -> dict[str, Any]:
         """Options of every client of kafka-python. Raises SettingsWrong."""
         self.check_files()

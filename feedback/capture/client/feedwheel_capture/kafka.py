@@ -1,49 +1,67 @@
-"""Kafka for producers and light readers, on kafka-python: the rest of the client knows only records.
+"""Kafka for producers, on confluent-kafka: the rest of the client knows only records.
 
-In: access to a cluster; spool records to publish, or topics to follow from their beginning. Out: acknowledgements from
-all in-sync replicas, or consumed records in order. No consumer groups: who reads decides where to start.
+In: access to a cluster, and spool records to publish. Out: acknowledgements from all in-sync replicas. The library
+works on threads of its own, outside the interpreter, which the application's thread therefore never waits for.
 """
 
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    UnknownTopicOrPartitionError,
-)
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.access import CA_FILE, CERTIFICATE_FILE, KEY_FILE, PASSWORD, USERNAME, KafkaAccess
 from feedwheel_capture.errors import PublishFailed
+from feedwheel_capture.events import MAX_EVENT_BYTES
 from feedwheel_capture.spool import Record
 
 _LOG: Final = logging.getLogger(__name__)
+_CONNECT_TIMEOUT_S: Final = 3.0
+"""How long connecting may take before the caller is told: a healthy cluster answers in milliseconds."""
 _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
-"""A batch that a healthy cluster takes is acknowledged in milliseconds; after this it is sent again."""
+"""A batch that a healthy cluster takes is acknowledged in milliseconds; after this its records go back to the spool."""
 _PUBLISH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
 """Longer than any record should wait, so that most failures come with their own reason."""
+_QUEUE_WAIT_S: Final = 0.1
 
-_ANSWER_TIMEOUT_MS: Final = 5000
-"""A broker says where its topics end in milliseconds; after this it counts as gone."""
+OPTIONS: Final[dict[str, Any]] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "compression.type": "lz4",
+    # What is too large, the broker says: it knows its limit, and we do not.
+    "message.max.bytes": 2 * MAX_EVENT_BYTES,
+    "reconnect.backoff.max.ms": 1000,  # how late, at most, the end of an outage is noticed; 10 s by default
+}
+"""What every producer of ours is made with, beside the access."""
 
-_CONNECTING: Final = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 1000}
-"""How long connecting may take before the caller is told, and how late, at most, the end of an outage is noticed; the
-client's defaults are 30 s for both."""
+_REFUSED: Final = {
+    KafkaError._AUTHENTICATION: f"it refuses this user or password: correct {USERNAME} or {PASSWORD}",  # noqa: SLF001  # the client's public constant
+    KafkaError._SSL: f"no TLS connection comes about: correct {CA_FILE}, {CERTIFICATE_FILE} or {KEY_FILE}",  # noqa: SLF001  # as above
+}
 
 
-def _is_of_others(record: logging.LogRecord) -> bool:
-    """Not what the library says of each attempt to connect on a thread of ours: the publisher tells of the outage."""
-    return not (record.threadName or "").startswith("feedwheel-")
+class Refusals:
+    """Why a client is not let in: it hears so beside its requests, which only time out. Give it as `error_cb`."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        """Keep what says that waiting is in vain."""
+        self.reason = _REFUSED.get(error.code(), self.reason)
 
 
-for _name in ("kafka.net.manager", "kafka.net.connection"):
-    logging.getLogger(_name).addFilter(_is_of_others)
+class Deliveries:
+    """Why records were not taken. Give it as `on_delivery`."""
+
+    def __init__(self) -> None:
+        self.failures: list[KafkaError] = []
+
+    def __call__(self, error: KafkaError | None, _: Message) -> None:
+        """Keep what went wrong."""
+        if error is not None:
+            self.failures.append(error)
 
 
 class EventProducer:
@@ -60,10 +78,9 @@ class EventProducer:
         Raises PublishFailed if any is neither.
         """
         records = list(records)
-        try:
-            self._send(records)
-        except (MessageSizeTooLargeError, RecordListTooLargeError):
-            # An idempotent producer ends with it, and says the same of all that it still had: find the one to blame.
+        failures = self._send(records)
+        if any(error.code() == KafkaError.MSG_SIZE_TOO_LARGE for error in failures):
+            # A batch is refused as a whole, and the idempotent producer with it: begin anew, find the one to blame.
             self.close()
             self._producer = self._connected()
             if len(records) > 1:
@@ -71,118 +88,58 @@ class EventProducer:
                 return self.publish(records[:middle]) + self.publish(records[middle:])
             _LOG.error("Kafka refused an event of %d bytes for good: too_large", len(records[0].value))
             return 1
-        except KafkaError as error:
-            raise PublishFailed(type(error).__name__) from error
+        if failures:
+            raise PublishFailed(f"{self._access}: {failures[0].name()}")
         return 0
 
-    def _send(self, records: Sequence[Record]) -> None:
-        """Raises KafkaError unless every record is acknowledged in time."""
-        sent = [self._producer.send(record.topic, key=record.key.encode(), value=record.value) for record in records]
-        # Not `flush`, which gives up when a batch is split because it is too large.
+    def _send(self, records: Sequence[Record]) -> list[KafkaError]:
+        """Why some of the records were not taken. Raises PublishFailed if none is known in time."""
+        deliveries = Deliveries()
+        for record in records:
+            try:
+                self._produce(record, deliveries)
+            except KafkaException as error:
+                return [error.args[0]]
+        if unsent := self._producer.flush(_PUBLISH_TIMEOUT_S):
+            raise PublishFailed(f"{self._access}: {unsent} of {len(records)} records are not acknowledged")
+        return deliveries.failures
+
+    def _produce(self, record: Record, deliveries: Deliveries) -> None:
+        """Hand one record over, as soon as the library has room for it. Raises KafkaException, PublishFailed."""
         deadline = time.monotonic() + _PUBLISH_TIMEOUT_S
-        for future in sent:
-            future.get(timeout=max(0.0, deadline - time.monotonic()))
+        while time.monotonic() < deadline:
+            try:
+                self._producer.produce(record.topic, record.value, record.key.encode(), on_delivery=deliveries)
+            except BufferError:
+                self._producer.poll(_QUEUE_WAIT_S)
+            else:
+                return
+        raise PublishFailed(f"{self._access}: nothing is acknowledged")
 
-    def _connected(self) -> KafkaProducer:
-        try:
-            return KafkaProducer(
-                **self._access.kafka_python(),
-                compression_type="lz4",
-                linger_ms=5,
-                max_block_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
-                delivery_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
-                request_timeout_ms=int(_ACKNOWLEDGE_TIMEOUT_S * 500),
-                **_CONNECTING,
-            )
-        except KafkaError as error:
-            raise PublishFailed(f"{self._access}: {type(error).__name__}") from error
-
-    def close(self) -> None:
-        """Disconnect at once: what `publish` returned for is safe, the rest is its caller's to send again.
-
-        Raises PublishFailed if the connection cannot be let go.
-        """
-        # An idempotent producer that lost its id expires no record until a broker gives it a new one; a plain close
-        # waits for those records, gives up, and leaves its thread behind to send them at any later time.
-        self._producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public way to give records up
-        try:
-            self._producer.close(timeout=_PUBLISH_TIMEOUT_S)
-        except KafkaError as error:
-            raise PublishFailed(type(error).__name__) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Consumed:
-    """One record as it lies in the log."""
-
-    topic: str
-    partition: int
-    offset: int
-    value: bytes | None
-
-
-class EventConsumer:
-    """Follows whole topics by assignment: every partition from its beginning, or from given offsets."""
-
-    def __init__(self, access: KafkaAccess, topics: Sequence[str]) -> None:
-        """Connect and stand at the beginning of each topic, which must exist.
-
-        Raises kafka.errors.KafkaError, SettingsWrong if a file of `access` cannot be read.
-        """
-        self._consumer = KafkaConsumer(
-            **access.kafka_python(),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            **_CONNECTING,
+    def _connected(self) -> Producer:
+        refusals = Refusals()
+        producer = Producer(
+            self._access.librdkafka()
+            | OPTIONS
+            | {
+                "error_cb": refusals,
+                "log_level": 0,  # else each attempt to connect is a line on stderr; the publisher tells of the outage
+                "delivery.timeout.ms": int(_ACKNOWLEDGE_TIMEOUT_S * 1000),
+                "socket.timeout.ms": int(_ACKNOWLEDGE_TIMEOUT_S * 500),
+            }
         )
-        self._partitions = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
-        ]
-        if missing := set(topics) - {partition.topic for partition in self._partitions}:
-            self._consumer.close()
-            raise UnknownTopicOrPartitionError(f"{access} has no topic {', '.join(sorted(missing))}")
-        self._consumer.assign(self._partitions)
-        self._consumer.seek_to_beginning(*self._partitions)
-
-    def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Go on from `offset` in one partition."""
-        self._consumer.seek(TopicPartition(topic, partition), offset)
-
-    def seek_to_time(self, instant: datetime) -> None:
-        """Go on, in every partition, from the first record that was appended at `instant` or later."""
-        wanted = dict.fromkeys(self._partitions, int(instant.timestamp() * 1000))
-        found = self._consumer.offsets_for_times(wanted, timeout_ms=_ANSWER_TIMEOUT_MS)
-        ends = self._consumer.end_offsets(self._partitions, timeout_ms=_ANSWER_TIMEOUT_MS)
-        for partition in self._partitions:
-            offset = found.get(partition)
-            self._consumer.seek(partition, ends[partition] if offset is None else offset.offset)
-
-    def poll(self, timeout_s: float, max_records: int = 500) -> list[Consumed]:
-        """Records that have come, in order within each partition; empty after `timeout_s`."""
-        batches = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-        return [
-            Consumed(record.topic, record.partition, record.offset, record.value)
-            for records in batches.values()
-            for record in records
-        ]
-
-    def at_end(self) -> bool:
-        """Whether everything that the topics held when this was asked has been polled. Raises KafkaError."""
-        ends = self._consumer.end_offsets(self._partitions, timeout_ms=_ANSWER_TIMEOUT_MS)
-        return all(self._consumer.position(partition) >= end for partition, end in ends.items())
+        try:
+            producer.list_topics(timeout=_CONNECT_TIMEOUT_S)
+        except KafkaException as error:
+            producer.poll(0)  # hands over what was heard
+            reason = refusals.reason or f"no broker answers ({error.args[0].name()})"
+            raise PublishFailed(f"{self._access}: {reason}") from error
+        return producer
 
     def close(self) -> None:
-        """Disconnect."""
-        self._consumer.close()
+        """Disconnect at once: what `publish` returned for is safe, the rest is its caller's to send again."""
+        self._producer.purge()
+        self._producer.close()
 
     def __enter__(self) -> Self:
         return self

@@ -82,7 +82,7 @@ class Publisher:
                     while self._spool.depth and not stopping.is_set():
                         self._publish_some(destination)
             except (CaptureError, OSError) as error:
-                self._outage.failed(described(error), self._spool.depth)
+                self._failed(error, stopping)
                 stopping.wait(_LAST_RETRY_S)
 
     def _run(self) -> None:
@@ -94,9 +94,14 @@ class Publisher:
                     self._drain(destination)
             except (CaptureError, OSError, RuntimeError) as error:  # the last: an interpreter that ends has no threads
                 self._reached = False
-                self._outage.failed(described(error), self._spool.depth)
+                self._failed(error, self._stopping)
                 self._stopping.wait(self._retry_s)
                 self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
+
+    def _failed(self, error: Exception, stopping: threading.Event) -> None:
+        """Tell of an outage, unless nobody waits for its end any more: whoever closes says what is left."""
+        if not stopping.is_set():
+            self._outage.failed(described(error), self._spool.depth)
 
     def _drain(self, destination: Destination) -> None:
         while not self._stopping.is_set():
