@@ -1,16 +1,22 @@
 """Files carry statistics that are right: readers prune by them, and a wrong one loses rows."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from feedwheel_capture.events import EARLIEST, LATEST, encode
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.ingest.offsets import progress_of
-from pipelines.io.parquet import Statistics
+from pipelines.io import parquet
+from pipelines.io.parquet import TableFile
+from schemas.tables import INSTANT
 from tests.events import generation
 from tests.memory_drain import TABLE, commit, drain, read
 from tests.memory_log import MemoryLog
@@ -127,13 +133,42 @@ def test_an_older_handle_sees_its_own_transactions(lake):
     assert next_offsets(older) == {"feedwheel/cluster-id/topic-id/0": 2}
 
 
-def test_statistics_of_several_tables_are_of_all():
-    statistics = Statistics(pa.schema([("offset", pa.int64()), ("seen", pa.bool_()), ("raw", pa.binary())]))
-    for offsets, seen in (([3, 5], [None, None]), ([0, 1], [True, None]), ([9], [False])):
-        statistics.add(pa.table({"offset": offsets, "seen": pa.array(seen, pa.bool_()), "raw": [b""] * len(offsets)}))
-    assert json.loads(statistics.to_json()) == {
-        "numRecords": 5,
-        "minValues": {"offset": 0, "seen": False},
-        "maxValues": {"offset": 9, "seen": True},
-        "nullCount": {"offset": 0, "seen": 3},
-    }
+FIELDS = {
+    "offset": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "partition": (pa.int32(), st.integers(0, 9)),
+    "rating": (pa.float64(), st.floats(allow_nan=False, allow_infinity=False)),
+    "seen": (pa.bool_(), st.booleans()),
+    "at": (INSTANT, st.datetimes(EARLIEST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))),
+    "text": (pa.string(), st.text(max_size=70) | st.text("ab\U0010ffff", max_size=90)),
+    "long": (pa.string(), st.sampled_from(["", "a", "x" * 5000, "\u00e9" * 3000])),
+}
+
+
+@given(
+    rows=st.lists(st.tuples(*(st.none() | values for _, values in FIELDS.values())), max_size=30),
+    batch=st.integers(1, 30),
+)
+def test_statistics_bound_the_rows(tmp_path_factory, rows, batch):
+    schema = pa.schema([(name, kind) for name, (kind, _) in FIELDS.items()] + [("parts", pa.list_(pa.string()))])
+    table = pa.table([*map(list, zip(*rows, strict=True)), [["x"]] * len(rows)] if rows else [[]] * len(schema), schema)
+    with (
+        patch.object(parquet, "_ROW_GROUP_ROWS", 4),
+        TableFile(str(tmp_path_factory.mktemp("t")), "part.parquet", schema) as file,
+    ):
+        for start in range(0, len(rows), batch):
+            file.write(table.slice(start, batch))
+    statistics = json.loads(file.statistics.to_json())
+    assert statistics["numRecords"] == len(rows)
+    assert statistics["nullCount"] == {name: table.column(name).null_count for name in FIELDS}
+    for name, (kind, _) in FIELDS.items():
+        values = table.column(name).drop_null()
+        assert (name in statistics["minValues"]) == (name in statistics["maxValues"]) == (len(values) > 0)
+        if len(values):
+            low, high = (pa.scalar(_parsed(statistics[of][name]), kind) for of in ("minValues", "maxValues"))
+            assert pc.all(pc.and_(pc.less_equal(low, values), pc.less_equal(values, high))).as_py()
+            if name not in ("text", "long"):
+                assert {low.as_py(), high.as_py()} <= set(values.to_pylist())
+
+
+def _parsed(bound):
+    return datetime.fromisoformat(bound) if isinstance(bound, str) and re.match(r"\d{4}-\d\d-.*Z$", bound) else bound
