@@ -78,7 +78,7 @@ class RangeReader:
                 "fetch.queue.backoff.ms": 5,
                 # A fetch that waits at one partition's end holds up the next range: at the default of 500, each time.
                 "fetch.wait.max.ms": 10,
-                "queued.max.messages.kbytes": 65_536,
+                "queued.max.messages.kbytes": 16_384,
             }
         )
         self._stands_at: tuple[str, int, int] | None = None

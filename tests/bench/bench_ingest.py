@@ -3,7 +3,7 @@
 Contestants read the same topic of stamped events, each round in turn, each drain into a table of its own, whose rows
 are counted. Two drains of each process are timed: Spark compiles during its first. Start-up is reported apart.
 
-    python tests/bench/bench_ingest.py [--events 1000000] [--rounds 3] [--only feedwheel,loop]
+    python tests/bench/bench_ingest.py [--events 1000000] [--rounds 3] [--only "feedwheel;loop"]
 """
 
 import argparse

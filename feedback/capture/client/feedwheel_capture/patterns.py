@@ -6,7 +6,7 @@ is bounded, so a hostile text costs no more than a constant factor of its length
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
@@ -134,11 +134,18 @@ _SECRET_NAMES: Final = ("pass", "pwd", "secret", "token", "api", "access", "auth
 
 
 def _has_key(look: _Look, text: str) -> bool:
-    return any(begin in text for begin in _KEY_BEGINS)
+    return _has_any(_KEY_BEGINS, text)
 
 
 def _names_secret(look: _Look, text: str) -> bool:
-    return look.has_digit and any(name in text.lower() for name in _SECRET_NAMES)
+    return look.has_digit and _has_any(_SECRET_NAMES, text.lower())
+
+
+def _has_any(parts: Sequence[str], text: str) -> bool:
+    for part in parts:  # noqa: SIM110  # asked of every text: a generator takes twice as long
+        if part in text:
+            return True
+    return False
 
 
 _PATTERNS: Final = (
