@@ -220,7 +220,7 @@ class RolloutWatch:
         self._app = app
         self._release_id = release_id
         self._looked_at = -_ROLLOUT_POLL_S
-        self._rollout: dict[str, Any] = {}
+        self._rollout: dict[str, Any] = {}  # as long as the first look takes, others ask
 
     async def is_decided(self) -> bool:
         """Whether serving has promoted the release or rolled it back."""
@@ -228,7 +228,7 @@ class RolloutWatch:
         if now - self._looked_at >= _ROLLOUT_POLL_S:
             self._looked_at = now
             self._rollout = await self._client.rollout(self._app)
-        return self._rollout["release_id"] == self._release_id and self._rollout["state"] in _DECIDED
+        return self._rollout.get("release_id") == self._release_id and self._rollout["state"] in _DECIDED
 
     async def settle(self) -> dict[str, Any]:
         """The rollout once it is decided, or as it is when the last answers have long matured."""
