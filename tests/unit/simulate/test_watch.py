@@ -19,7 +19,7 @@ class SlowServing:
 def test_who_asks_while_another_still_looks_hears_that_nothing_is_decided():
     async def ask() -> list[bool]:
         serving = SlowServing()
-        watch = RolloutWatch(serving, "routing", "r1")  # type: ignore[arg-type]  # no more of a client is used
+        watch = RolloutWatch(serving, "routing", "r1")
         first = asyncio.create_task(watch.is_decided())
         await asyncio.sleep(0)
         meanwhile = await watch.is_decided()
