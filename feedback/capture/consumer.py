@@ -4,6 +4,7 @@ In: access to a cluster, and topics to follow from their beginning. Out: consume
 who reads decides where to start.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,15 @@ _ANSWER_TIMEOUT_MS: Final = 5000
 _CONNECTING: Final = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 1000}
 """How long connecting may take before the caller is told, and how late, at most, the end of an outage is noticed; the
 client's defaults are 30 s for both."""
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Not what the library says of each attempt to connect on a thread of ours: whoever follows tells of the outage."""
+    return not (record.threadName or "").startswith("feedwheel-")
+
+
+for _name in ("kafka.net.manager", "kafka.net.connection"):
+    logging.getLogger(_name).addFilter(_is_of_others)
 
 
 @dataclass(frozen=True, slots=True)

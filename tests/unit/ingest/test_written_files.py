@@ -149,8 +149,13 @@ FIELDS = {
     batch=st.integers(1, 30),
 )
 def test_statistics_bound_the_rows(tmp_path_factory, rows, batch):
-    schema = pa.schema([(name, kind) for name, (kind, _) in FIELDS.items()] + [("parts", pa.list_(pa.string()))])
-    table = pa.table([*map(list, zip(*rows, strict=True)), [["x"]] * len(rows)] if rows else [[]] * len(schema), schema)
+    schema = pa.schema(
+        [(name, kind) for name, (kind, _) in FIELDS.items()] + [("raw", pa.binary()), ("parts", pa.list_(pa.string()))]
+    )
+    table = pa.table(
+        [*map(list, zip(*rows, strict=True)), [b""] * len(rows), [["x"]] * len(rows)] if rows else [[]] * len(schema),
+        schema,
+    )
     with (
         patch.object(parquet, "_ROW_GROUP_ROWS", 4),
         TableFile(str(tmp_path_factory.mktemp("t")), "part.parquet", schema) as file,

@@ -24,6 +24,7 @@ _ACKNOWLEDGE_TIMEOUT_S: Final = 10.0
 _PUBLISH_TIMEOUT_S: Final = 2 * _ACKNOWLEDGE_TIMEOUT_S
 """Longer than any record should wait, so that most failures come with their own reason."""
 _QUEUE_WAIT_S: Final = 0.1
+"""Between two attempts to hand over a record while the library's queue is full."""
 
 OPTIONS: Final[dict[str, Any]] = {
     "acks": "all",
