@@ -79,6 +79,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
     signal_time: datetime
     edited_output: str | None
     event_ids: list[str]
+    surface: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Where it was said: the surface, or the kind of what was found in words and acts."""
+        return self.surface or self.kind
 
 
 class Label(Struct, frozen=True, kw_only=True):

@@ -2,19 +2,28 @@
 
 In: every candidate of one application. Out: those that stay, with their cluster, and each one that goes with its step
 and reason. Evaluation items all stay: they are a sample of what people ask, and taking out what is asked often would
-bend it. Pure and independent of the order of the candidates (I3, I5, I10).
+bend it. Who is trusted, and what is a campaign, is decided first, for training examples alone (`feedback.trust`): it
+drops examples and weighs votes, and changes none. Pure and independent of the order of the candidates (I3, I5, I10).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from feedback.near_duplicates import Signatures, clusters, containing
+from feedback.trust.claims import Claim
+from feedback.trust.standing import Standing, standings
+from feedback.trust.voice import Vote, voice
 from schemas.examples import ExampleUse, Split
 
-Step = Literal["conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"]
-Reason = Literal["conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"]
+Step = Literal[
+    "coordination", "trust", "conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"
+]
+Reason = Literal[
+    "coordinated", "distrusted", "conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +31,20 @@ class Candidate:
     """What selection needs to know of an example.
 
     `prompt` is all the model saw, `text` what the person wrote, both normalised; `owner` is the person, or the
-    conversation of an anonymous one.
+    conversation of an anonymous one. `source`: where it was said. `written`: the answer as the person wrote it, if
+    they wrote one, normalised.
     """
 
     example_id: str
     use: ExampleUse
     split: Split
     owner: str
+    source: str
+    time: datetime
+    response_id: str
     prompt: str
     text: str
+    written: str | None
     completion: str
     liked: bool | None
     weight: float
@@ -52,14 +66,20 @@ class Selection:
     dropped: Mapping[str, tuple[Step, Reason]]
 
 
-def select(candidates: Sequence[Candidate], signatures: Signatures, limits: Limits) -> Selection:
-    """Apply the steps in order, the cheap ones first. `signatures`: of the candidates' texts, row by row."""
+def select(
+    candidates: Sequence[Candidate], signatures: Signatures, writing: Signatures, limits: Limits
+) -> Selection:
+    """Apply the steps in order. `signatures` of the candidates' texts, `writing` of what they wrote, row by row."""
     names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
     cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
+    themes = _themes(candidates, names, writing, limits.near_duplicate_jaccard)
+    standing = standings([_as_claim(candidate, themes[candidate.example_id]) for candidate in _training(candidates)])
     kept = sorted(candidates, key=lambda candidate: candidate.example_id)
     dropped = dict[str, tuple[Step, Reason]]()
     steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
-        ("conflicts", "conflict", _outvoted),
+        ("coordination", "coordinated", lambda left: _all_but_one_of_a_campaign(left, standing)),
+        ("trust", "distrusted", lambda left: _distrusted(left, standing)),
+        ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
         ("decontamination", "eval_neighbour", lambda left: _eval_neighbours(left, cluster_of)),
@@ -73,6 +93,8 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, limits: Limi
 
 
 _TRAINING_USES: Final = ("sft", "kto")
+_MIN_OWN_WORDS: Final = 5
+"""Words of an answer that two people do not write alike by chance; the name of a topic they do."""
 
 
 def _training(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
@@ -84,17 +106,71 @@ def _claim(candidate: Candidate) -> Hashable:
     return candidate.completion if candidate.use == "sft" else candidate.liked
 
 
-def _outvoted(candidates: list[Candidate]) -> set[str]:
-    """Of examples that contradict each other about one prompt, those whose claim has less weight behind it."""
-    votes = defaultdict[Hashable, defaultdict[Hashable, float]](lambda: defaultdict(float))
+def _themes(
+    candidates: Sequence[Candidate], clusters_of_texts: Sequence[str], writing: Signatures, threshold: float
+) -> dict[str, str]:
+    """What each example is alike in: the words people wrote as the answer, if many; else question and claim."""
+    written = [candidate.written or "" for candidate in candidates]
+    return {
+        candidate.example_id: f"{candidate.use} {own}"
+        if len(said.split()) >= _MIN_OWN_WORDS
+        else f"{candidate.use} {asked} {candidate.liked} {candidate.completion}"
+        for candidate, said, own, asked in zip(
+            candidates, written, clusters(written, writing, threshold), clusters_of_texts, strict=True
+        )
+    }
+
+
+def _as_claim(candidate: Candidate, theme: str) -> Claim:
+    return Claim(
+        claim_id=candidate.example_id,
+        owner=candidate.owner,
+        source=candidate.source,
+        time=candidate.time,
+        answer_id=candidate.response_id,
+        text=candidate.text,
+        value=candidate.completion,
+        affirms=candidate.liked is not False,
+        wants=candidate.use == "sft",
+        theme=theme,
+    )
+
+
+def _all_but_one_of_a_campaign(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
+    """Of a campaign the heaviest example stays: what people say at once may be true, but is said once."""
+    members = [candidate for candidate in _training(candidates) if standing[candidate.example_id].campaign]
+    return _all_but_best(members, lambda candidate: standing[candidate.example_id].campaign)
+
+
+def _distrusted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
+    """What was said by people, at a time, against whom what others said speaks."""
+    return {
+        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_distrusted
+    }
+
+
+def _outvoted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
+    """Of examples that contradict each other about one prompt, those whose claim has less voice behind it."""
+    votes = defaultdict[Hashable, defaultdict[Hashable, list[Vote]]](lambda: defaultdict(list))
     for candidate in _training(candidates):
-        votes[_question(candidate)][_claim(candidate)] += candidate.weight
-    winners = {question: max(said, key=lambda claim: (said[claim], str(claim))) for question, said in votes.items()}
+        votes[_question(candidate)][_claim(candidate)].append(_vote(candidate, standing[candidate.example_id]))
+    winners = {
+        question: max(said, key=lambda claim: (voice(said[claim]), str(claim))) for question, said in votes.items()
+    }
     return {
         candidate.example_id
         for candidate in _training(candidates)
         if _claim(candidate) != winners[_question(candidate)]
     }
+
+
+def _vote(candidate: Candidate, standing: Standing) -> Vote:
+    return Vote(
+        party=standing.campaign or candidate.owner,
+        source=candidate.source,
+        weight=candidate.weight * standing.trust,
+        is_stranger=standing.is_stranger,
+    )
 
 
 def _question(candidate: Candidate) -> Hashable:

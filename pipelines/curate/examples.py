@@ -18,7 +18,7 @@ from feedback.split import split_of
 from pipelines.curate.evidence import Payload
 from pipelines.runs import canonical_json
 from schemas.config import Curation
-from schemas.tables import TABLES
+from schemas.tables import INSTANT, TABLES
 
 _FIELDS: Final = [
     TABLES["gold/candidates"].schema.field(name)
@@ -31,6 +31,9 @@ EXAMPLE: Final = pa.schema(
         # Both null while the row is kept; "label" rows are answers, the others examples.
         ("step", pa.string()),
         ("reason", pa.string()),
+        # When and where the person said what the label rests on; null in "label" rows.
+        ("said_at", INSTANT),
+        ("source", pa.string()),
         # MinHash of what the person wrote; null in dropped rows.
         ("signature", pa.list_(pa.uint32())),
     ]
@@ -100,6 +103,8 @@ def _row(label: Label, eval_share: float) -> dict[str, Any]:
         "example_time": answer.turn_time,
         "signal_ids": sorted({signal.signal_id for signal in label.evidence}),
         "event_ids": sorted(events),
+        "said_at": label.evidence[-1].signal_time,
+        "source": label.evidence[-1].source,
         "step": None,
     }
 

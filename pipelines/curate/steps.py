@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from feedback.near_duplicates import PERMUTATIONS, normalise
+from feedback.near_duplicates import PERMUTATIONS, Signatures, normalise
 from feedback.select import Candidate, Limits, select
-from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, user_text
+from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, sign, user_text
 from pipelines.runs import Counts
 from schemas.config import Config
 from schemas.tables import TABLES, TableName
@@ -78,7 +78,7 @@ class Curated:
 def curated(conversations: pa.Table, config: Config) -> Curated:
     """Label, check, redact and sign on Ray; then decide over all examples."""
     rows = _on_ray(conversations, config)
-    _select([row for row in rows if row["step"] is None], config)
+    decide([row for row in rows if row["step"] is None], config)
     return Curated(rows)
 
 
@@ -98,16 +98,22 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["example_id"])
 
 
-def _select(rows: Sequence[dict[str, Any]], config: Config) -> None:
+def decide(rows: Sequence[dict[str, Any]], config: Config) -> None:
     """Mark in place what selection drops, and name the cluster of the others."""
     limits = Limits(config.curation.near_duplicate_jaccard, config.curation.max_examples_per_user)
-    signatures = np.array([row["signature"] for row in rows], dtype=np.uint32).reshape(len(rows), PERMUTATIONS)
-    selection = select([_candidate(row) for row in rows], signatures, limits)
+    candidates = [_candidate(row) for row in rows]
+    signatures = _stacked([row["signature"] for row in rows])
+    writing = _stacked(sign([candidate.written or "" for candidate in candidates]))
+    selection = select(candidates, signatures, writing, limits)
     for row in rows:
         if dropped := selection.dropped.get(row["example_id"]):
             row["step"], row["reason"] = dropped
         else:
             row["cluster"] = selection.cluster_of[row["example_id"]]
+
+
+def _stacked(signatures: Sequence[Sequence[int]]) -> Signatures:
+    return np.array(signatures, dtype=np.uint32).reshape(len(signatures), PERMUTATIONS)
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:
@@ -116,8 +122,12 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         use=row["use"],
         split=row["split"],
         owner=row["user_key"] or row["conversation_id"],
+        source=row["source"],
+        time=row["said_at"],
+        response_id=row["response_id"],
         prompt="\n".join(f"{message['role']} {normalise(message['content'])}" for message in row["prompt"]),
         text=normalise(user_text(row["prompt"])),
+        written=normalise(row["completion"]) if row["rule"] == "edited" else None,
         completion=" ".join(row["completion"].casefold().split()),
         liked=row["liked"],
         weight=row["weight"],

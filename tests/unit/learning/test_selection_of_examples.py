@@ -8,6 +8,7 @@ import pytest
 from feedback.near_duplicates import clusters, containing, normalise
 from feedback.select import Candidate, Limits, select
 from pipelines.curate.examples import sign
+from tests.events import START
 
 LIMITS = Limits(near_duplicate_jaccard=0.85, max_examples_per_user=40)
 LONG = "my new card was sent two weeks ago to the old address and i still have not seen it anywhere"
@@ -17,6 +18,10 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
     defaults = {
         "split": "eval" if use == "eval" else "train",
         "owner": f"person-{example_id}",
+        "source": "answer",
+        "time": START,
+        "response_id": f"answer-{example_id}",
+        "written": None,
         "prompt": f"user {normalise(text)}",
         "text": normalise(text),
         "liked": None if use != "kto" else True,
@@ -27,7 +32,8 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
 
 def selected(*candidates, limits=LIMITS):
     signatures = np.array(sign([candidate.text for candidate in candidates]), dtype=np.uint32)
-    return select(candidates, signatures, limits)
+    writing = np.array(sign([candidate.written or "" for candidate in candidates]), dtype=np.uint32)
+    return select(candidates, signatures, writing, limits)
 
 
 def reasons(*candidates, limits=LIMITS):

@@ -1,0 +1,187 @@
+"""Standing: how far a person is trusted at the time of each claim.
+
+In: claims. Out: the standing of each. The steps:
+
+1. find campaigns; the claims of one are of one party, and any other claim is of its person's;
+2. ask each claim's peers whether it is right: evidence for or against who made it;
+3. trust is the share of evidence in favour, near the claim in its person's own order, shrunk to a low start:
+
+       trust = (STRENGTH * START * usual + sum of w * e * right) / (STRENGTH + sum of w * e)
+
+   e is how clear the peers are, w = DECAY ** (number of claims between), usual what peers grant to the median person;
+4. again from 2 with peers weighed by their trust, ROUNDS times.
+
+It is the one-coin model of Dawid and Skene (1979) as fixed-point iteration, with Beta prior (Laplace's rule, of
+strength STRENGTH) and exponential forgetting (Josang and Ismail 2002, "The Beta Reputation System", section 3.4). Trust
+is of a time because people change and accounts are taken over: who was honest keeps what was said then and no more.
+What peers think is held against persons, never against a single claim: a view that few share stays.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import median
+from typing import Final
+
+from feedback.trust.coordination import campaigns
+from feedback.trust.claims import Claim
+from feedback.trust.peers import peers_of
+
+START: Final = 0.75
+"""Trust of someone of whom nothing is known, as a share of what is usual."""
+STRENGTH: Final = 4.0
+"""Pieces of evidence that the start weighs: three clear ones against and none in favour end trust."""
+DISTRUSTED: Final = 0.5
+"""Share of the usual trust below which a person's claims train nothing."""
+DECAY: Final = 0.87
+"""Five claims away, evidence counts half."""
+KNOWN_AFTER: Final = 3.0
+"""Pieces of evidence after which a person is no stranger."""
+LEAST_USUAL: Final = 0.5
+"""Where peers grant the median person less, they are no measure, and nobody else's trust should fall with it."""
+MIN_PEERS: Final = 3
+"""Peers with something to say about a claim; two may be chance."""
+ROUNDS: Final = 5
+"""After the third, standings moved by less than 0.01 in simulated attacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The standing of one claim. trust: 0..1, as a share of what is usual at most 1. campaign: its name, if any."""
+
+    trust: float
+    is_stranger: bool
+    campaign: str | None
+
+    @property
+    def is_distrusted(self) -> bool:
+        """Whether so much speaks against its person that it should train nothing."""
+        return self.trust < DISTRUSTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What peers say about one claim: `right` 0..1, `weight` 0 (nothing) to 1 (all agree)."""
+
+    right: float
+    weight: float
+
+
+_NOTHING: Final = _Evidence(0.0, 0.0)
+
+
+def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
+    """The standing of every claim, by its id. Independent of the order of `claims`."""
+    ordered = sorted(claims, key=lambda claim: claim.claim_id)
+    campaign_of = campaigns(ordered)  # 1
+    party_of = {claim.claim_id: campaign_of.get(claim.claim_id, claim.owner) for claim in ordered}
+    peers = peers_of(ordered, party_of)
+    histories = _histories(ordered, campaign_of)
+    known = _wanted_by_several(ordered, party_of)
+    trust, amount = [START] * len(ordered), [0.0] * len(ordered)
+    for _ in range(ROUNDS):  # 4
+        evidence = _evidence(ordered, peers, trust, known)  # 2
+        usual = _usual(histories, evidence)
+        for history, of in histories:  # 3
+            for place, share, count in zip(history, *_smoothed([evidence[row] for row in history], usual), strict=True):
+                if place in of:
+                    trust[place], amount[place] = min(share / usual, 1.0), count
+    return {
+        claim.claim_id: Standing(trust[row], amount[row] < KNOWN_AFTER, campaign_of.get(claim.claim_id))
+        for row, claim in enumerate(ordered)
+    }
+
+
+def _histories(claims: Sequence[Claim], campaign_of: Mapping[str, str]) -> list[tuple[list[int], set[int]]]:
+    """Rows of each person's claims, and of each campaign's, in order of time, and for which of them they decide.
+
+    A campaign decides about its own claims; they are in the histories of those who joined it all the same.
+    """
+    people, campaign = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for row in sorted(range(len(claims)), key=lambda row: (claims[row].time, claims[row].claim_id)):
+        people[claims[row].owner].append(row)
+        if name := campaign_of.get(claims[row].claim_id):
+            campaign[name].append(row)
+    alone = {row for row, claim in enumerate(claims) if claim.claim_id not in campaign_of}
+    return [(rows, alone & set(rows)) for rows in people.values()] + [(rows, set(rows)) for rows in campaign.values()]
+
+
+def _wanted_by_several(claims: Sequence[Claim], party_of: Mapping[str, str]) -> frozenset[str]:
+    """Values that more than one party wants: where everybody words answers in their own way, wanting another says nothing."""
+    parties = defaultdict[str, set[str]](set)
+    for claim in claims:
+        if claim.wants:
+            parties[claim.value].add(party_of[claim.claim_id])
+    return frozenset(value for value, who in parties.items() if len(who) > 1)
+
+
+def _evidence(
+    claims: Sequence[Claim],
+    peers: Sequence[Sequence[tuple[int, float]]],
+    trust: Sequence[float],
+    known: frozenset[str],
+) -> list[_Evidence]:
+    """What peers say about each claim; what one person claims about one answer weighs as one claim."""
+    count = Counter((claim.owner, claim.answer_id) for claim in claims)
+    asked = (_asked(claim, near, claims, trust, known) for claim, near in zip(claims, peers, strict=True))
+    return [
+        _Evidence(said.right, said.weight / count[claim.owner, claim.answer_id])
+        for claim, said in zip(claims, asked, strict=True)
+    ]
+
+
+def _asked(
+    claim: Claim,
+    near: Sequence[tuple[int, float]],
+    claims: Sequence[Claim],
+    trust: Sequence[float],
+    known: frozenset[str],
+) -> _Evidence:
+    """What peers, each as far as trusted and similar, say about the value of a claim."""
+    says = {True: 0.0, False: 0.0}
+    voices = 0
+    for row, similarity in near:
+        peer = claims[row]
+        if peer.value == claim.value:
+            verdict = peer.affirms
+        elif peer.wants and peer.value in known:
+            verdict = False
+        else:
+            continue
+        if trust[row] >= DISTRUSTED:
+            says[verdict] += similarity * trust[row]
+            voices += 1
+    total = says[True] + says[False]
+    if voices < MIN_PEERS:
+        return _NOTHING
+    right = says[claim.affirms] / total
+    return _Evidence(right, abs(2 * right - 1))
+
+
+def _usual(histories: Sequence[tuple[Sequence[int], object]], evidence: Sequence[_Evidence]) -> float:
+    """What peers grant to the median of those of whom they know something, 1 if there is nobody."""
+    shares = list[float]()
+    for rows, _ in histories:
+        total = sum(evidence[row].weight for row in rows)
+        if total >= KNOWN_AFTER:
+            shares.append(sum(evidence[row].weight * evidence[row].right for row in rows) / total)
+    return max(median(shares), LEAST_USUAL) if shares else 1.0
+
+
+def _smoothed(evidence: Sequence[_Evidence], usual: float) -> tuple[list[float], list[float]]:
+    """Trust at each claim of one history, and how much evidence it rests on."""
+    weights = _both_ways([item.weight for item in evidence])
+    right = _both_ways([item.weight * item.right for item in evidence])
+    start = STRENGTH * START * usual
+    return [(start + good) / (STRENGTH + all_of) for good, all_of in zip(right, weights, strict=True)], weights
+
+
+def _both_ways(values: Sequence[float]) -> list[float]:
+    """Sums of values, each weighed by DECAY to the power of its distance."""
+    before, after = _forgetting(values), _forgetting(values[::-1])[::-1]
+    return [one + other - own for one, other, own in zip(before, after, values, strict=True)]
+
+
+def _forgetting(values: Sequence[float]) -> list[float]:
+    return list(accumulate(values, lambda total, value: total * DECAY + value))
