@@ -11,11 +11,15 @@ What a person was shown is in their mean too, so a person who truly got worse an
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from feedback.bias.likelihood import Codes, ratio_interval
 from feedback.statistics import Floats, Interval
+
+_NOTHING: Final = 1e-20
+"""A variance this small is what subtraction leaves over of equal numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def variances(ratings: Floats, people: Codes) -> tuple[float, float]:
 def people_share(ratings: Floats, people: Codes) -> float:
     """Share of the variance that is between people, 0..1 (the intraclass correlation); ratings on any scale."""
     between, within = variances(ratings, people)
-    return between / (between + within) if between > 0 else 0.0
+    return between / (between + within) if between > _NOTHING else 0.0
 
 
 def without_leniency(ratings: Floats, people: Codes) -> Floats:

@@ -7,6 +7,7 @@ from feedwheel_capture.vocabulary import Arm, ExposurePolicy
 from msgspec import Struct
 
 from schemas.examples import ExampleUse, Split
+from schemas.signals import SignalKind
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -33,9 +34,10 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Rating(Struct, frozen=True, kw_only=True):
-    """One rating, by its place 0..1 on its scale."""
+    """One rating of a `kind`, by its place 0..1 on its scale."""
 
     owner: str
+    kind: SignalKind
     place: float
 
 

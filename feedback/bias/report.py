@@ -85,13 +85,17 @@ def _with_before(figure: BiasFigure, before: float | None) -> BiasFigure:
 
 
 def _leniency(observed: Observed) -> Iterator[BiasFigure]:
-    if len({rating.owner for rating in observed.ratings}) < 2:
+    """Of the kind of rating that is most frequent: a thumb and a star are not lenient alike."""
+    kinds = Counter(rating.kind for rating in observed.ratings)
+    kind = max(kinds, key=lambda name: (kinds[name], name), default=None)
+    ratings = [rating for rating in observed.ratings if rating.kind == kind]
+    if len({rating.owner for rating in ratings}) < 2:
         yield _lacks("leniency", "mean rating", "ratings of two people")
         return
-    places = np.array([rating.place for rating in observed.ratings])
-    people = _codes(rating.owner for rating in observed.ratings)
+    places = np.array([rating.place for rating in ratings])
+    people = _codes(rating.owner for rating in ratings)
     found = leniency(places, people)
-    yield _figure("leniency", "mean rating, 0 to 1", found.mean, raw=float(places.mean()))
+    yield _figure("leniency", "mean rating, 0 to 1", found.mean, raw=float(places.mean()), note=f"{kind}")
     yield BiasFigure(
         bias="leniency",
         measure="share of the variance of ratings that is people's",

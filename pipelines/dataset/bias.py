@@ -136,7 +136,8 @@ def _ratings(signals: Iterable[Row], reported: Mapping[str, Row]) -> list[Rating
         event = reported.get(row["event_ids"][0]) if row["kind"] in _RATED else None
         if event and event["value"]["rating"] is not None and event["value"]["scale"]:
             low, high = event["value"]["scale"]
-            found.append(Rating(owner=_owner(row), place=(event["value"]["rating"] - low) / (high - low)))
+            place = (event["value"]["rating"] - low) / (high - low)
+            found.append(Rating(owner=_owner(row), kind=row["kind"], place=place))
     return found
 
 

@@ -42,6 +42,11 @@ class TestLeniency:
         assert shrunken[::2] == pytest.approx(np.full(100, 0.2), abs=0.08)  # 0.01 / (0.01 + 0.04 / 1)
         assert shrunken[1::2] == pytest.approx(np.full(100, 0.91), abs=0.05)  # 0.01 / (0.01 + 0.04 / 40)
 
+    def test_people_who_never_vary_are_nothing_but_lenient(self):
+        people, ratings = np.repeat(np.arange(3), 4), np.repeat([0.1, 0.7, 1.0], 4)
+        assert people_share(ratings, people) == 1.0
+        assert people_share(without_leniency(ratings, people), people) == 0.0
+
     def test_one_rating_each_tells_nothing_apart(self, draw):
         ratings = draw.random(30)
         assert without_leniency(ratings, np.arange(30)) == pytest.approx(ratings)

@@ -54,7 +54,7 @@ def a_busy_application() -> Observed:
             )
         )
         if speaks:
-            ratings.append(Rating(owner=person, place=float(liked)))
+            ratings.append(Rating(owner=person, kind="thumbs", place=float(liked)))
         first = bool(draw.random() < 0.7)
         options = [
             Option(model_version="one", characters=100, position=0, propensity=0.5, chosen=first),
