@@ -66,19 +66,17 @@ class Town:
                 "split_bucket": who.split_bucket,
                 "simulated": True,
             }
-            evaluates, item_share = (
-                split_of(who.split_bucket, config.split.eval_share) == "eval",
-                config.gate.item_share,
-            )
+            evaluates = split_of(who.split_bucket, config.split.eval_share) == "eval"
+            item_share = config.gate.item_share
             asked = is_gate_item(who.split_bucket, config.split.eval_share, name, item_share)
             shown = answer(message.text)
             system = {"role": "system", "content": config.app(self.app).prompt}
             prompt = [user(system["content"]), user(message.text)]
             prompt[0] = type(prompt[0])(role="system", content=system["content"], length=len(system["content"]))
             events.append(self._log(generation(f"r{name}", message.text, shown, input=prompt, **of)))
-            drawn = {"policy": "gate", "propensity": item_share} if asked else {"policy": "normal"}
-            if evaluates and not asked:
-                drawn["propensity"] = 1 - item_share
+            drawn: dict[str, Any] = {"policy": "normal", "propensity": 1 - item_share if evaluates else 1.0}
+            if asked:
+                drawn = {"policy": "gate", "propensity": item_share}
             events.append(self._log(exposure(f"r{name}", exposure_id=f"e{name}", **drawn, **of)))
             reaction = react(person, message.topic, shown, asked=asked, topics=topics, draw=draw)
             if reaction.act == "edit":

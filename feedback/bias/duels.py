@@ -7,6 +7,7 @@ was shown first, and how much longer its answer was.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -15,10 +16,15 @@ from feedback.bias.observed import Choice, Option
 from feedback.bias.position import examination, undo_position
 from feedback.statistics import Floats, Interval
 
+_EVEN: Final = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Duels:
-    """All arrays are of n duels; `first` and `second` are the models, in the order of their names."""
+    """All arrays are of n duels; `first` and `second` are the models, in the order of their names.
+
+    `propensities`: the chance of the places as they were; even where the application has not said.
+    """
 
     first: str
     second: str
@@ -60,7 +66,7 @@ def duels(choices: Iterable[Choice]) -> Duels | None:
         second=pair[1],
         won=np.array([float(own.chosen) for _, own, _ in found]),
         shown_first=np.array([float(own.position < other.position) for other, own, _ in found]),
-        propensities=np.array([own.propensity or 0.5 for _, own, _ in found]),
+        propensities=np.array([own.propensity or _EVEN for _, own, _ in found]),
         length_difference=np.array([float((own.characters or 0) - (other.characters or 0)) for other, own, _ in found]),
         owners=np.array([names[owner] for _, _, owner in found], dtype=np.int64),
     )

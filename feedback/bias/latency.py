@@ -2,7 +2,7 @@
 
 In: judgements with the latency of what they judge. Out: how judgements move with latency (regression), and the
 difference of two models at equal latency (strata). Five strata take away some 90 % of the bias of one confounder
-(Cochran, Biometrics 1968); differences within strata are weighted by what both models were asked in each.
+(Cochran, Biometrics 1968); differences within strata are weighted by the judgements of both in each.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ from feedback.bias.logistic import fit
 from feedback.statistics import Floats, Interval
 
 STRATA: Final = 5
+_LEAST: Final = 5
+"""Judgements of each model below which a stratum tells nothing of their spread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
     """Differences of satisfied shares, as they are and at equal latency.
 
-    `compared`: share of judgements in strata that hold both models, which alone can be compared.
+    `compared`: share of judgements in strata that hold enough of both models, which alone can be compared.
     """
 
     raw: Interval
@@ -39,7 +41,7 @@ def latency_slope(satisfied: Floats, latency_ms: Floats, owners: Codes) -> Inter
 
 
 def at_equal_latency(satisfied: Floats, is_second: Floats, latency_ms: Floats, owners: Codes) -> Adjusted | None:
-    """Satisfied share of the second of two models less that of the first; None if no stratum holds both.
+    """Satisfied share of the second of two models less that of the first; None if no stratum holds enough of both.
 
     All float64 [n], `is_second` 0 or 1.
     """
@@ -57,7 +59,8 @@ def at_equal_latency(satisfied: Floats, is_second: Floats, latency_ms: Floats, o
 def _difference(satisfied: Floats, is_second: Floats, strata: Codes, owners: Codes) -> tuple[Interval, float] | None:
     """The weighted difference with a person-clustered interval, and the share of rows it compares."""
     difference, influence = 0.0, np.zeros(len(satisfied))
-    both = [stratum for stratum in np.unique(strata) if len(np.unique(is_second[strata == stratum])) == 2]
+    seconds = [is_second[strata == stratum] for stratum in range(STRATA)]
+    both = [stratum for stratum, of in enumerate(seconds) if _LEAST <= of.sum() <= len(of) - _LEAST]
     compared = np.isin(strata, both)
     if not both:
         return None

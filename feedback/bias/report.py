@@ -147,7 +147,9 @@ def _position(observed: Observed) -> Iterator[BiasFigure]:
     )
     if found := duels(observed.choices):
         measure = _wins(found, "choices by how often their place is looked at")
-        yield _figure("position", measure, found.position_corrected(), raw=float(found.won.mean()))
+        silent = any(option.propensity is None for _, option in options)
+        note = "chances of places not logged: taken to be even" if silent else None
+        yield _figure("position", measure, found.position_corrected(), raw=float(found.won.mean()), note=note)
 
 
 def _order(observed: Observed) -> Iterator[BiasFigure]:

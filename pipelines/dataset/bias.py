@@ -56,14 +56,18 @@ def report_on(
 def _read_silver(
     context: Context, app: str, selection: Selection, withdrawn: Collection[str]
 ) -> tuple[list[Row], list[Row]]:
-    """Admitted rows of silver/turns in the time of the selection, and the signals about them."""
+    """Admitted rows of silver/turns in the time of the selection, and the signals about them or their conversations."""
     lake, keys = context.lake, UserKeys(context.settings.user_keys)
     admitted = admitted_revisions(lake, app)
     allowed = ~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string()))
     turns = lifted(rows_of(lake, "silver/turns", app, admitted).filter(allowed & _in_time(selection)), keys)
     signals = lifted(rows_of(lake, "silver/signals", app, admitted).filter(allowed), keys)
-    about = pc.field("response_id").isin(turns.column("response_id").combine_chunks())
-    return turns.to_pylist(), signals.filter(about).to_pylist()
+    about_all = pc.field("response_id").is_null() & _among(turns, "conversation_id")
+    return turns.to_pylist(), signals.filter(about_all | _among(turns, "response_id")).to_pylist()
+
+
+def _among(rows: pa.Table, name: str) -> ds.Expression:
+    return pc.field(name).isin(rows.column(name).unique())
 
 
 def _in_time(selection: Selection) -> ds.Expression:

@@ -5,12 +5,15 @@
 * `DIR/topical_chat`: two people rate each other's messages. Their leniency is fitted on every other rating of each, and
   judged on the rest.
 
+Without DIR only a report on generated answers is timed, at two sizes.
+
     python tests/bench/bench_bias.py --data DIR
 """
 
 import argparse
 import csv
 import json
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +22,10 @@ import numpy as np
 
 from feedback.bias.leniency import leniency, people_share, without_leniency
 from feedback.bias.likelihood import mean_interval
+from feedback.bias.observed import Choice, Observed, Option, Rating, Shown
 from feedback.bias.position import examination
 from feedback.bias.propensity import doubly_robust, held_out_rates, inverse_propensity, self_normalised, weights_of
+from feedback.bias.report import bias_report
 from feedback.statistics import Floats, Interval
 
 ITEMS, POSITIONS, FOLDS = 34, 3, 5
@@ -107,6 +112,43 @@ def ratings(folder: Path) -> None:
     print(f"standard deviation of ratings {everything.std():.3f} -> {kept.std():.3f}")
 
 
+def generated(count: int) -> Observed:
+    """Answers of two models, ten to each person, half of them judged, each with a comparison."""
+    draw = np.random.default_rng(2)
+    latencies = draw.lognormal(7, 1, count)
+    judged, liked, first = draw.random((3, count)) < 0.5
+    shown = [
+        Shown(
+            owner=f"p{number % (count // 10)}",
+            model_version=f"m{number % 2}",
+            policy="normal",
+            propensity=0.5,
+            arm="champion",
+            split="train",
+            turn_index=number % 4,
+            latency_ms=float(latencies[number]),
+            characters=number % 700,
+            item=f"i{number // 3}",
+            liked=bool(liked[number]) if judged[number] else None,
+            dwell_ms=2000.0,
+            implicit=0.0,
+        )
+        for number in range(count)
+    ]
+    choices = [
+        Choice(
+            owner=answer.owner,
+            options=[
+                Option(model_version=f"m{place}", characters=300 + place, position=place, propensity=0.5, chosen=won)
+                for place, won in ((0, bool(first[number])), (1, not first[number]))
+            ],
+        )
+        for number, answer in enumerate(shown)
+    ]
+    rated = [Rating(owner=one.owner, kind="thumbs", place=float(one.liked)) for one in shown if one.liked is not None]
+    return Observed(shown=shown, ratings=rated, choices=choices, members=[])
+
+
 def codes(people: list[tuple[tuple[str, str], Floats]], part: Callable[[Floats], Floats]) -> Floats:
     """The number of the person for each of the ratings of a part."""
     return np.repeat(np.arange(len(people)), [len(part(places)) for _, places in people])
@@ -118,15 +160,14 @@ def show(found: Interval) -> str:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument(
-        "--data", type=Path, help="Folder that holds obd and topical_chat; without it nothing is done."
-    )
-    data = arguments.parse_args().data
-    if data is None:
-        print("skipped: give --data DIR")
-        return
-    bandit(data / "obd")
-    ratings(data / "topical_chat")
+    arguments.add_argument("--data", type=Path, help="Folder that holds obd and topical_chat.")
+    if data := arguments.parse_args().data:
+        bandit(data / "obd")
+        ratings(data / "topical_chat")
+    for answers in (10_000, 100_000):
+        observed, started = generated(answers), time.process_time()
+        bias_report(observed, None)
+        print(f"report on {answers} answers: {time.process_time() - started:.2f} s of core")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Curate and dataset on real Delta tables and a real Ray: counts, commit points, splits, replay."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
-from feedwheel_capture.events import Erasure, FeedbackValue
+from feedwheel_capture.events import Candidate, Erasure, FeedbackValue
 from typer.testing import CliRunner
 
 from pipelines import curate, dataset, extract, validate
@@ -258,6 +259,27 @@ class TestBiasReport:
             CliRunner().invoke(app, ["dataset", "show", report.dataset_id, "--json"], catch_exceptions=False).stdout
         )
         assert json.loads(printed)["bias"] == msgspec.to_builtins(whole.bias)
+
+    def test_reads_what_was_chosen_and_how_long_it_was_looked_at(self, town):
+        town.talk(MESSAGES[:200])
+        answers = town.context.lake.read("bronze/generations").to_pylist()[:40]
+        said = []
+        for one, other in zip(answers[::2], answers[1::2], strict=True):
+            who = {name: one[name] for name in ("user_key", "split_bucket", "conversation_id", "response_id")}
+            shown = [
+                Candidate(response_id=row["response_id"], position=place) for place, row in enumerate((one, other))
+            ]
+            value = FeedbackValue(candidates=shown, chosen=one["response_id"])
+            chosen = feedback("comparison", value, feedback_id=f"of {one['response_id']}", dwell_ms=5.0, **who)
+            said.append(town._log(chosen))
+        bronze.ingest(town.context.lake, said, town.now)
+        town.curate()
+        report = find_manifest(town.context.lake, APP, dataset.run(town.context, APP).dataset_id).bias
+        figures = {figure.measure: figure for figure in report.figures}
+        assert figures["chosen when shown first"].raw == 1.0
+        assert figures["chosen when shown first"].n == len({row["user_key"] for row in answers[::2]})
+        fast, timed = map(int, re.findall(r"(\d+) (?:votes|timed)", figures["satisfied share of votes"].note))
+        assert fast == timed > 0
 
     def test_leaves_out_whoever_has_withdrawn(self, built):
         town, first = built
