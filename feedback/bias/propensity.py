@@ -5,8 +5,6 @@ logged propensity. Out: values with 95 % intervals. Weights are not clipped, so 
 unbiased; where the logged policy never does what the other would, nothing can be known, and propensities must exceed 0.
 """
 
-import numpy as np
-
 from feedback.bias.likelihood import Codes, mean_interval, ratio_interval
 from feedback.statistics import Floats, Interval
 
@@ -46,19 +44,3 @@ def doubly_robust(
     place. Right if either they or the propensities are; the predictions must not know the reward of their own row.
     """
     return mean_interval(predicted_target + weights * (rewards - predicted), owners, bounds)
-
-
-def held_out_rates(rewards: Floats, cells: Codes, folds: Codes, cell_count: int) -> Floats:
-    """Reward rates by cell, each row's from the other folds: float64 [n, cells], what `doubly_robust` may predict by.
-
-    cells, folds: int64 [n]. A cell of few rows is drawn towards the mean of all, as strongly as by the number of rows
-    that earn one reward on average: less, where rewards are rare, would make a cell's first one decide.
-    """
-    rates = np.empty((len(rewards), cell_count))
-    for fold in np.unique(folds):
-        others = folds != fold
-        mean = rewards[others].mean() if others.any() else 0.0
-        hits = np.bincount(cells[others], weights=rewards[others], minlength=cell_count)
-        rows = np.bincount(cells[others], minlength=cell_count)
-        rates[~others] = (hits + 1) / (rows + 1 / mean) if mean > 0 else 0.0
-    return rates

@@ -50,12 +50,14 @@ def agreement(votes: Floats, people: Codes, items: Codes) -> Agreement:
     """Accuracy of people from whom they agree with: Dawid and Skene (Applied Statistics 1979) with one coin a person.
 
     votes: float64 [n] of 0 and 1; people and items: int64 [n], numbers from 0. Expectation maximisation from the
-    majority's vote. A person who shares no item with anybody keeps the prior.
+    majority's vote. Of one person's votes on one item the first counts: nobody agrees with themselves. A person who
+    shares no item with anybody keeps the prior.
     """
-    judges = np.bincount(items, minlength=1)
-    shared = judges[items] > 1
-    votes, who, what = votes[shared], people[shared], items[shared]
     size = int(people.max(initial=-1)) + 1
+    _, first = np.unique(items * size + people, return_index=True)
+    judges = np.bincount(items[first], minlength=1)
+    shared = first[judges[items[first]] > 1]
+    votes, who, what = votes[shared], people[shared], items[shared]
     counts = np.bincount(who, minlength=size)
     accuracy = np.full(size, _RIGHT / (_RIGHT + _WRONG))
     for _ in range(_ROUNDS):

@@ -95,7 +95,7 @@ def _leniency(observed: Observed) -> Iterator[BiasFigure]:
     places = np.array([rating.place for rating in ratings])
     people = _codes(rating.owner for rating in ratings)
     found = leniency(places, people)
-    yield _figure("leniency", "mean rating, 0 to 1", found.mean, raw=float(places.mean()), note=f"{kind}")
+    yield _figure("leniency", "mean rating, 0 to 1", found.mean, raw=float(places.mean()), note=kind)
     yield BiasFigure(
         bias="leniency",
         measure="share of the variance of ratings that is people's",

@@ -13,7 +13,7 @@ import numpy as np
 
 from feedback.bias.likelihood import Codes, mean_interval
 from feedback.bias.logistic import fit, standardised
-from feedback.bias.propensity import doubly_robust, inverse_propensity, self_normalised
+from feedback.bias.propensity import doubly_robust, inverse_propensity, self_normalised, weights_of
 from feedback.statistics import Floats, Interval
 
 
@@ -39,7 +39,7 @@ def reweighted(
     scaled, heard = standardised(features), (answered > 0) & (offered > 0)
     shown = offered > 0
     responds = fit(scaled[shown], answered[shown], owners[shown]).predict(scaled)
-    weights = np.where(heard, 1 / (propensities * responds), 0.0)
+    weights = np.where(heard, weights_of(np.ones(len(heard)), propensities * responds), 0.0)
     weights = np.minimum(weights, np.sqrt(len(weights)) * weights.mean())
     expected = fit(scaled[heard], satisfied[heard], owners[heard]).predict(scaled)
     rewards = np.where(heard, satisfied, 0.0)

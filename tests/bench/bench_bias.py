@@ -24,9 +24,10 @@ from feedback.bias.leniency import leniency, people_share, without_leniency
 from feedback.bias.likelihood import mean_interval
 from feedback.bias.observed import Choice, Observed, Option, Rating, Shown
 from feedback.bias.position import examination
-from feedback.bias.propensity import doubly_robust, held_out_rates, inverse_propensity, self_normalised, weights_of
+from feedback.bias.propensity import doubly_robust, inverse_propensity, self_normalised, weights_of
 from feedback.bias.report import bias_report
 from feedback.statistics import Floats, Interval
+from tests.logged_clicks import held_out_rates
 
 ITEMS, POSITIONS, FOLDS = 34, 3, 5
 """Of the campaign; folds are every fifth row."""

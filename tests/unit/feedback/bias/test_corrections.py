@@ -73,7 +73,8 @@ class TestRandomness:
         assert abs((weights * votes).sum() / weights.sum() - truth.mean()) < abs(votes.mean() - truth.mean()) / 2
 
     def test_who_shares_nothing_with_anybody_keeps_the_prior(self):
-        found = agreement(np.array([1.0, 0.0]), np.array([0, 1]), np.array([0, 1]))
+        found = agreement(np.array([1.0, 0.0, 0.0]), np.array([0, 1, 1]), np.array([0, 1, 1]))
+        assert found.shared == 0
         assert found.accuracy == pytest.approx([0.8, 0.8])
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from feedback.bias.likelihood import mean_interval, ratio_interval
-from feedback.bias.propensity import doubly_robust, held_out_rates, inverse_propensity, self_normalised, weights_of
+from feedback.bias.propensity import doubly_robust, inverse_propensity, self_normalised, weights_of
 from pipelines.stack.paths import REPOSITORY
+from tests.logged_clicks import held_out_rates
 
 TRIALS = 100
 MOST_MISSES = int(binom.ppf(0.999, TRIALS, 0.05))
