@@ -232,10 +232,11 @@ def triage(failure: Failure) -> Triage:
     belief = _combined(applied)
     if belief.get("retrieval") and belief.get("finetuning"):
         belief["retrieval"] += belief.pop("finetuning")
-    lever = max(belief, key=lambda lever: belief[lever], default="unknown")
-    if not belief or belief[lever] <= DECIDED_FROM:
-        return Triage("unknown", 1 - max(belief.values(), default=0.0), tuple(rule.name for rule in applied))
-    return Triage(lever, belief[lever], tuple(rule.name for rule in applied if rule.lever == lever))
+    most = max(belief.values(), default=0.0)
+    if most <= DECIDED_FROM:
+        return Triage("unknown", 1 - most, tuple(rule.name for rule in applied))
+    lever = next(lever for lever in belief if belief[lever] == most)
+    return Triage(lever, most, tuple(rule.name for rule in applied if rule.lever == lever))
 
 
 def _combined(rules: Sequence[Rule]) -> dict[Lever, float]:
