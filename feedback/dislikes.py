@@ -37,9 +37,9 @@ _MAX_ROUNDS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `person` is the conversation where nobody is named; `judged`: a signal points some way.
+    """One answer. `person` is the conversation where nobody is named.
 
-    `categories` are those of complaints about it.
+    `judged`: what somebody said or did about it points somewhere. `categories` are those of complaints.
     """
 
     response_id: str

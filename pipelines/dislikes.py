@@ -26,8 +26,11 @@ from pipelines.consents import withdrawn_since
 from pipelines.context import Context
 from pipelines.people import UserKeys, lifted
 from schemas.errors import NothingToDo, UsageError
+from schemas.signals import SignalKind
 
 WEEK: Final = timedelta(days=7)
+NO_JUDGEMENT: Final[frozenset[SignalKind]] = frozenset({"abandonment", "acceptance"})
+"""Falling silent and moving on: one or the other follows nearly every answer that nobody judged."""
 _UNSET: Final = "(none)"
 """The slice of answers that lack the field."""
 _DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
@@ -187,7 +190,7 @@ def _answer(row: Mapping[str, Any], said: Sequence[Said]) -> Answer:
         person=row["user_key"] or row["conversation_id"],
         slices={name: row[name] or _UNSET for name in _DIMENSIONS},
         p_dissatisfied=row["p_dissatisfied"],
-        judged=any(signal.polarity for signal in said),
+        judged=any(signal.polarity and signal.kind not in NO_JUDGEMENT for signal in said),
         categories=[signal.category for signal in said if signal.category and signal.polarity < 0],
     )
 
