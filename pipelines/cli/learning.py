@@ -60,11 +60,12 @@ def build(
     from pipelines import dataset as stage
     from pipelines.dataset.selection import Selection
 
-    selection = Selection(since=_utc(since), until=_utc(until), where=where)
+    selection = Selection(since=utc(since), until=utc(until), where=where)
     emit(stage.run(_context(), app, selection), json, "Data set")
 
 
-def _utc(time: datetime | None) -> datetime | None:
+def utc(time: datetime | None) -> datetime | None:
+    """A time given without a zone, as UTC."""
     return time and time.replace(tzinfo=UTC)
 
 

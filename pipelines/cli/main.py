@@ -5,7 +5,7 @@ import logging
 
 import typer
 
-_GROUPS = ("stack", "ingest", "signals", "learning", "privacy", "maintain", "simulate", "keys", "imports")
+_GROUPS = ("stack", "ingest", "signals", "dislikes", "learning", "privacy", "maintain", "simulate", "keys", "imports")
 
 app = typer.Typer(
     name="feedwheel",
