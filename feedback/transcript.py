@@ -18,6 +18,7 @@ from msgspec import Struct
 from feedback.conversation import Logged, Position, assemble
 from feedback.detectors import detect
 from feedback.detectors.base import Detector
+from feedback.dissatisfaction.model import DissatisfactionModel
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from schemas.signals import Polarity, SignalKind
@@ -86,11 +87,15 @@ class Score(Struct, frozen=True, omit_defaults=True):
     signals: list[FoundSignal] = []
 
 
-def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detector]) -> Score:
+def score(
+    transcript: Transcript, app_type: AppType, detectors: Sequence[Detector], model: DissatisfactionModel
+) -> Score:
     """Judge a transcript. Raises ValueError where an event is impossible or judges what is no answer."""
     messages = transcript.messages
     events, said_at = _events(transcript, app_type)
-    found = detect(assemble(events, _EPOCH, _NEVER), detectors) if events else []
+    conversation = assemble(events, _EPOCH, _NEVER) if events else None
+    found = detect(conversation, detectors) if conversation else []
+    words = model.shifts(conversation) if conversation else {}
     standing, about = defaultdict[int | None, list[FoundSignal]](list), defaultdict[int | None, list[Signal]](list)
     for signal in found:
         judged = None if signal.response_id is None else int(signal.response_id)
@@ -98,7 +103,11 @@ def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detecto
         # Words stand where they were said; acts, at the answer they judge.
         place = said_at[signal.event_ids[-1]] if signal.span else judged
         standing[place].append(_found(signal, judged))
-    dissatisfied = {n: p_dissatisfied(about[n]) for n, message in enumerate(messages) if message.role == "assistant"}
+    dissatisfied = {
+        n: p_dissatisfied(about[n], words.get(str(n), 0.0))
+        for n, message in enumerate(messages)
+        if message.role == "assistant"
+    }
     return Score(
         conversation_id=transcript.conversation_id,
         satisfaction=satisfaction(list(dissatisfied.values()), about[None]),

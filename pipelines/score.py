@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from feedback.detectors import all_detectors
+from feedback.dissatisfaction.model import DissatisfactionModel, shipped_model
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
 from schemas.config import Config
@@ -38,9 +39,17 @@ class ScoreReport:
     bad_lines: list[int]
 
 
-def run(config: Config, app: str, source: Path, target: Path) -> ScoreReport:
-    """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError."""
-    judge = partial(score, app_type=config.app(app).type, detectors=all_detectors(weights(config.signals)))
+def run(config: Config, app: str, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
+    """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
+
+    `model`: a folder of weights to judge words by, in place of the shipped ones.
+    """
+    judge = partial(
+        score,
+        app_type=config.app(app).type,
+        detectors=all_detectors(weights(config.signals)),
+        model=DissatisfactionModel.load(model) if model else shipped_model(),
+    )
     scored, bad = 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:

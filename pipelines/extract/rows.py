@@ -11,6 +11,7 @@ from feedwheel_capture.vocabulary import AppType
 
 from feedback.conversation import Conversation, Position, Turn
 from feedback.detectors.base import person_of
+from feedback.dissatisfaction.model import shipped_model
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from pipelines.extract.arrivals import Arrival
@@ -52,7 +53,10 @@ class SilverRows:
         about_all = list[Signal]()
         for signal in signals:
             (about_all if signal.response_id is None else about[signal.response_id]).append(signal)
-        dissatisfied = {response_id: p_dissatisfied(found) for response_id, found in about.items()}
+        words = shipped_model().shifts(conversation)
+        dissatisfied = {
+            response_id: p_dissatisfied(found, words.get(response_id, 0.0)) for response_id, found in about.items()
+        }
         of = {"conversation_id": conversation.conversation_id, "revision": revision}
         self.turns += [of | _turn(turn, dissatisfied[turn.response_id]) for turn in conversation.turns]
         self.signals += [of | _signal(conversation, signal) for signal in signals]
