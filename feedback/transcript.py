@@ -96,7 +96,7 @@ def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detecto
         judged = None if signal.response_id is None else int(signal.response_id)
         about[judged].append(signal)
         # Words stand where they were said; acts, at the answer they judge.
-        place = said_at[signal.event_ids[-1]] if signal.span else judged
+        place = said_at[signal.event_ids[-1]] if signal.span and signal.text is not None else judged
         standing[place].append(_found(signal, judged))
     dissatisfied = {n: p_dissatisfied(about[n]) for n, message in enumerate(messages) if message.role == "assistant"}
     return Score(

@@ -4,7 +4,7 @@ import pytest
 from feedwheel_capture.events import FeedbackValue
 
 from feedback.detectors import all_detectors, detect
-from feedback.detectors.rephrase import similarity
+from feedback.detectors import similarity, words
 from feedback.taxonomy import weights
 from tests.events import DISLIKED, LIKED, START, conversation, dialogue, feedback, generation
 
@@ -31,7 +31,7 @@ def after_an_answer(text):
     [
         ("No, that's wrong. It is about lost or stolen card.", "correction"),
         ("no I meant the virtual one", "correction"),
-        ("That is not what I asked about", "correction"),
+        ("That is not what I asked about", "complaint"),
         ("Actually, it's the other account", "correction"),
         ("are you sure about this", "verification"),
         ("How do you know?", "verification"),
@@ -117,7 +117,8 @@ def test_the_first_message_judges_nothing():
     ],
 )
 def test_similarity(one, other, least, most):
-    assert least <= similarity(one, other) == similarity(other, one) <= most
+    a, b = (similarity.Content.of(words.read(text)) for text in (one, other))
+    assert least <= similarity.similarity(a, b) == similarity.similarity(b, a) <= most
 
 
 def test_reported_feedback_carries_what_was_said():
