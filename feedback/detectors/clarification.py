@@ -12,7 +12,7 @@ PHRASES: Final = Phrases((
     phrase("mean means", START + r"what (?:does|do|did) (?:that|this|it|these|those|the .{2,40}|.{2,30}) means?\b|\bdoes (?:that|this|it) mean\b|"
            r"^\W*(?:so )?(?:do )?you mean\b|\bdo you mean\b", 0.8),
     phrase("understand get follow see", r"\bi (?:still |really )*(?:do not|don'?t|did not|didn'?t|can'?t|cannot) (?:really |quite |fully )?"
-           r"(?:understand|get it|get that|get what|get the|follow)\b(?! (?:why my|how my|why i (?:was|have)))", 0.9),
+           r"(?:understand|get it|get that|get what|get the|follow)\b(?! (?:how to|where|why (?:my|i|the)|how my)\b)", 0.9),
     phrase("confused lost unclear confusing clear",
            r"\bi(?:'?m| am) (?:a bit |so |very |still |a little )?(?:confused|lost)\b(?! (?:my|a|the))|\b(?:it(?:'s| is)|that(?:'s| is)|this is|was) (?:not (?:very |really |so )?clear|"
            r"unclear|confusing)\b|\bnot (?:very |quite |entirely )?clear (?:to me|what|how|why)\b", 0.9),
@@ -26,7 +26,7 @@ PHRASES: Final = Phrases((
            r"english|language)|simpler|eli5)\b|\beli5\b", 0.8),
     phrase("why how", r"^\W*(?:(?:but|and|ok|wait|hm+|so)\W+)?(?:why(?: (?:is|was|does) (?:that|it|this)| not| so)?|how so|how come|how exactly|why exactly)\s*\?*\s*$", 0.7,
            also_replies=True),
-    phrase("why did", START + r"why (?:did|do|would|are|have|were) you (?!(?:think|like|love|hate|live|feel))\w+", 0.6),
+    phrase("why did", START + r"why (?:did|would|have|were) you (?!(?:think|like|love|hate|live|feel))\w+", 0.6),
     phrase("like such", r"^\W*(?:like what|such as|for example|for instance|which ones?|who|what kind|which)\s*\?+\s*$", 0.7, also_replies=True),
     phrase("example", START + r"(?:(?:can|could) you )?(?:give|show|provide)(?: me)? (?:an|some|a concrete|a few|one) examples?(?: of (?:that|this|it|what|how))?\W*$", 0.5),
     phrase("saying suggesting telling implying referring", r"\b(?:are|were) you (?:saying|suggesting|telling me|implying|referring)\b|^\W*so you(?:'?re| are) (?:saying|telling)\b",

@@ -32,7 +32,7 @@ PHRASES: Final = Phrases((
     phrase("right true correct accurate quite", _IT + _NOT
            + r"(?: (?:even|really|quite|entirely|exactly|actually|at all))* (?:right|correct|true|accurate|it)\b", 0.9, "wrong",
            also_replies=True),
-    phrase("right true correct accurate", r"\b(?:do not|don'?t) (?:think|believe) (?:that|this|it|so)\b.{0,12}"
+    phrase("right true correct accurate", r"\b(?:do not|don'?t) (?:think|believe) .{0,25}?\b(?:is|are|was|'s) (?:\w+ )?"
            r"(?:right|correct|true|accurate)\b", 0.9, "wrong"),
     phrase("think", START + r"i (?:do not|don'?t) think so\b", 0.8, "wrong", also_replies=True),
     phrase("made", r"\byou(?:'re| are)? (?:just |totally )?(?:made|making) (?:that|this|it|things|stuff|these|those|\w+ )? ?"
@@ -98,9 +98,9 @@ PHRASES: Final = Phrases((
     phrase("bad poor worst", r"\b(?:bad|poor|worst) (?:answer|reply|response|bot|job|ai|advice|translation|example|explanation)\b", 1.0,
            "bad"),
     phrase("nothing sarcasm try", r"\bthanks? (?:you )?for nothing\b|^\W*nice try\b", 1.0, "bad"),
-    phrase("good great funny enough impressed impressive right convincing creative interesting accurate",
+    phrase("good great funny enough entertaining clear impressed impressive right convincing creative interesting accurate",
            r"(?:" + _IT + _NOT + r"|^\W*not)(?: (?:even|really|very|that|so|at all|quite|particularly|a|too|exactly))*"
-           r" (?:good|great|funny|enough|impressed|impressive|convincing|creative|interesting)\b(?! (?:at|for me to))", 0.8, "bad",
+           r" (?:good|great|funny|enough|impressed|impressive|convincing|creative|interesting|entertaining|clear|accurate)\b(?! (?:at|for me to))", 0.8, "bad",
            also_replies=True),
     phrase("like love want need", START + r"i (?:really |still |also )?(?:do not|don'?t|did not|didn'?t) (?:really |actually )?(?:like|love|want|need) "
            r"(?:it|that|this|these|those|the (?:\w+ )?(?:answer|one|ending|title|style|tone|story|poem|format|name|idea|way)|any of|"

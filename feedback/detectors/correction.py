@@ -28,9 +28,10 @@ PHRASES: Final = Phrases((
            r"(?:forgot|forgotten|missed|omitted|skipped|ignored|overlooked|misunderstood|misread|misspelled|misinterpreted|"
            r"mixed up|left (?:out|off)|swapped|confused)\b(?! (?:the |my )?(?:point|question)\W*$)", 1.0),
     phrase("misunderstood misunderstanding", SENTENCE + r"(?:you(?:'re| are) )?misunderst(?:ood|anding)\b", 0.9),
-    phrase("include add mention use follow consider provide put account implement cover finish",
+    phrase("include included add added mention mentioned use used follow consider considered provide provided put account "
+        "implement cover finish explain give show tell",
            r"\byou (?:did(?: not|n'?t)|have(?: not|n'?t)|failed to|never|do(?: not|n'?t)) (?:even |actually |really )?"
-           r"(?:includ|add|mention|us|follow|consider|provid|put|take into account|account for|implement|cover|finish)"
+           r"(?:includ|add|mention|us|follow|consider|provid|put|take into account|account for|implement|cover|finish|explain|give|show|tell me)"
            r"(?:e|ed|ing|d|s|ted)?\b", 1.0),
     phrase("only", r"\byou (?:only|just) (?:gave|provided|listed|wrote|included|used|did|answered|mentioned|covered|named)\b",
            1.0),

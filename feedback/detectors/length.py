@@ -22,7 +22,7 @@ STUCK_TURNS: Final = 5
 """Answers below which saying things again is no loop."""
 STUCK_BELOW: Final = 0.55
 """Distinct-2 of a loop."""
-_WORDS_READ: Final = 40
+_WORDS_READ: Final = 25
 """Words of each message that are compared: who repeats repeats from the beginning."""
 
 
@@ -64,7 +64,7 @@ class LoopDetector:
 
 def diversity(texts: Iterable[str]) -> float:
     """Distinct pairs of neighbouring words per pair, 0..1; 1 for texts without any."""
-    pairs = [pair for text in texts for pair in pairwise(text[:400].lower().split()[:_WORDS_READ])]
+    pairs = [pair for text in texts for pair in pairwise(text[:200].lower().split()[:_WORDS_READ])]
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 

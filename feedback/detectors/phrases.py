@@ -60,26 +60,32 @@ def phrase(
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Phrases of one family, and the words of all of them: a message with none of these has no match."""
+    """Phrases of one family, and which of them a word calls for: a message without any such word has no match."""
 
     all: tuple[Phrase, ...]
     words: frozenset[str] = field(init=False)
+    called_by: dict[str, tuple[int, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", frozenset[str]().union(*(each.words for each in self.all)))
+        words = frozenset[str]().union(*(each.words for each in self.all))
+        called_by = {word: tuple(n for n, each in enumerate(self.all) if word in each.words) for word in words}
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "called_by", called_by)
 
     def surest(self, message: Words, *, asked: bool = False) -> Match | None:
         """The match of the surest phrase; of equally sure ones the first in the text. `asked`: it follows a question."""
         if self.words.isdisjoint(message.words):
             return None
-        found = [
-            Match(candidate, match.span())
-            for candidate in self.all
-            if not candidate.words.isdisjoint(message.words)
-            and not (asked and candidate.also_replies)
-            and (match := candidate.pattern.search(message.text))
-        ]
-        return min(found, key=lambda match: (-match.phrase.certainty, match.span), default=None)
+        called = {number for word in self.words & message.words for number in self.called_by[word]}
+        found = list[tuple[float, tuple[int, int], int]]()
+        for number in called:
+            candidate = self.all[number]
+            if not (asked and candidate.also_replies) and (match := candidate.pattern.search(message.text)):
+                found.append((-candidate.certainty, match.span(), number))
+        if not found:
+            return None
+        _, span, number = min(found)
+        return Match(self.all[number], span)
 
 
 TASK: Final = Phrases((

@@ -17,7 +17,7 @@ _FINE: Final = (
 PHRASES: Final = Phrases((
     phrase("right correct perfect great helpful brilliant awesome amazing excellent good useful wonderful fantastic interesting funny cool nice "
            "beautiful hilarious lovely impressive incredible better what",
-           r"\b(?:that|this|it|you|these|they|those)(?:'?s|'?re| is| are| was| were| has been| have been| sounds?| looks?| seems?)?(?: been)? " + _VERY
+           r"(?<!is )(?<!are )(?<!was )\b(?:that|this|it|you|these|they|those)(?:'?s|'?re| is| are| was| were| has been| have been| sounds?| looks?| seems?)?(?: been)? " + _VERY
            + r"(?:right|correct|perfect|great|helpful|brilliant|awesome|amazing|excellent|good|useful|wonderful|fantastic|interesting|funny|"
            r"cool|nice|beautiful|hilarious|lovely|impressive|incredible|(?:much|way|a lot|even) better|better(?= now|\W*$)|"
            r"what i (?:needed|wanted|was looking for|meant|need|want))\b(?! (?:if|to (?:have|know|see|get)|but|enough|at|than|way|thing)\b)(?!\W*\?)", 0.8),
@@ -43,7 +43,7 @@ PHRASES: Final = Phrases((
     phrase("exactly correct right perfect", r"^\W*(?:yes|yep|yeah|yup|exactly)\W{1,3}(?:exactly|correct|right|perfect|that(?:'?s| is| was) (?:it|right|correct|the one|what|perfect|great))\b", 0.9),
     phrase("correct exactly right", r"^\W*(?:correct|exactly|that(?:'?s| is) (?:it|right|correct)|you(?:'?re| are) (?:absolutely |totally |so )?right)\W*$", 0.8, also_replies=True),
     phrase("best genius lifesaver awesome smart clever star amazing rock great legend", r"\byou(?:'?re| are|'?ve been| have been)? (?:\w+ )?(?:the best|a genius|(?:a )?life ?saver|awesome|amazing|(?:so |very )?(?:smart|clever|helpful)|a star|rock|the man|a legend)\b", 0.9),
-    phrase("got see gotcha understand understood", r"^\W*(?:(?:ah|oh|ok|okay|right|yes)\W+)*(?:got it|gotcha|i see|understood|now i (?:understand|get it|see))\b(?!\W*but)", 0.5),
+    phrase("got see gotcha understand understood", r"^\W*(?:(?:ah|oh|ok|okay|right|yes)\W+)*(?:got it|gotcha|i see(?=\W*$|[,.!;])|understood|now i (?:understand|get it|see))\b(?!\W*but)", 0.5),
     phrase("yay woohoo hooray", r"^\W*(?:yay|woohoo|hooray|woah|woo)\b", 0.8),
 ))  # fmt: skip
 

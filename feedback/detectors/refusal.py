@@ -41,6 +41,15 @@ PHRASES: Final = Phrases((
 ))  # fmt: skip
 
 
+_CHARS_READ: Final = 200
+"""Who refuses says so at once."""
+_MARKS: Final = (
+    *("cannot", "can't", "can’t", "can not", "won't", "won’t", "will not", "unable", "not able", "not allowed"),  # noqa: RUF001
+    *("comfortable", "declin", "polic", "guideline", "do not", "don't"),
+)
+"""What refusals have one of; most answers have none and are read no further."""
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalDetector:
     """Reads answers, unless the application reported the refusal itself. The span is in the answer."""
@@ -76,7 +85,8 @@ class RefusalDetector:
 
 def _refusal(turn: Turn) -> tuple[int, int] | tuple[()] | None:
     """Where the answer refuses, nowhere in particular if a filter did, None if it does not."""
-    match = PHRASES.surest(words.read(turn.output)) if turn.output else None
+    output = (turn.output or "")[:_CHARS_READ].lower()
+    match = PHRASES.surest(words.read(turn.output or "")) if any(mark in output for mark in _MARKS) else None
     if match:
         return match.span
     return () if turn.generation.finish_reason == "content_filter" else None

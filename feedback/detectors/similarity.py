@@ -4,7 +4,6 @@ In: two messages as rules read them. Out: a similarity. Words count by their beg
 one; where these leave it open, the character trigrams decide.
 """
 
-import re
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
@@ -17,31 +16,38 @@ _SHORT_CHARS: Final = 120
 """In longer messages words decide: trigrams cost more, and are alike in any two texts."""
 _OPEN_FROM: Final = 0.2
 """Similarity in words below which trigrams are not asked."""
+_QUESTIONS: Final = frozenset("what how why when where who which".split())
+_OTHER_QUESTION: Final = 0.75
+"""Share of the similarity that is left where two messages ask another thing about much the same."""
+_MIN_SHARED: Final = 2
+"""Words that two messages share if one says the other again: a single one is what they are about."""
+_SAME_TOPIC: Final = 0.3
+"""Similarity of messages that share only a topic: neither the same nor something else."""
 _SLOT_WORDS: Final = 4
 """Longest run of words that, changed alone, makes a like request for another thing."""
 
-_WORD: Final = re.compile(r"\w+(?:'\w+)?")
 _EMPTY_WORDS: Final = frozenset(
     "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me "
     "my of on or our please should so some than that the their them then there they this to was we were "
-    "what when where which who why will with would you your ok okay hi hello hey no not just".split()
+    "what when where which who why will with would you your ok okay hi hello hey no not just s t m re ve ll d".split()
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Words in order, and the beginnings of those that carry content (of all, if none does)."""
+    """Words in order, the beginnings of those that carry content (of all, if none does), and the first question word."""
 
     words: tuple[str, ...]
     stems: frozenset[str]
+    asks: str | None
 
     @classmethod
     def of(cls, message: Words) -> "Content":
         """The content of a message."""
-        found = tuple(_WORD.findall(message.text))
-        carrying = message.words - _EMPTY_WORDS
-        stems = frozenset([word[:_STEM_CHARS] for word in found if word not in _EMPTY_WORDS])
-        return cls(found, stems if carrying and stems else frozenset(found))
+        found = message.tokens
+        stems = frozenset([word[:_STEM_CHARS] for word in message.words - _EMPTY_WORDS])
+        asks = None if _QUESTIONS.isdisjoint(message.words) else next(word for word in found if word in _QUESTIONS)
+        return cls(found, stems or frozenset(found), asks)
 
 
 def similarity(one: Content, other: Content) -> float:
@@ -51,9 +57,13 @@ def similarity(one: Content, other: Content) -> float:
     cats".
     """
     by_words = _dice(one.stems, other.stems)
-    if by_words < _OPEN_FROM:
+    if by_words < _OPEN_FROM or by_words == 1:
         return by_words
-    if by_words < 1 and _is_another_filling(one.words, other.words):
+    if one.asks and other.asks and one.asks != other.asks:
+        by_words *= _OTHER_QUESTION
+    if len(one.stems & other.stems) < _MIN_SHARED:
+        return min(by_words, _SAME_TOPIC)
+    if _is_another_filling(one.words, other.words):
         return 0.0
     if by_words >= 0.5:
         return by_words

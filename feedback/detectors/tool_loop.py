@@ -25,6 +25,8 @@ class ToolLoopDetector:
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal for each message of the person, about the answer that closes the loop."""
+        if not any(turn.generation.tool_calls for turn in reading.conversation.turns):
+            return []
         signals, calls, is_told = list[Signal](), defaultdict[tuple[str, str], list[Turn]](list), False
         for turn in reading.conversation.turns:
             if any(message.role == "user" for message in turn.generation.input):

@@ -9,7 +9,7 @@ PHRASES: Final = Phrases((
     phrase("sure certain serious positive confident", r"\bare you (?:really |absolutely |quite |100% |still )?(?:sure|certain|serious|positive|confident)\b", 1.0),
     phrase("sure", r"^\W*(?:you sure|sure about that)\b", 0.9),
     phrase("right true correct accurate", r"\bis (?:that|this|it) (?:really |actually |even |still )?(?:right|true|correct|accurate)\b", 1.0),
-    phrase("check verify", r"\b(?:double[- ]?check|check (?:that|this|your)|verify (?:that|this|your))\b", 0.9),
+    phrase("check verify", r"\b(?:double[- ]?check|(?:please|can you|could you|you should|did you) (?:re)?(?:check|verify) (?:that|this|it|your)(?! out))\b", 0.9),
     phrase("know sure", r"\bhow (?:do|can|would) you (?:know|be (?:so )?sure)\b(?= (?:that|this|it|so)\b|\W*$)", 0.9),
     phrase("source sources reference references cite citation",
            r"\b(?:what(?:'s| is| are)|cite|give me|do you have|where(?:'s| is| are)|can you (?:give|cite|provide)(?: me)?) (?:a |any |the |"

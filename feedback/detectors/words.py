@@ -17,9 +17,10 @@ _APOSTROPHE: Final = {ord("’"): "'", ord("‘"): "'"}  # noqa: RUF001 (as peop
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`text` without what it quotes: those are somebody else's words."""
+    """`text` without what it quotes: those are somebody else's words. `tokens` are its words in order."""
 
     text: str
+    tokens: tuple[str, ...]
     words: frozenset[str]
 
 
@@ -33,7 +34,8 @@ def read(text: str) -> Words:
         lower = lower.translate(_APOSTROPHE)
     if '"' in lower or "`" in lower or "“" in lower or ">" in lower:
         lower = _QUOTED.sub(_blank, lower)
-    return Words(lower, frozenset(_WORD.findall(lower)))
+    tokens = tuple(_WORD.findall(lower))
+    return Words(lower, tokens, frozenset(tokens))
 
 
 def _blank(match: re.Match[str]) -> str:
