@@ -16,8 +16,9 @@ from feedwheel_capture.vocabulary import AppType, FeedbackKind, Role
 from msgspec import Struct
 
 from feedback.conversation import Logged, Position, assemble
-from feedback.detectors import detect
+from feedback.detectors import detect_in, reading
 from feedback.detectors.base import Detector
+from feedback.detectors.language import Language
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from schemas.signals import Polarity, SignalKind
@@ -78,19 +79,24 @@ class ScoredTurn(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True, omit_defaults=True):
-    """A judged transcript. `signals`: those about the conversation as a whole, if there are any."""
+    """A judged transcript. `signals`: those about the conversation as a whole, if there are any.
+
+    `unread_language`: what the person writes, if it is a language whose words no detector reads.
+    """
 
     conversation_id: str
     satisfaction: float
     turns: list[ScoredTurn]
     signals: list[FoundSignal] = []
+    unread_language: Language | None = None
 
 
 def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detector]) -> Score:
     """Judge a transcript. Raises ValueError where an event is impossible or judges what is no answer."""
     messages = transcript.messages
     events, said_at = _events(transcript, app_type)
-    found = detect(assemble(events, _EPOCH, _NEVER), detectors) if events else []
+    read = reading.read(assemble(events, _EPOCH, _NEVER)) if events else None
+    found = detect_in(read, detectors) if read else []
     standing, about = defaultdict[int | None, list[FoundSignal]](list), defaultdict[int | None, list[Signal]](list)
     for signal in found:
         judged = None if signal.response_id is None else int(signal.response_id)
@@ -104,6 +110,7 @@ def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detecto
         satisfaction=satisfaction(list(dissatisfied.values()), about[None]),
         turns=[ScoredTurn(n, message.role, dissatisfied.get(n), standing[n]) for n, message in enumerate(messages)],
         signals=standing[None],
+        unread_language=read.language if read and not read.is_read else None,
     )
 
 

@@ -32,16 +32,17 @@ class BadLine(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """How many lines were scored, and which were not."""
+    """How many lines were scored, in how many of them the person's words were not read, and which were no conversations."""
 
     scored: int
     bad_lines: list[int]
+    unread_languages: int
 
 
 def run(config: Config, app: str, source: Path, target: Path) -> ScoreReport:
     """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError."""
     judge = partial(score, app_type=config.app(app).type, detectors=all_detectors(weights(config.signals)))
-    scored, bad = 0, list[int]()
+    scored, unread, bad = 0, 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:
             for number, line in enumerate(lines, start=1):
@@ -51,9 +52,10 @@ def run(config: Config, app: str, source: Path, target: Path) -> ScoreReport:
                         bad.append(number)
                     else:
                         scored += 1
+                        unread += result.unread_language is not None
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
-    return ScoreReport(scored, bad)
+    return ScoreReport(scored, bad, unread)
 
 
 def _judged(number: int, line: bytes, judge: "partial[Score]") -> Iterator[Score | BadLine]:

@@ -27,7 +27,7 @@ PHRASES: Final = Phrases((
     phrase("why how", r"^\W*(?:(?:but|and|ok|wait|hm+|so)\W+)?(?:why(?: (?:is|was|does) (?:that|it|this)| not| so)?|how so|how come|how exactly|why exactly)\s*\?*\s*$", 0.7,
            also_replies=True),
     phrase("why did", START + r"why (?:did|would|have|were) you (?!(?:think|like|love|hate|live|feel))\w+", 0.6),
-    phrase("like such", r"^\W*(?:like what|such as|for example|for instance|which ones?|who|what kind|which)\s*\?+\s*$", 0.7, also_replies=True),
+    phrase("like such example instance which who what", r"^\W*(?:like what|such as|for example|for instance|which ones?|who|what kind|which)\s*\?+\s*$", 0.7, also_replies=True),
     phrase("example", START + r"(?:(?:can|could) you )?(?:give|show|provide)(?: me)? (?:an|some|a concrete|a few|one) examples?(?: of (?:that|this|it|what|how))?\W*$", 0.5),
     phrase("saying suggesting telling implying referring", r"\b(?:are|were) you (?:saying|suggesting|telling me|implying|referring)\b|^\W*so you(?:'?re| are) (?:saying|telling)\b",
            0.9),

@@ -9,7 +9,7 @@ from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Ph
 from feedback.taxonomy import Weights
 
 _IT: Final = (
-    r"\b(?:it|that|this|these|those|which|you|your (?:\w+ )?\w+|the (?:code|script|function|program|answer|response|result|"
+    r"\b(?:it|that|this|these|those|which|you|your (?:\w+ )?\w+|(?:the|this|that) (?:code|script|function|program|answer|response|result|"
     r"output|formula|query|solution|link|links|last one|first one|second one|story|poem|example|information|math|command|regex|"
     r"translation|date|number|list|summary|explanation)|all of (?:it|that|this|them)|(?:they|he|she)(?= (?:all |both )?(?:are|do)))"
 )
@@ -18,7 +18,10 @@ _VERY: Final = (
     r"(?: (?:all|so|completely|totally|just|still|also|very|really|simply|plain|factually|a bit|a little|kind of|kinda|"
     r"pretty|way|absolutely|even|again|quite|rather|clearly|obviously|to be))*"
 )
-_NOT: Final = r"(?:(?:'?s|'?re| is| are| was| were| look| seem) not|(?: is| are| was| were)n'?t| ain'?t)"
+_NOT: Final = (
+    r"(?:(?:'?s|'?re| is| are| was| were| look| seem) not|(?: is| are| was| were)n'?t| ain'?t|"
+    r" (?:do|does|did)(?:n'?t| not) (?:look|seem|sound))"
+)
 _DOES_NOT: Final = r" (?:still |just |also |really )*(?:(?:does|did|do|will|would|can|could) not|(?:does|did|do|wo|would|ca|could)n'?t|cannot)"
 
 PHRASES: Final = Phrases((
@@ -149,9 +152,16 @@ _CORRECTED: Final = Phrases(tuple(each for each in correction.PHRASES.all if eac
 """Who says what was wanted says with it that this was not it: that is a correction, not a complaint besides."""
 
 
+_HYPOTHETICAL: Final = Phrases((
+    phrase("how what if", r"^\W*(?:how (?:do|can|should|to|would)|what (?:happens|if|should|are|would)|if)\b[^.!?\n]*\??\s*$", 1.0),
+    phrase("suppose assume assuming imagine", r"^\W*(?:suppose|assum(?:e|ing)|imagine)\b", 1.0),
+))
+"""What is supposed to be wrong is not."""
+
+
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("complaint", 2, "complaint", PHRASES, weights, (TASK, _CORRECTED))
+    return PhraseDetector("complaint", 2, "complaint", PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
 
 
 def category_of(text: str) -> ComplaintCategory | None:

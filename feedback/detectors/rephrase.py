@@ -13,8 +13,8 @@ from feedback.detectors.reading import Reading, Said
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
-REPHRASED_FROM: Final = 0.5
-"""Similarity from which two messages say the same; half of the content shared."""
+REPHRASED_FROM: Final = 0.55
+"""Similarity from which two messages say the same: more than half of the content shared, for half is often the topic."""
 
 PHRASES: Final = Phrases((
     phrase("rephrase differently way words repeat reword", r"\b(?:let me|i'?ll|i will|let's) (?:rephrase|reword|put it|say (?:it|that)|try|ask|repeat|state)\b.{0,20}"

@@ -29,7 +29,8 @@ _SLOT_WORDS: Final = 4
 _EMPTY_WORDS: Final = frozenset(
     "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me "
     "my of on or our please should so some than that the their them then there they this to was we were "
-    "what when where which who why will with would you your ok okay hi hello hey no not just s t m re ve ll d".split()
+    "what when where which who why will with would you your ok okay hi hello hey no not just s t m re ve ll d "
+    "about tell thank thanks give get want need know also more".split()
 )
 
 
