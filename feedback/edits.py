@@ -1,6 +1,7 @@
 """How far a person's edit is from the answer, and whether it changes what it says or only how.
 
-In: two texts. Out: a distance and a type. Both are read from which words were taken out and put in, not from where they stand.
+In: two texts. Out: a distance and a type. Both are read from which words were taken out and put in, not where they
+stand.
 """
 
 import re
@@ -12,17 +13,17 @@ EditType = Literal["unchanged", "style", "content"]
 """`unchanged`: the same but for case and white space."""
 
 _CONTENT_FROM: Final = 0.2
-"""Share of the words that carry content from which, changed, an edit says something else: a few are a choice of words."""
+"""Share of the words that carry content from which, changed, an edit says something else: fewer are style."""
 
 _TOKEN: Final = re.compile(r"\w+(?:[.,']\w+)*|[^\w\s]")
-_DENIALS: Final = frozenset("no not never none without cannot neither nor".split())
+_DENIALS: Final = frozenset(["no", "not", "never", "none", "without", "cannot", "neither", "nor"])
 _MIN_CONTENT_CHARS: Final = 4
 """Shorter words are mostly articles, pronouns and prepositions, in most languages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`distance` 0..1: words and marks put in or taken out per word and mark of both texts (one less Dice's coefficient)."""
+    """`distance` 0..1: words and marks put in or taken out, per word and mark of both texts (1 - Dice)."""
 
     distance: float
     type: EditType

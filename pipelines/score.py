@@ -32,7 +32,7 @@ class BadLine(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """How many lines were scored, in how many of them the person's words were not read, and which were no conversations."""
+    """How many lines were scored, in how many of them words were not read, and which were no conversations."""
 
     scored: int
     bad_lines: list[int]

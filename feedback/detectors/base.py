@@ -1,7 +1,8 @@
 """What a detector is, and how it states a finding.
 
-In: a conversation as `reading` read it, and what the detectors before found. Out: signals. A detector reads words or acts; the taxonomy says what they weigh. A rule
-that is less sure than its kind says so by its `certainty`, which draws the kind's confidence towards one half.
+In: a conversation as `reading` read it, and what the detectors before found. Out: signals. A detector reads words or
+acts; the taxonomy says what they weigh. A rule that is less sure than its kind says so by its `certainty`, which draws
+the kind's confidence towards one half.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ class Detector(Protocol):
         """Counts from 1."""
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
-        """All signals of the family, a function of the conversation alone; `found` are those of the detectors before."""
+        """All signals of the family, a function of the conversation alone; `found` are those of detectors before."""
 
 
 def label(detector: Detector) -> str:
@@ -86,7 +87,7 @@ def in_behaviour(
     certainty: float = 1.0,
     span: tuple[int, int] | None = None,
 ) -> Signal:
-    """A finding in what happened: about one answer, seen in it and in other turns, never explicit. `span` is in the answer."""
+    """A finding in what happened: about one answer, seen in it and other turns, never explicit; `span` is in it."""
     seen = seen_in[-1] if seen_in else about
     return Signal(
         kind=kind,

@@ -1,7 +1,7 @@
 """Which language a person writes, as far as it must be known: the phrases that detectors know are English.
 
-In: a person's messages. Out: a language where their words tell one, else none. By script, and by which language has most of
-the words that hardly any sentence does without. English is declined only on evidence of another language.
+In: a person's messages. Out: a language where their words tell one, else none. By script, and by which language has
+most of the words that hardly any sentence does without. English is declined only on evidence of another language.
 """
 
 import re
@@ -19,7 +19,7 @@ _MIN_WORDS: Final = 2
 """Words of a language before it is believed: one may be a name or a quotation."""
 _FOREIGN_LETTERS: Final = 0.5
 """Share of letters of other scripts from which a text is in one of their languages; names and terms stay below."""
-_MARKED_LETTERS: Final = 0.04
+_MARKED_LETTERS: Final = 0.06
 """Share of letters with marks from which Latin text without one English stop word is not English; naive is below."""
 
 _LATIN: Final = re.compile(r"[a-z]")
@@ -28,11 +28,11 @@ _FOREIGN: Final = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff\uf900-\ufaff\U0002000
 
 # Words that two of these languages share are left out.
 _STOP_WORDS: Final[dict[Language, str]] = {
-    "en": "the and is are of to you it that this what how can my your i have not with for do does why where when please "
-    "would could should from be but an if there which who they at it's i'm don't about",
+    "en": "the and is are of to you it that this what how can my your i have not with for do does why where when "
+    "please would could should from be but an if there which who they at it's i'm don't about",
     "cs": "jsem není který která jako ale aby proč když bych jsi pro prosím co jak",
-    "de": "ich der das und ist nicht ein eine mit wie auf für den dem zu sie aber kann mir mich warum bitte auch oder es "
-    "sind wird noch danke nein wenn meine mein habe",
+    "de": "ich der das und ist nicht ein eine mit wie auf für den dem zu sie aber kann mir mich warum bitte auch oder "
+    "es sind wird noch danke nein wenn meine mein habe",
     "es": "el los las es qué cómo por para una con pero porque muy está eso esto más gracias puedes del mi y yo cuál "
     "donde dónde hola quiero no",
     "fi": "että ei ole mutta kun niin miten mitä minä sinä voi voisitko kiitos miksi hän",
@@ -44,7 +44,7 @@ _STOP_WORDS: Final[dict[Language, str]] = {
     "pl": "nie jest się że jak ale dlaczego czy mogę proszę dziękuję który mnie tego",
     "pt": "não uma você um os com para mas isso por obrigado obrigada meu minha está são ao do da em eu como",
     "sv": "och är inte jag det att en som på hur kan varför tack med för ett vad du",
-    "tr": "bir ve bu için nasıl ne değil mi ama çok neden teşekkürler ben var",
+    "tr": "bir ve bu için ne değil mi ama çok neden teşekkürler ben var",
     "vi": "là và của không tôi bạn có cho được này một làm",
 }
 _LANGUAGES_OF: Final[dict[str, tuple[Language, ...]]] = {

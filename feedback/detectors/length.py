@@ -1,7 +1,7 @@
 """Long conversations, and among them those that go round in circles (A16, A17).
 
-Diversity is the share of distinct pairs of neighbouring words (distinct-2 of Li et al. 2016, A Diversity-Promoting Objective
-Function for Neural Conversation Models, section 5.4); it falls less with length than that of distinct words.
+Diversity is the share of distinct pairs of neighbouring words (distinct-2 of Li et al. 2016, A Diversity-Promoting
+Objective Function for Neural Conversation Models, section 5.4); it falls less with length than that of distinct words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ class LengthDetector:
 
 @dataclass(frozen=True, slots=True)
 class LoopDetector:
-    """Measures the diversity of what both sides say where there are turns enough, unless the application reported it."""
+    """Measures the diversity of what both sides say in turns enough, unless the application reported it."""
 
     weights: Weights
     name: str = "loop"

@@ -20,7 +20,8 @@ from feedback.taxonomy import Weights
 from schemas.signals import SignalKind
 
 START: Final = (
-    r"^\W*(?:(?:oh|ah|h+m+|um+|uh|well|ok|okay|so|but|and|hey|hi|wait|sorry|please|no|nope|lol|yes|yeah|actually|dude|bro|"
+    r"^\W*(?:(?:oh|ah|h+m+|um+|uh|well|ok|okay|so|but|and|hey|hi|wait|sorry|please|no|nope|lol|yes|yeah|actually|"
+    r"dude|bro|"
     r"man|now|then|also|still|god|omg|thanks|thank you|great)\b\W*){0,3}"
 )
 """The beginning of a message, after words that only lead up to what is said."""
@@ -73,7 +74,7 @@ class Phrases:
         object.__setattr__(self, "called_by", called_by)
 
     def surest(self, message: Words, *, asked: bool = False) -> Match | None:
-        """The match of the surest phrase; of equally sure ones the first in the text. `asked`: it follows a question."""
+        """The match of the surest phrase, of equally sure ones the first in the text. `asked`: after a question."""
         if self.words.isdisjoint(message.words):
             return None
         called = {number for word in self.words & message.words for number in self.called_by[word]}
@@ -90,11 +91,14 @@ class Phrases:
 
 TASK: Final = Phrases((
     phrase(
-        "write translate correct proofread rewrite summarize summarise paraphrase generate create draft compose imagine "
+        "write translate correct proofread rewrite summarize summarise paraphrase generate create draft compose "
+        "imagine "
         "pretend roleplay describe list classify act edit analyze analyse improve answer respond reply continue design",
         r"^\W*(?:(?:ok|okay|now|great|thanks|thank you|please|hi|hello|and|then|next|also)\b\W*){0,3}"
-        r"(?:(?:can|could|would|will) you (?:please |also |now )?|i (?:want|need|would like|'?d like) you to |help me (?:to )?)?"
-        r"(?:write|translate|correct|proofread|rewrite|summari[sz]e|paraphrase|generate|create|draft|compose|imagine|pretend|"
+        r"(?:(?:can|could|would|will) you (?:please |also |now )?|i (?:want|need|would like|'?d like) you to |"
+        r"help me (?:to )?)?"
+        r"(?:write|translate|correct|proofread|rewrite|summari[sz]e|paraphrase|generate|create|draft|compose|imagine|"
+        r"pretend|"
         r"roleplay|describe|list|classify|act as|edit|analy[sz]e|improve|answer|respond|reply|continue|design)\b"
         r"(?!\W+(?:it|that|this|them|again|yourself|me|my question|the question|properly|in english)\b)(?!\W*$)",
         1.0,

@@ -1,7 +1,7 @@
 """Refusal: the assistant says that it will not or cannot do what was asked, or a filter says so for it (A10).
 
-Whether refusing was right shows in what the person does next: who fights it judges it wrong, who moves on or gives thanks
-accepts it. An accepted refusal is still counted, and says nothing against the answer.
+Whether refusing was right shows in what the person does next: who fights it judges it wrong, who moves on or gives
+thanks accepts it. An accepted refusal is still counted, and says nothing against the answer.
 """
 
 from collections.abc import Sequence
@@ -24,20 +24,26 @@ FOUGHT, OPEN, ACCEPTED = 1.0, 0.5, 0.0
 """Certainty that the refusal was unwelcome: nobody reacted to an open one."""
 
 _CAN_NOT: Final = (
-    r"(?:(?:cannot|can ?not|can'?t|won'?t|will not|could not|couldn'?t|(?:am|'m) (?:not able|unable|not allowed|not permitted|not going|not comfortable)(?: to)?|"
+    r"(?:(?:cannot|can ?not|can'?t|won'?t|will not|could not|couldn'?t|(?:am|'m) (?:not able|unable|not allowed|"
+    r"not permitted|not going|not comfortable)(?: to)?|"
     r"must decline|have to decline|must refuse|decline to|do not feel comfortable|don'?t feel comfortable)(?: \w+ly)?)"
 )
 _DO: Final = (
-    r"(?:\s*(?:to )?(?:help|assist|provide|create|generate|write|fulfil\w*|comply|do that|do this|engage|discuss|offer|give|share|support|produce|answer|"
-    r"access|browse|complete|continue|participate|recommend|predict|open|send|perform|process|with|in|creating|writing|providing)\b|[.,]|$)"
+    r"(?:\s*(?:to )?(?:help|assist|provide|create|generate|write|fulfil\w*|comply|do that|do this|engage|discuss|"
+    r"offer|give|share|support|produce|answer|"
+    r"access|browse|complete|continue|participate|recommend|predict|open|send|perform|process|with|in|creating|"
+    r"writing|providing)\b|[.,]|$)"
 )
 
 PHRASES: Final = Phrases((
-    phrase("i", r"^(?:[^.!?\n]{0,60}[.!?,\n]\W*)?(?:but |however,? |unfortunately,? |as an? [^,.]{1,60}, |i(?:'m| am) (?:\w+ )?(?:sorry|afraid)[,.]? (?:but |that )?)*i(?: |')" + _CAN_NOT + _DO, 1.0),
+    phrase("i", r"^(?:[^.!?\n]{0,60}[.!?,\n]\W*)?(?:but |however,? |unfortunately,? |as an? [^,.]{1,60}, |i(?:'m|"
+           r" am) (?:\w+ )?(?:sorry|afraid)[,.]? (?:but |that )?)*i(?: |')" + _CAN_NOT + _DO, 1.0),
     phrase("unable", r"^\W*(?:sorry|unfortunately|apologies)\b[^.]{0,30}\b(?:unable|not able) to\b", 0.9),
     phrase("against violates guidelines policy programming",
            r"\b(?:against|violates?|outside) my (?:\w+ )?(?:guidelines|policy|policies|programming|principles)\b", 1.0),
-    phrase("language ai", r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.]{0,60}\bi (?:\w+ )?(?:cannot|can'?t|do not|don'?t|am not|am unable)\b", 0.8),
+    phrase("language ai", r"\bas an? (?:ai|artificial intelligence|"
+           r"(?:large )?language model)\b[^.]{0,60}\bi (?:\w+ )?(?:cannot|can'?t|do not|don'?t|am not|am unable)\b",
+           0.8),
 ))  # fmt: skip
 
 

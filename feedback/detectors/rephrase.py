@@ -14,14 +14,17 @@ from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
 REPHRASED_FROM: Final = 0.55
-"""Similarity from which two messages say the same: more than half of the content shared, for half is often the topic."""
+"""Similarity from which two messages say the same: more than half shared, for half is often the topic."""
 
 PHRASES: Final = Phrases((
-    phrase("rephrase differently way words repeat reword", r"\b(?:let me|i'?ll|i will|let's) (?:rephrase|reword|put it|say (?:it|that)|try|ask|repeat|state)\b.{0,20}"
+    phrase("rephrase differently way words repeat reword", r"\b(?:let me|i'?ll|i will|let's) (?:rephrase|reword|"
+           r"put it|say (?:it|that)|try|ask|repeat|state)\b.{0,20}"
            r"\b(?:differently|another way|again|other words|rephrase|reword|repeat|that|this|it|myself)\b", 1.0),
     phrase("repeat repeating asking ask again once",
-           START + r"(?:i repeat|to repeat|as i (?:said|asked)|i(?:'m| am)? ask(?:ing)? (?:you )?again|again,? (?:what|how|where|why|who|when|is|are|can|do)|"
-           r"i(?:'ll| will) ask (?:you )?(?:again|once more)|once (?:again|more),? (?:what|how|where|why|who|when|is|are|can|do))\b", 1.0),
+           START + r"(?:i repeat|to repeat|as i (?:said|asked)|i(?:'m| am)? ask(?:ing)? (?:you )?again|"
+           r"again,? (?:what|how|where|why|who|when|is|are|can|do)|"
+           r"i(?:'ll| will) ask (?:you )?(?:again|once more)|once (?:again|more),? (?:what|how|where|why|who|when|is|"
+           r"are|can|do))\b", 1.0),
     phrase("words trying", START + r"in other words\b|\bwhat i(?:'m| am|'ve been) (?:trying to|asking)\b", 0.9),
 ))  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The trend of the person's sentiment: whether what they write grows friendlier or angrier (A9).
 
-Each message has a tone, by words of a short list of English; the trend is the mean tone of the later half less that of the
-earlier one.
+Each message has a tone, by words of a short list of English; the trend is the mean tone of the later half less
+that of the earlier one.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 
 from feedback.detectors import base
 from feedback.detectors.reading import Reading
-from feedback.detectors.words import Words
+from feedback.detectors.words import Words, bag
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
@@ -21,14 +21,14 @@ MIN_MESSAGES: Final = 4
 CHANGED_FROM: Final = 0.5
 """Change of the mean tone, which is within -1..1: every second message of a half has turned."""
 
-GOOD: Final = frozenset(
-    "thanks thank thx great perfect awesome excellent amazing love lovely wonderful brilliant nice cool glad happy helpful fantastic "
-    "appreciate cheers yay beautiful impressive good fun funny interesting haha".split()
+GOOD: Final = bag(
+    "thanks thank thx great perfect awesome excellent amazing love lovely wonderful brilliant nice cool glad "
+    "happy helpful fantastic appreciate cheers yay beautiful impressive good fun funny interesting haha"
 )
-BAD: Final = frozenset(
-    "wrong useless terrible awful horrible stupid dumb garbage rubbish pathetic ridiculous nonsense crap hate angry annoyed annoying "
-    "frustrated frustrating ugh wtf fuck fucking damn shit sucks worst worse disappointed disappointing upset unacceptable idiot boring "
-    "fail failed confused incorrect sad".split()
+BAD: Final = bag(
+    "wrong useless terrible awful horrible stupid dumb garbage rubbish pathetic ridiculous nonsense crap hate "
+    "angry annoyed annoying frustrated frustrating ugh wtf fuck fucking damn shit sucks worst worse "
+    "disappointed disappointing upset unacceptable idiot boring fail failed confused incorrect sad"
 )
 _NEGATED: Final = re.compile(r"\b(?:not|never|no|n't)\b|n't\b|\b(?:isnt|dont|wasnt)\b")
 

@@ -1,14 +1,14 @@
 """How much two messages of a person ask the same, from the words that carry content.
 
-In: two messages as rules read them. Out: a similarity. Words count by their beginnings, so that "arrive" and "arrived" are
-one; where these leave it open, the character trigrams decide.
+In: two messages as rules read them. Out: a similarity. Words count by their beginnings, so that "arrive" and "arrived"
+are one; where these leave it open, the character trigrams decide.
 """
 
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from feedback.detectors.words import Words
+from feedback.detectors.words import Words, bag
 
 _STEM_CHARS: Final = 5
 """Beginning of a word that stands for it: most endings of English begin later."""
@@ -16,7 +16,7 @@ _SHORT_CHARS: Final = 120
 """In longer messages words decide: trigrams cost more, and are alike in any two texts."""
 _OPEN_FROM: Final = 0.2
 """Similarity in words below which trigrams are not asked."""
-_QUESTIONS: Final = frozenset("what how why when where who which".split())
+_QUESTIONS: Final = bag("what how why when where who which")
 _OTHER_QUESTION: Final = 0.75
 """Share of the similarity that is left where two messages ask another thing about much the same."""
 _MIN_SHARED: Final = 2
@@ -26,17 +26,17 @@ _SAME_TOPIC: Final = 0.3
 _SLOT_WORDS: Final = 4
 """Longest run of words that, changed alone, makes a like request for another thing."""
 
-_EMPTY_WORDS: Final = frozenset(
+_EMPTY_WORDS: Final = bag(
     "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me "
     "my of on or our please should so some than that the their them then there they this to was we were "
     "what when where which who why will with would you your ok okay hi hello hey no not just s t m re ve ll d "
-    "about tell thank thanks give get want need know also more".split()
+    "about tell thank thanks give get want need know also more"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Words in order, the beginnings of those that carry content (of all, if none does), and the first question word."""
+    """Words in order, beginnings of those that carry content (of all, if none does), and the first question word."""
 
     words: tuple[str, ...]
     stems: frozenset[str]
@@ -54,8 +54,8 @@ class Content:
 def similarity(one: Content, other: Content) -> float:
     """The larger of two overlaps (Dice): of content words, and of trigrams. 0..1, symmetric; 0 for a like request.
 
-    Two requests are only alike where one slot of a common frame is filled differently: "a poem about dogs", "a poem about
-    cats".
+    Two requests are only alike where one slot of a common frame is filled differently: "a poem about dogs", "a poem
+    about cats".
     """
     by_words = _dice(one.stems, other.stems)
     if by_words < _OPEN_FROM or by_words == 1:

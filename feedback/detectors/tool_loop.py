@@ -17,7 +17,7 @@ LOOP_CALLS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ToolLoopDetector:
-    """Counts equal calls from one message of the person to the next; calls whose arguments are withheld are not equal."""
+    """Counts equal calls from one message of the person to the next; withheld arguments are not equal."""
 
     weights: Weights
     name: str = "tool_loop"

@@ -6,13 +6,17 @@ from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
 from feedback.taxonomy import Weights
 
 PHRASES: Final = Phrases((
-    phrase("sure certain serious positive confident", r"\bare you (?:really |absolutely |quite |100% |still )?(?:sure|certain|serious|positive|confident)\b", 1.0),
+    phrase("sure certain serious positive confident", r"\bare you (?:really |absolutely |quite |100% |"
+           r"still )?(?:sure|certain|serious|positive|confident)\b", 1.0),
     phrase("sure", r"^\W*(?:you sure|sure about that)\b", 0.9),
-    phrase("right true correct accurate", r"\bis (?:that|this|it) (?:really |actually |even |still )?(?:right|true|correct|accurate)\b", 1.0),
-    phrase("check verify", r"\b(?:double[- ]?check|(?:please|can you|could you|you should|did you) (?:re)?(?:check|verify) (?:that|this|it|your)(?! out))\b", 0.9),
+    phrase("right true correct accurate", r"\bis (?:that|this|it) (?:really |actually |even |still )?(?:right|true|"
+           r"correct|accurate)\b", 1.0),
+    phrase("check verify", r"\b(?:double[- ]?check|(?:please|can you|could you|you should|did you) (?:re)?(?:check|"
+           r"verify) (?:that|this|it|your)(?! out))\b", 0.9),
     phrase("know sure", r"\bhow (?:do|can|would) you (?:know|be (?:so )?sure)\b(?= (?:that|this|it|so)\b|\W*$)", 0.9),
     phrase("source sources reference references cite citation",
-           r"\b(?:what(?:'s| is| are)|cite|give me|do you have|where(?:'s| is| are)|can you (?:give|cite|provide)(?: me)?) (?:a |any |the |"
+           r"\b(?:what(?:'s| is| are)|cite|give me|do you have|where(?:'s| is| are)|can you (?:give|cite|"
+           r"provide)(?: me)?) (?:a |any |the |"
            r"some )?(?:your )?(?:sources?|references?|citations?)\b|^\W*(?:sources?|citation needed)\W*$", 0.8),
     phrase("really seriously", r"^\W*(?:really|seriously)\s*\?", 0.8),
 ))  # fmt: skip

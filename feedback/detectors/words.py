@@ -24,6 +24,11 @@ class Words:
     words: frozenset[str]
 
 
+def bag(words: str) -> frozenset[str]:
+    """A set of words, given with blanks between them."""
+    return frozenset(words.split())
+
+
 def read(text: str) -> Words:
     """The beginning of a message, as rules read it."""
     head = text[:MAX_CHARS_READ]

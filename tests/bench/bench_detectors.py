@@ -1,8 +1,8 @@
 """Detectors: conversations a second on one core, and what twice the turns cost.
 
-Conversations are put together from sentences that people and assistants write, 10 turns each, one reply in four with a reaction
-to the answer; what counts is `detect` on assembled conversations, best of several rounds, since whatever else runs can only slow
-one down.
+Conversations are put together from sentences that people and assistants write, 10 turns each, one reply in four with a
+reaction to the answer; what counts is `detect` on assembled conversations, best of several rounds, since whatever else
+runs can only slow one down.
 
     python tests/bench/bench_detectors.py [--conversations 500] [--rounds 5]
 """
@@ -48,7 +48,7 @@ SENTENCES = (
 
 def made(number: int, turns: int) -> Conversation:
     """One conversation whose texts depend on its number alone."""
-    draw = random.Random(number)  # noqa: S311 (no secret)
+    draw = random.Random(number)
     texts = list[str]()
     for _ in range(turns):
         reaction = draw.choice(REACTIONS) + " " if draw.random() < 0.25 else ""
