@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from feedwheel_capture.vocabulary import AppType, ComplaintCategory, FinishReason
 
+from feedback.edits import EditType, compare
 from schemas.signals import Polarity, SignalKind
 
 Lever = Literal["retrieval", "prompt", "finetuning", "guardrail", "product", "unknown"]
@@ -27,17 +28,8 @@ DECIDED_FROM: Final = 0.5
 SLOW_MS: Final = 10_000.0
 """Beyond ten seconds people turn to something else (Nielsen, Usability Engineering, 1993, section 5.5)."""
 
-NEW_WORDS_OF_STYLE: Final = 0.2
-"""Share of an edit's words that the answer lacked, up to which the person changed how it is said: a judgement."""
-
 MAX_CHARS_READ: Final = 2000
 """Of what a person wrote; reactions stand at the beginning."""
-
-_WORD: Final = re.compile(r"\w+")
-_LONG_WORD: Final = 15
-"""Mean length, in characters, from which a text has no spaces between words, and words cannot be compared."""
-
-EditType = Literal["content", "style"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,9 @@ class Failure:
     def is_edited_in(self, edit: EditType) -> bool:
         """Whether a person edited it in that way."""
         return any(
-            signal.edited_output is not None and edit_type(self.output, signal.edited_output) == edit
+            self.output is not None
+            and signal.edited_output is not None
+            and compare(self.output, signal.edited_output).type == edit
             for signal in self.against
         )
 
@@ -119,21 +113,6 @@ class Triage:
     lever: Lever
     confidence: float
     evidence: tuple[str, ...]
-
-
-def edit_type(shown: str | None, edited: str) -> EditType | None:
-    """Whether an edit brings content: a number, or more than a fifth of its words. None where words are not comparable.
-
-    What a person takes away counts as style.
-    """
-    if shown is None:
-        return None
-    had, has = (set(_WORD.findall(text.casefold())) for text in (shown, edited))
-    if not had or not has or sum(map(len, had | has)) > _LONG_WORD * len(had | has):
-        return None
-    new = has - had
-    brings_number = any(character.isdigit() for word in new for character in word)
-    return "content" if brings_number or len(new) > NEW_WORDS_OF_STYLE * len(has) else "style"
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -186,7 +165,7 @@ RULES: Final = (
     Rule("wrong", "retrieval", 0.7, "a complaint that it is wrong or lacks detail, where knowledge is needed",
          "a failure of information",
          lambda case: case.needs_knowledge and case.complains_of("wrong", "missing_detail")),
-    Rule("content_edited", "retrieval", 0.65, "an edit that brings content, where knowledge is needed",
+    Rule("content_edited", "retrieval", 0.65, "an edit that changes content, where knowledge is needed",
          "the person brought what the model did not have",
          lambda case: case.needs_knowledge and case.is_edited_in("content")),
     Rule("irrelevant_documents", "retrieval", 0.4, "a complaint that it is irrelevant, with documents retrieved",
@@ -204,10 +183,10 @@ RULES: Final = (
     Rule("wrong_task", "finetuning", 0.7, "a complaint that it is wrong, in a task without retrieval",
          "the request holds what the answer takes: the model did the task badly",
          lambda case: not case.needs_knowledge and case.complains_of("wrong", "missing_detail")),
-    Rule("task_edited", "finetuning", 0.75, "an edit that brings content, in a task without retrieval",
+    Rule("task_edited", "finetuning", 0.75, "an edit that changes content, in a task without retrieval",
          "as above, and the wanted answer is there to learn from",
          lambda case: not case.needs_knowledge and case.is_edited_in("content")),
-    Rule("style_edited", "finetuning", 0.75, "an edit that brings no content",
+    Rule("style_edited", "finetuning", 0.75, "an edit of style alone",
          "the facts were right and the form was not",
          lambda case: case.is_edited_in("style")),
     Rule("irrelevant", "finetuning", 0.65, "a complaint that it is irrelevant",

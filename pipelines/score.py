@@ -33,10 +33,11 @@ class BadLine(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """How many lines were scored, and which were not."""
+    """How many lines were scored, in how many of them words were not read, and which were no conversations."""
 
     scored: int
     bad_lines: list[int]
+    unread_languages: int
 
 
 def run(config: Config, app: str, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
@@ -50,7 +51,7 @@ def run(config: Config, app: str, source: Path, target: Path, model: Path | None
         detectors=all_detectors(weights(config.signals)),
         model=DissatisfactionModel.load(model) if model else shipped_model(),
     )
-    scored, bad = 0, list[int]()
+    scored, unread, bad = 0, 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:
             for number, line in enumerate(lines, start=1):
@@ -60,9 +61,10 @@ def run(config: Config, app: str, source: Path, target: Path, model: Path | None
                         bad.append(number)
                     else:
                         scored += 1
+                        unread += result.unread_language is not None
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
-    return ScoreReport(scored, bad)
+    return ScoreReport(scored, bad, unread)
 
 
 def _judged(number: int, line: bytes, judge: "partial[Score]") -> Iterator[Score | BadLine]:

@@ -1,7 +1,8 @@
-"""The model of dissatisfaction: from an assembled conversation to log-odds for each of its answers.
+"""The model of dissatisfaction: from a conversation that was read to log-odds for each of its answers.
 
-In: a conversation. Out: for each answer that can be read, by how much what both sides wrote moves the log-odds that the
-person was dissatisfied: 0 says nothing. What consent withholds is not read, and says nothing.
+In: a conversation and its language. Out: for each answer that can be read, by how much what both sides wrote moves the
+log-odds that the person was dissatisfied: 0 says nothing. What consent withholds, and what is in a language that was
+never measured, is not read.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from feedback.conversation import Conversation
+from feedback.detectors.reading import Reading
 from feedback.dissatisfaction.encoder import Encoder, load_encoder, readable
 from feedback.dissatisfaction.features import Exchange, answer_features
 from feedback.dissatisfaction.trees import Floats, Trees
@@ -48,10 +50,10 @@ class DissatisfactionModel:
                 trees = Trees(**{name: stored[name] for name in stored.files}, base=about["base"], depth=about["depth"])
             return cls(about["version"], frozenset(about["trained_on"]), encoder, tuple(about["features"]), trees)
 
-    def shifts(self, conversation: Conversation) -> dict[str, float]:
-        """By how much its words move the log-odds of dissatisfaction, by response id."""
-        said, places = exchange(conversation)
-        if not places:
+    def shifts(self, read: Reading) -> dict[str, float]:
+        """By how much its words move the log-odds of dissatisfaction, by response id; those that can be read alone."""
+        said, places = exchange(read.conversation)
+        if not places or not read.is_read:
             return {}
         return dict(zip(places, self.of_messages(said).tolist(), strict=True))
 

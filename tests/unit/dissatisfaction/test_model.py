@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.detectors import all_detectors
+from feedback.detectors import all_detectors, reading
 from feedback.dissatisfaction.encoder import HEADS, Encoder
 from feedback.dissatisfaction.features import answer_features
 from feedback.dissatisfaction.model import SHIPPED, exchange, shipped_model
@@ -13,7 +13,7 @@ from feedback.dissatisfaction.trees import Trees
 from feedback.taxonomy import weights
 from feedback.transcript import Transcript, score
 from pipelines.satisfaction.distil import _arrays, _padded, _Student
-from tests.events import conversation, generation
+from tests.events import conversation, dialogue, generation
 
 FLUENT = [
     ("user", "Do you like jazz?"),
@@ -84,7 +84,14 @@ def test_features_have_the_same_names_whatever_was_said():
 def test_what_consent_withholds_is_not_read():
     withheld = conversation(generation("a", consent="signal_only"))
     assert exchange(withheld) == ([], [])
-    assert shipped_model().shifts(withheld) == {}
+    assert shipped_model().shifts(reading.read(withheld)) == {}
+
+
+def test_a_language_that_was_never_measured_says_nothing():
+    said = [("user", "Wo ist denn meine Karte?"), ("assistant", "banana"), ("user", "Das ist nicht richtig, warum?")]
+    assert score_of(said)["unread_language"] == "de"
+    read = reading.read(conversation(*dialogue(*(text for _, text in said), "Ja")))
+    assert shipped_model().shifts(read) == {}
 
 
 def test_an_answer_that_was_asked_for_again_follows_its_question_once():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.triage import RULES, Failure, Said, edit_type, markdown_table, triage
+from feedback.triage import RULES, Failure, Said, markdown_table, triage
 
 DOCS = Path(__file__).parents[3] / "docs" / "signals.md"
 ANSWER = "The card arrives within five working days."
@@ -50,7 +50,7 @@ CASES = {
     "tone": failure(complaint(text="too formal for our customers")),
     "wrong_task": failure(complaint("wrong"), app_type="task"),
     "task_edited": failure(against("edit", edited="a lost card"), app_type="task"),
-    "style_edited": failure(against("edit", edited="Within five working days.")),
+    "style_edited": failure(against("edit", edited="The card arrives within five working days!")),
     "irrelevant": failure(complaint("irrelevant")),
     "misread": failure(against("correction", text="no, I meant my other card")),
     "format": failure(complaint(text="please give me JSON")),
@@ -104,22 +104,6 @@ def test_what_speaks_for_the_answer_is_no_evidence_against_it():
 
 def test_a_task_with_retrieval_needs_knowledge():
     assert triage(failure(complaint("wrong"), app_type="task", app_retrieves=True)).lever == "retrieval"
-
-
-@pytest.mark.parametrize(
-    ("edited", "expected"),
-    [
-        ("The card arrives within five working days!", "style"),
-        ("Card: five working days.", "style"),
-        ("The card arrives within 5 working days.", "content"),
-        ("The card arrives by courier tomorrow, signed for.", "content"),
-        ("カードは五営業日以内に届きますのでしばらくお待ちください", None),
-        ("", None),
-    ],
-)
-def test_an_edit_is_of_content_or_of_style(edited, expected):
-    shown = "カードは九営業日以内に届きますのでしばらくお待ちください" if expected is None else ANSWER
-    assert edit_type(shown, edited) == expected
 
 
 @given(st.sets(st.sampled_from(sorted(CASES)), min_size=1), st.randoms())
