@@ -11,6 +11,7 @@ from typing import Final
 from feedwheel_capture.events import FeedbackValue
 from feedwheel_capture.vocabulary import AppType, FeedbackKind, GradedChoice
 
+from feedback import edits
 from feedback.taxonomy import TAXONOMY, Direction
 from schemas.signals import Polarity
 
@@ -25,6 +26,9 @@ GRADES: Final[dict[GradedChoice, tuple[Polarity, float]]] = {
 
 POSITIVE_ACTIONS: Final = frozenset({"accept", "apply", "buy", "click", "confirm", "copy", "insert"})
 NEGATIVE_ACTIONS: Final = frozenset({"dismiss", "reject", "undo"})
+
+LEAST_OF_AN_EDIT: Final[dict[edits.EditType, float]] = {"style": 0.3, "content": 0.8}
+"""Share of its strength that the smallest edit carries; the rest grows with its distance."""
 
 PROMOTER, DETRACTOR = 0.9, 0.6
 """Places on the scale, 9 and 6 of 0..10: the definition of the net promoter score."""
@@ -78,7 +82,13 @@ def _nps(value: FeedbackValue, _: Circumstances) -> Reading:
 
 
 def _edit(value: FeedbackValue, about: Circumstances) -> Reading:
-    return Reading(1 if is_same_answer(value.edited_output, about.shown) else -1)
+    if value.edited_output is None or about.shown is None:
+        return Reading(-1)
+    edit = edits.compare(about.shown, value.edited_output)
+    if edit.type == "unchanged":
+        return Reading(1)
+    least = LEAST_OF_AN_EDIT[edit.type]
+    return Reading(-1, least + (1 - least) * edit.distance)
 
 
 def is_same_answer(edited: str | None, shown: str | None) -> bool:

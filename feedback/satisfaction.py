@@ -1,8 +1,9 @@
-"""How likely a person was dissatisfied with an answer, from signals alone.
+"""How likely a person was dissatisfied with an answer.
 
-In: the signals about one answer. Out: a probability. The log-odds of a stated prior are moved by each signal:
+In: the signals about one answer, and by how much what both sides wrote moves the log-odds (`feedback.dissatisfaction`;
+0 where no words may be read). Out: a probability. The log-odds of a stated prior are moved by words and each signal:
 
-    logit p = logit PRIOR_DISSATISFIED - sum of polarity * strength * logit(confidence)
+    logit p = logit PRIOR_DISSATISFIED + words - sum of polarity * strength * logit(confidence)
 
 that is naive Bayes with each signal's likelihood ratio confidence / (1 - confidence), tempered by its strength. Of
 several signals of one kind only the one that says most counts: a thumb pressed twice is one judgement.
@@ -21,9 +22,9 @@ _BOUNDS: Final = (0.01, 0.99)
 """Signals never make us certain."""
 
 
-def p_dissatisfied(signals: Iterable[Signal]) -> float:
+def p_dissatisfied(signals: Iterable[Signal], words: float = 0.0) -> float:
     """Probability that the person was dissatisfied with the answer that all `signals` are about, 0.01..0.99."""
-    return _bounded(_sigmoid(_logit(PRIOR_DISSATISFIED) - evidence(signals)))
+    return _bounded(_sigmoid(_logit(PRIOR_DISSATISFIED) + words - evidence(signals)))
 
 
 def satisfaction(dissatisfied: Sequence[float], about_all: Iterable[Signal]) -> float:

@@ -13,8 +13,8 @@ from schemas.signals import Polarity, SignalKind
 class Signal:
     """What a detector found. `response_id` is the answer it judges, None for the conversation as a whole.
 
-    `strength` 0..1, `confidence` 0.5..1 that the direction is right. `span` is the part of `text` that says so, in
-    code points, half-open. `event_ids` are the events it was read from.
+    `strength` 0..1, `confidence` 0.5..1 that the direction is right. `span` is the part of `text` that says so, or,
+    where there is no text, of the answer, in code points, half-open. `event_ids` are the events it was read from.
     """
 
     kind: SignalKind

@@ -103,6 +103,7 @@ _DEFINITIONS: Final = (
     _implicit("positive", "A9", "positive", Weight(0.5, 0.75), EVERY, "thanks may be politeness or irony"),
     _implicit("acceptance", "A20", "positive", Weight(0.2, 0.55), EVALUATE, "may have given up on the first request"),
     _implicit("repetition", "A17", "negative", Weight(0.4, 0.65), JUDGE, "the same question deserves the same answer"),
+    _implicit("tool_loop", "A17", "negative", Weight(0.4, 0.7), JUDGE, "may be waiting for something to happen"),
     _implicit("abandonment", "A4", "negative", Weight(0.2, 0.55), EVALUATE, "may have what was needed"),
 )
 TAXONOMY: Final[dict[SignalKind, Definition]] = {definition.kind: definition for definition in _DEFINITIONS}

@@ -16,8 +16,10 @@ from feedwheel_capture.vocabulary import AppType, FeedbackKind, Role
 from msgspec import Struct
 
 from feedback.conversation import Logged, Position, assemble
-from feedback.detectors import detect
+from feedback.detectors import detect, reading
 from feedback.detectors.base import Detector
+from feedback.detectors.language import Language
+from feedback.dissatisfaction.model import DissatisfactionModel
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from schemas.signals import Polarity, SignalKind
@@ -78,32 +80,45 @@ class ScoredTurn(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True, omit_defaults=True):
-    """A judged transcript. `signals`: those about the conversation as a whole, if there are any."""
+    """A judged transcript. `signals`: those about the conversation as a whole, if there are any.
+
+    `unread_language`: what the person writes, if it is a language whose words no detector reads.
+    """
 
     conversation_id: str
     satisfaction: float
     turns: list[ScoredTurn]
     signals: list[FoundSignal] = []
+    unread_language: Language | None = None
 
 
-def score(transcript: Transcript, app_type: AppType, detectors: Sequence[Detector]) -> Score:
+def score(
+    transcript: Transcript, app_type: AppType, detectors: Sequence[Detector], model: DissatisfactionModel
+) -> Score:
     """Judge a transcript. Raises ValueError where an event is impossible or judges what is no answer."""
     messages = transcript.messages
     events, said_at = _events(transcript, app_type)
-    found = detect(assemble(events, _EPOCH, _NEVER), detectors) if events else []
+    read = reading.read(assemble(events, _EPOCH, _NEVER)) if events else None
+    found = detect(read, detectors) if read else []
+    words = model.shifts(read) if read else {}
     standing, about = defaultdict[int | None, list[FoundSignal]](list), defaultdict[int | None, list[Signal]](list)
     for signal in found:
         judged = None if signal.response_id is None else int(signal.response_id)
         about[judged].append(signal)
         # Words stand where they were said; acts, at the answer they judge.
-        place = said_at[signal.event_ids[-1]] if signal.span else judged
+        place = said_at[signal.event_ids[-1]] if signal.span and signal.text is not None else judged
         standing[place].append(_found(signal, judged))
-    dissatisfied = {n: p_dissatisfied(about[n]) for n, message in enumerate(messages) if message.role == "assistant"}
+    dissatisfied = {
+        n: p_dissatisfied(about[n], words.get(str(n), 0.0))
+        for n, message in enumerate(messages)
+        if message.role == "assistant"
+    }
     return Score(
         conversation_id=transcript.conversation_id,
         satisfaction=satisfaction(list(dissatisfied.values()), about[None]),
         turns=[ScoredTurn(n, message.role, dissatisfied.get(n), standing[n]) for n, message in enumerate(messages)],
         signals=standing[None],
+        unread_language=read.language if read and not read.is_read else None,
     )
 
 

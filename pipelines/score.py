@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from feedback.detectors import all_detectors
+from feedback.dissatisfaction.model import DissatisfactionModel, shipped_model
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
 from schemas.config import Config
@@ -32,16 +33,25 @@ class BadLine(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """How many lines were scored, and which were not."""
+    """How many lines were scored, in how many of them words were not read, and which were no conversations."""
 
     scored: int
     bad_lines: list[int]
+    unread_languages: int
 
 
-def run(config: Config, app: str, source: Path, target: Path) -> ScoreReport:
-    """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError."""
-    judge = partial(score, app_type=config.app(app).type, detectors=all_detectors(weights(config.signals)))
-    scored, bad = 0, list[int]()
+def run(config: Config, app: str, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
+    """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
+
+    `model`: a folder of weights to judge words by, in place of the shipped ones.
+    """
+    judge = partial(
+        score,
+        app_type=config.app(app).type,
+        detectors=all_detectors(weights(config.signals)),
+        model=DissatisfactionModel.load(model) if model else shipped_model(),
+    )
+    scored, unread, bad = 0, 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:
             for number, line in enumerate(lines, start=1):
@@ -51,9 +61,10 @@ def run(config: Config, app: str, source: Path, target: Path) -> ScoreReport:
                         bad.append(number)
                     else:
                         scored += 1
+                        unread += result.unread_language is not None
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
-    return ScoreReport(scored, bad)
+    return ScoreReport(scored, bad, unread)
 
 
 def _judged(number: int, line: bytes, judge: "partial[Score]") -> Iterator[Score | BadLine]:

@@ -5,10 +5,12 @@ names it, so rows of an extract run that died before its last commit are never s
 conversation: nothing of it may be used any more.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from pipelines.io.lake import Lake
 
@@ -29,9 +31,18 @@ def admitted_revisions(lake: Lake, app: str) -> pa.Table:
     return current_revisions(lake, app).join(admissions, keys=["conversation_id", "revision"], join_type="left semi")
 
 
-def rows_of(lake: Lake, name: RevisedTable, app: str, revisions: pa.Table) -> pa.Table:
-    """Rows of a silver table that belong to the given revisions."""
-    rows = lake.read(name, where=pc.field("app") == app)
+def rows_of(
+    lake: Lake,
+    name: RevisedTable,
+    app: str,
+    revisions: pa.Table,
+    columns: Sequence[str] | None = None,
+    where: ds.Expression | None = None,
+) -> pa.Table:
+    """Rows of a silver table that belong to the given revisions: all columns, or some and the revision's own."""
+    of_app = pc.field("app") == app
+    wanted = columns and [*_REVISION, *(column for column in columns if column not in _REVISION)]
+    rows = lake.read(name, wanted, of_app if where is None else of_app & where)
     # pyarrow joins cannot carry nested columns: join row numbers, then take.
     keys = rows.select(["conversation_id", "revision"]).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
     kept = keys.join(revisions, keys=["conversation_id", "revision"], join_type="left semi")

@@ -16,6 +16,7 @@ SignalKind = Literal[
     "acceptance",  # the person moves on to something else
     "repetition",  # the model gives the same answer again
     "abandonment",  # silence after an answer
+    "tool_loop",  # the model calls the same tool in the same way over and over
 ]
 SIGNAL_KINDS: Final[tuple[SignalKind, ...]] = get_args(SignalKind)
 

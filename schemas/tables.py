@@ -210,7 +210,7 @@ _SIGNALS: Final = _table(
     _one_of("category", ComplaintCategory, nullable=True),
     pa.field("edited_output", pa.string()),
     pa.field("text", pa.string()),
-    # The words in `text` that say so, in code points, half-open.
+    # The words in `text`, or without one in the answer, that say so, in code points, half-open.
     _within("span_start", pa.int64(), 0, math.inf, nullable=True),
     _within("span_end", pa.int64(), 0, math.inf, nullable=True),
     _required("event_ids", pa.list_(pa.string())),

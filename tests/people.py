@@ -9,7 +9,7 @@ from typing import Any
 from feedwheel_capture.events import FeedbackValue
 from feedwheel_capture.identity import Identity
 
-from feedback.split import is_gate_item
+from feedback.split import is_gate_item, split_of
 from pipelines import curate, extract, validate
 from pipelines.context import Context
 from pipelines.simulate.behaviour import population, react, sender
@@ -66,15 +66,18 @@ class Town:
                 "split_bucket": who.split_bucket,
                 "simulated": True,
             }
-            asked = is_gate_item(who.split_bucket, config.split.eval_share, name, config.gate.item_share)
+            evaluates = split_of(who.split_bucket, config.split.eval_share) == "eval"
+            item_share = config.gate.item_share
+            asked = is_gate_item(who.split_bucket, config.split.eval_share, name, item_share)
             shown = answer(message.text)
             system = {"role": "system", "content": config.app(self.app).prompt}
             prompt = [user(system["content"]), user(message.text)]
             prompt[0] = type(prompt[0])(role="system", content=system["content"], length=len(system["content"]))
             events.append(self._log(generation(f"r{name}", message.text, shown, input=prompt, **of)))
-            events.append(
-                self._log(exposure(f"r{name}", exposure_id=f"e{name}", policy="gate" if asked else "normal", **of))
-            )
+            drawn: dict[str, Any] = {"policy": "normal", "propensity": 1 - item_share if evaluates else 1.0}
+            if asked:
+                drawn = {"policy": "gate", "propensity": item_share}
+            events.append(self._log(exposure(f"r{name}", exposure_id=f"e{name}", **drawn, **of)))
             reaction = react(person, message.topic, shown, asked=asked, topics=topics, draw=draw)
             if reaction.act == "edit":
                 said = "edit", FeedbackValue(edited_output=reaction.topic)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from feedback.conversation import Conversation
 from feedback.detectors import base
-from feedback.detectors.rephrase import similarity_to_request
+from feedback.detectors.reading import Reading
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
@@ -16,18 +15,19 @@ MOVED_ON_BELOW: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceDetector:
-    """Reads replies about which none of the `others` finds anything."""
+    """Reads replies to answers about which no detector before it found anything."""
 
     weights: Weights
-    others: Sequence[base.Detector]
     name: str = "acceptance"
-    version: int = 1
+    version: int = 2
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
-        """At most one signal per reply."""
-        judged = {signal.response_id for other in self.others for signal in other.detect(conversation)}
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
+        """At most one signal per reply; none where the words, which might say the contrary, are not read."""
+        if not reading.is_read:
+            return []
+        judged = {signal.response_id for signal in found}
         return [
-            base.in_words(self, "acceptance", reply, self.weights)
-            for reply in conversation.replies
-            if reply.about.response_id not in judged and similarity_to_request(reply) < MOVED_ON_BELOW
+            base.in_words(self, "acceptance", said.reply, self.weights)
+            for said in reading.said
+            if said.reply.about.response_id not in judged and said.similarity < MOVED_ON_BELOW
         ]

@@ -1,9 +1,11 @@
 """What a detector is, and how it states a finding.
 
-In: an assembled conversation. Out: signals. A detector reads words or acts; the taxonomy says what they weigh. A rule
-that is less sure than its kind says so by its `certainty`, which draws the kind's confidence towards one half.
+In: a conversation as `reading` read it, and what the detectors before found. Out: signals. A detector reads words or
+acts; the taxonomy says what they weigh. A rule that is less sure than its kind says so by its `certainty`, which draws
+the kind's confidence towards one half.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +13,8 @@ from feedwheel_capture.events import PersonalData
 from feedwheel_capture.identity import Person
 from feedwheel_capture.vocabulary import ComplaintCategory
 
-from feedback.conversation import Conversation, Reply, Turn
+from feedback.conversation import Reply, Turn
+from feedback.detectors.reading import Reading
 from feedback.signal import Signal
 from feedback.taxonomy import TAXONOMY, Weights
 from schemas.signals import Polarity, SignalKind
@@ -28,8 +31,8 @@ class Detector(Protocol):
     def version(self) -> int:
         """Counts from 1."""
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
-        """All signals of the family, a function of the conversation alone."""
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
+        """All signals of the family, a function of the conversation alone; `found` are those of detectors before."""
 
 
 def label(detector: Detector) -> str:
@@ -79,23 +82,46 @@ def in_behaviour(
     about: Turn,
     weights: Weights,
     *,
-    seen_in: Turn | None = None,
+    seen_in: Sequence[Turn] = (),
     time: datetime | None = None,
+    certainty: float = 1.0,
+    span: tuple[int, int] | None = None,
 ) -> Signal:
-    """A finding in what happened: about one answer, seen in the same or another turn, never explicit."""
-    seen = seen_in or about
+    """A finding in what happened: about one answer, seen in it and other turns, never explicit; `span` is in it."""
+    seen = seen_in[-1] if seen_in else about
     return Signal(
         kind=kind,
         explicit=False,
         polarity=_fixed_polarity(kind),
         strength=weights[kind].strength,
-        confidence=weights[kind].confidence,
+        confidence=tempered(weights[kind].confidence, certainty),
         response_id=about.response_id,
         detector=label(detector),
         time=time or seen.event.time,
         person=person_of(seen.generation),
         simulated=seen.generation.simulated,
-        event_ids=tuple(dict.fromkeys((about.event.event_id, seen.event.event_id))),
+        event_ids=tuple(dict.fromkeys(turn.event.event_id for turn in (about, *seen_in))),
+        span=span,
+    )
+
+
+def about_all(
+    detector: Detector, kind: SignalKind, seen_in: Sequence[Turn], weights: Weights, polarity: Polarity
+) -> Signal:
+    """A finding in a conversation as a whole, seen in some of its turns, never explicit."""
+    newest = seen_in[-1]
+    return Signal(
+        kind=kind,
+        explicit=False,
+        polarity=polarity,
+        strength=weights[kind].strength,
+        confidence=weights[kind].confidence,
+        response_id=None,
+        detector=label(detector),
+        time=newest.event.time,
+        person=person_of(newest.generation),
+        simulated=newest.generation.simulated,
+        event_ids=tuple(turn.event.event_id for turn in seen_in),
     )
 
 

@@ -2,19 +2,56 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import PhraseDetector, phrase
+from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
 from feedback.taxonomy import Weights
 
-PHRASES: Final = (
-    phrase(r"\bwhat (?:do|did) you mean\b|\bwhat(?:'s| is) that supposed to mean\b", 1.0),
-    phrase(r"\bwhat does (?:that|this|it) mean\b", 0.9),
-    phrase(r"\bi (?:do not|don't|didn't|can't) (?:really |quite )?(?:understand|get it|get that|follow)\b", 0.9),
-    phrase(r"\bi(?:'m| am) (?:a bit |so |very )?(?:confused|lost)\b|\b(?:not clear|unclear|confusing)\b", 0.9),
-    phrase(r"\b(?:can|could|would) you (?:please )?(?:explain|clarify|elaborate|rephrase)\b", 0.9),
-    phrase(r"^\W*(?:what|huh|sorry|pardon|come again|meaning)\s*\?*\s*$", 0.9),
-)
+PHRASES: Final = Phrases((
+    phrase("mean meant", r"\bwhat (?:do|did|exactly do|exactly did) (?:you|u) mean\b|\bwhat(?:'s|"
+           r" is) that supposed to mean\b|\bwdym\b|\bwhat you mean\b|"
+           r"\bmeaning what\b|\bwhat you meant\b", 1.0),
+    phrase("wdym", r"\bwdym\b", 1.0),
+    phrase("mean means", START + r"what (?:does|do|did) (?:that|this|it|these|those|the .{2,40}|.{2,30}) means?\b|"
+           r"\bdoes (?:that|this|it) mean\b|"
+           r"^\W*(?:so )?(?:do )?you mean\b|\bdo you mean\b", 0.8),
+    phrase("understand get follow see", r"\bi (?:still |really )*(?:do not|don'?t|did not|didn'?t|can'?t|"
+           r"cannot) (?:really |quite |fully )?"
+           r"(?:understand|get it|get that|get what|get the|follow)\b(?! (?:how to|where|why (?:my|i|the)|how my)\b)",
+           0.9),
+    phrase("confused lost unclear confusing clear",
+           r"\bi(?:'?m| am) (?:a bit |so |very |still |a little )?(?:confused|lost)\b(?! (?:my|a|the))|\b(?:it(?:'s|"
+           r" is)|that(?:'s| is)|this is|was) (?:not (?:very |really |so )?clear|"
+           r"unclear|confusing)\b|\bnot (?:very |quite |entirely )?clear (?:to me|what|how|why)\b", 0.9),
+    phrase("explain clarify elaborate rephrase expand",
+           SENTENCE + r"(?:(?:can|could|would|will) (?:you|u) (?:please )?|please |"
+           r"i need you to )?(?:explain (?:that|this|it|what you|what that|what this|further|more\b|again|yourself|"
+           r"why (?:you|that|this|it)|how (?:you|that|this|it)|in (?:more|simple|simpler|other|plain|layman|detail)|"
+           r"like i|better|"
+           r"(?:the|your) (?:first|second|third|last|next|previous|answer|reasoning|steps?|part|code|\w+ (?:part|"
+           r"step|point|line|bit)))|"
+           r"clarify|elaborate|rephrase (?:that|it|your)|expand on (?:that|this|it|the|point|your))\b", 0.9),
+    phrase("what huh sorry pardon meaning eh", r"^\W*(?:what|huh|sorry|pardon|come again|meaning|eh|wait,? what|"
+           r"what now)\s*\?*\s*$", 0.9),
+    phrase("simpler simple terms eli5 english", START + r"(?:(?:can|could) you (?:say|put|explain) (?:that|"
+           r"it) )?(?:in (?:simpler|simple|plain|layman'?s|easier) (?:terms|words|"
+           r"english|language)|simpler|eli5)\b|\beli5\b", 0.8),
+    phrase("why how", r"^\W*(?:(?:but|and|ok|wait|hm+|so)\W+)?(?:why(?: (?:is|was|does) (?:that|it|this)| not| so)?|"
+           r"how so|how come|how exactly|why exactly)\s*\?*\s*$", 0.7,
+           also_replies=True),
+    phrase("why did", START + r"why (?:did|would|have|were) you (?!(?:think|like|love|hate|live|feel))\w+", 0.6),
+    phrase("like such example instance which who what", r"^\W*(?:like what|such as|for example|for instance|"
+           r"which ones?|who|what kind|which)\s*\?+\s*$", 0.7, also_replies=True),
+    phrase("example", START + r"(?:(?:can|could) you )?(?:give|show|provide)(?: me)? (?:an|some|a concrete|a few|"
+           r"one) examples?(?: of (?:that|this|it|what|how))?\W*$", 0.5),
+    phrase("saying suggesting telling implying referring", r"\b(?:are|were) you (?:saying|suggesting|telling me|"
+           r"implying|referring)\b|^\W*so you(?:'?re| are) (?:saying|telling)\b",
+           0.9),
+    phrase("refer referring say said talking", START + r"(?:what|which|who|where)(?: \w+)? (?:do|did|are|"
+           r"were) you (?:refer|talking|say)\b", 0.8),
+    phrase("difference between", r"\bwhat(?:'?s| is) the difference between (?:those|these|them|the two|that|this|"
+           r"your)\b", 0.7),
+))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("clarification", 1, "clarification", PHRASES, weights)
+    return PhraseDetector("clarification", 2, "clarification", PHRASES, weights, (TASK,))

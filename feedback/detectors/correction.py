@@ -1,26 +1,118 @@
-"""Error correction in words: "no, I meant ..." (A5)."""
+"""Error correction in words: "no, I meant ..." (A5). The person says what was wanted, or what to do about it."""
 
 from typing import Final
 
-from feedback.detectors.phrases import PhraseDetector, phrase
+from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
 from feedback.taxonomy import Weights
 
-PHRASES: Final = (
-    phrase(r"\b(?:i meant|what i mean|i was asking|i was talking about|my question was)\b", 1.0),
-    phrase(r"\b(?:that|this|it)(?:'s| is| was) not (?:what i|it\b)", 0.9),
-    phrase(r"\bnot what i (?:asked|meant|said|wanted)\b", 0.9),
-    phrase(r"\b(?:right|correct) (?:answer|topic|one|word) (?:is|was|would be)\b", 0.9),
-    phrase(r"\b(?:it|that|this|you) should (?:be|have)\b", 0.8),
-    phrase(r"^\W*(?:no|nope|nah|wrong)\b"
-           r"(?!\W*(?:thank|problem|worr|need|more\b|idea|one\b|that(?:'s| is) (?:all|it|fine|ok)))\W+\w",
+_SURELY: Final = r"(?:(?:only|just|already|clearly|specifically|explicitly|actually|literally|originally|really) )*"
+
+PHRASES: Final = Phrases((
+    phrase("meant", r"\bi " + _SURELY + r"meant\b(?! to (?:ask|say thank|mention|thank))", 1.0),
+    phrase("meant", r"\bmeant (?:the|a|an|in|for|as|by|my)\b(?! be)", 0.7),
+    phrase(
+        "asked requested specified said told wanted",
+        SENTENCE + r"(?:i|we) " + _SURELY
+        + r"(?:asked (?:for|about|you|what|how|why|if|whether|where|who|when|which)|specified|said|told you|wanted)\b"
+        r"(?! to (?:ask|know|say|thank|see|check|talk|discuss|share))(?!\W*$)",
+        0.9,
+    ),
+    phrase("asking talking referring thinking",
+           r"\bi (?:was|am|'m) " + _SURELY + r"(?:asking (?:about|for|you|what|how|if|whether|why)|talking about|"
+           r"referring to)\b", 0.9),
+    phrase("looking", SENTENCE + r"i was " + _SURELY + r"looking for\b", 0.8),
+    phrase("question", r"\bmy question (?:was|is)\b(?! (?:about )?how)|\bthe question was\b", 0.8),
+    phrase("forgot missed omitted skipped ignored overlooked misunderstood misread misspelled misinterpreted mixed "
+           "left "
+           "swapped confused confusing",
+           r"\byou(?:'ve| have)? (?:also |just |still |completely |totally |again |even |may have |might have |"
+           r"seem to have )*"
+           r"(?:forgot|forgotten|missed|omitted|skipped|ignored|overlooked|misunderstood|misread|misspelled|"
+           r"misinterpreted|"
+           r"mixed up|left (?:out|off)|swapped|confused)\b(?! (?:the |my )?(?:point|question)\W*$)", 1.0),
+    phrase("misunderstood misunderstanding", SENTENCE + r"(?:you(?:'re| are) )?misunderst(?:ood|anding)\b", 0.9),
+    phrase("include included add added mention mentioned use used follow consider considered provide provided put "
+           "account "
+        "implement cover finish explain give show tell",
+           r"\byou (?:did(?: not|n'?t)|have(?: not|n'?t)|failed to|never|do(?: not|n'?t)) (?:even |actually |really )?"
+           r"(?:includ|add|mention|us|follow|consider|provid|put|take into account|account for|implement|cover|"
+           r"finish|explain|give|show|tell me)"
+           r"(?:e|ed|ing|d|s|ted)?\b", 1.0),
+    phrase("only", r"\byou (?:only|just) (?:gave|provided|listed|wrote|included|used|did|answered|mentioned|covered|"
+           r"named)\b",
+           1.0),
+    phrase("should need supposed have",
+           SENTENCE + r"(?:it|that|this|there|you|the \w+)(?: is| are|'s|'re|'re)? "
+           r"(?:should(?:n'?t| not)? (?:be|have|use|say|not|return|only|include|start|end)|supposed to|"
+           r"need(?:s|ed)? to (?:be|include|have|use|add)|(?:does not|doesn't|doesnt) need)\b(?! (?:able|easy|fine|"
+           r"ok|great|nice))",
+           0.7),
+    phrase("right correct", r"\b(?:right|correct) (?:answer|topic|one|word|spelling|way|name|date|number) (?:is|was|"
+           r"would be|"
+           r"should be)\b", 0.9),
+    phrase("not isn isnt t aren wasn don dont",
+           r"\b(?:it|that|this|he|she|they|those|these|there)(?:'?s| is|'re| are| was| were)(?: not|n'?t) (?:an? |"
+           r"the |in |"
+           r"from |by |on |about |called |for |how |where |who |when )(?!good\b|great\b|bad\b|big\b|lot\b|problem\b|"
+           r"idea\b)\w",
+           0.7, also_replies=True),
+    phrase("not", r"\b(?:asked for|wanted|meant|said|need|want|is|was|be|about|in|using|with|for|to) (?:\w+ ){1,3}"
+           r"?not (?:an? |the |in |for |about |just )?(?!only|too|sure|so\b|really|very|yet|even|to\b|be\b|have|been|"
+           r"that|the case)"
+           r"\w+\W*(?:$|[.!,;])", 0.6),
+    phrase("no nope nah wrong incorrect not",
+           r"^\W*(?:(?:um+|uh|oh|ok|lol|well|but)\W+)?(?:no|nope|nah|wrong|incorrect|not (?:quite|exactly|really|"
+           r"correct|right|true))"
+           r"\b(?!\W*(?:thank|thx|problem|worr|need|more\b|idea|one\b|doubt|wonder|way\b|matter|clue|offen[cs]e|"
+           r"that(?:'?s| is) (?:all|it|fine|ok)|it(?:'?s| is) (?:fine|ok)|(?:i )?(?:don'?t|do not) (?:think|know)|"
+           r"please|"
+           r"(?:that|this|it|you)(?:'?s| is|'?re| are| was)? ?(?:still |all |just |completely |totally )?(?:not |n't )?"
+           r"(?:wrong|incorrect|false|right|correct|true|mistaken|work\w*|what i\b.{0,12})\W*$|(?:it|that|"
+           r"this) (?:doesn't|does not|"
+           r"didn't|isn't|still)\b.{0,30}$|no\b))\W+\w",
            0.8, also_replies=True),
-    phrase(r"^\W*(?:it|this|that)(?:'s| is) about\b", 0.8, also_replies=True),
-    phrase(r"^\W*i (?:asked|said)\b", 0.8),
-    phrase(r"^\W*actually\b", 0.5),
-    phrase(r"^\W*i mean\b", 0.5),
-)  # fmt: skip
+    phrase("about", r"^\W*(?:it|this|that)(?:'?s| is) about\b", 0.8, also_replies=True),
+    phrase("actually", r"^\W*actually\b(?!\W*$)(?! (?:that|this|it)(?:'?s| is) (?:good|great|right|correct|nice|fine|"
+           r"cool))", 0.5),
+    phrase("mean", r"^\W*(?:no\W+)?i mean\b", 0.6),
+    phrase("instead",
+           START + r"(?:can you |could you |try |just |i want you to )?(?:make|use|give|do|write|try|show|change|put|"
+           r"replace|"
+           r"return|say|call|go|base|list|focus|talk|using|with|include|start|round|explain)\b.{0,60}\binstead\b", 0.8),
+    phrase("again redo",
+           START + r"(?:can you |could you |let'?s )?(?:(?:try|do|write|make|generate|answer|say|explain|list|"
+           r"give)\b.{0,25}"
+           r"\bagain|redo (?:it|this|that)|again)\W+(?:but|and|with|without|this time|in|using|however|except|only)\b",
+           0.9),
+    phrase("remove stop avoid don dont without",
+           START + r"(?:you (?:need to |must |should )?)?(?:(?:do not|don'?t) (?:use|include|add|mention|say|write|"
+           r"repeat|make|"
+           r"put|give|assume|explain|apologi[sz]e|start|end|change)|stop (?:using|adding|saying|apologi[sz]ing|"
+           r"including|making|"
+           r"writing|giving|calling|putting|changing)|avoid using)\b", 0.7),
+    phrase("fix correct change",
+           START + r"(?:can you |could you |you need to |you have to )?(?:fix|correct|change) (?:it|that|this|the|"
+           r"your)\b"
+           r"(?: (?:so|to|where|second|first|last|error|mistake|answer|line|part|ending|title|code|function|bug|"
+           r"output|name|"
+           r"typo|formatting|response|year|number))", 0.7),
+    phrase("but still",
+           r"^\W*(?:(?:good|great|nice|thanks|thank you|ok|okay|cool|yes|perfect|better|close|"
+           r"almost)\b[^.?]{0,25}?\W+)but "
+           r"(?:you|it|the|can you|make|i (?:need|want|asked|said|meant|wanted)|please|that|there|this|could you|"
+           r"without|in|with|"
+           r"shorter|not|now)\b", 0.7, also_replies=True),
+    phrase("actually real really",
+           r"\b(?:he|she|it|they|that|there|this|\w+) (?:was|is|were|are) actually\b(?! (?:good|great|nice|pretty|"
+           r"very|really|"
+           r"quite|helpful|what|cool|interesting|funny|a good|a great))", 0.6, also_replies=True),
+    phrase("other one", r"^\W*(?:no\W+)?(?:not that one|the other one|not this one|the (?:first|second|third|"
+           r"last) one)\b",
+           0.6, also_replies=True),
+    phrase("rather", SENTENCE + r"(?:i'?d|i would|or) rather\b|\brather than (?:in|a|an|the|what)\b", 0.4),
+))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("correction", 1, "correction", PHRASES, weights)
+    return PhraseDetector("correction", 2, "correction", PHRASES, weights, (TASK,))

@@ -1,9 +1,10 @@
 """Leaving: an answer broken off (A4), or silence after one for as long as the configuration says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback.conversation import Conversation
 from feedback.detectors import base
+from feedback.detectors.reading import Reading
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
@@ -16,8 +17,9 @@ class EarlyStopDetector:
     name: str = "early_stop"
     version: int = 1
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """One signal per answer broken off."""
+        conversation = reading.conversation
         reported = {event.data.response_id for event in conversation.feedback if event.data.kind == "stop"}
         return [
             base.in_behaviour(self, "stop", turn, self.weights)
@@ -34,8 +36,9 @@ class AbandonmentDetector:
     name: str = "abandonment"
     version: int = 1
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal, dated when the silence began to mean something."""
+        conversation = reading.conversation
         if not conversation.is_abandoned:
             return []
         newest = max(conversation.turns, key=lambda turn: (turn.event.time, turn.response_id))

@@ -1,32 +1,43 @@
 """Signals read from fixed phrases of English: transparent rules, to be replaced by learned models.
 
 In: what people wrote after an answer. Out: at most one signal per message and family, that of the surest phrase.
+
+A pattern is tried only on messages that have one of its words: most messages have none, and cost two set operations.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from feedwheel_capture.vocabulary import ComplaintCategory
 
-from feedback.conversation import Conversation, Reply
 from feedback.detectors import base
+from feedback.detectors.reading import Reading, Said
+from feedback.detectors.words import Words
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 from schemas.signals import SignalKind
 
-MAX_CHARS_READ: Final = 2000
-"""Reactions stand at the beginning of a message; what follows a long paste is not searched."""
+START: Final = (
+    r"^\W*(?:(?:oh|ah|h+m+|um+|uh|well|ok|okay|so|but|and|hey|hi|wait|sorry|please|no|nope|lol|yes|yeah|actually|"
+    r"dude|bro|"
+    r"man|now|then|also|still|god|omg|thanks|thank you|great)\b\W*){0,3}"
+)
+"""The beginning of a message, after words that only lead up to what is said."""
+SENTENCE: Final = r"(?:^|[.!?;:,\n-]|\b(?:but|and|so|no|well|ok|okay|because|then|as|think|believe|sorry)\b)\W*"
+"""The beginning of a sentence or clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A pattern that names a signal; `certainty` 0..1 relative to the confidence of its kind.
 
-    `also_replies`: it also replies to a question, as "no" does, and says nothing where the answer asked one.
+    `words`: a message without any of them does not match. `also_replies`: it also replies to a question, as "no" does,
+    and says nothing where the answer asked one.
     """
 
+    words: frozenset[str]
     pattern: re.Pattern[str]
     certainty: float
     category: ComplaintCategory | None = None
@@ -42,21 +53,63 @@ class Match:
 
 
 def phrase(
-    pattern: str, certainty: float, category: ComplaintCategory | None = None, *, also_replies: bool = False
+    words: str, pattern: str, certainty: float, category: ComplaintCategory | None = None, *, also_replies: bool = False
 ) -> Phrase:
-    """Compile a pattern; case does not matter, and an apostrophe matches its typographic forms."""
-    typed = pattern.replace("'", "['’]")  # noqa: RUF001 (as people type it)
-    return Phrase(re.compile(typed, re.IGNORECASE), certainty, category, also_replies)
+    """Compile a pattern over text in lower case, whose apostrophes are typewriter's; `words` as `Phrase.words`."""
+    return Phrase(frozenset(words.split()), re.compile(pattern), certainty, category, also_replies)
 
 
-def surest(text: str, phrases: Iterable[Phrase]) -> Match | None:
-    """The match of the surest phrase; of equally sure ones the first in the text."""
-    found = [
-        Match(candidate, match.span())
-        for candidate in phrases
-        if (match := candidate.pattern.search(text, 0, MAX_CHARS_READ))
-    ]
-    return min(found, key=lambda match: (-match.phrase.certainty, match.span), default=None)
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Phrases of one family, and which of them a word calls for: a message without any such word has no match."""
+
+    all: tuple[Phrase, ...]
+    words: frozenset[str] = field(init=False)
+    called_by: dict[str, tuple[int, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = frozenset[str]().union(*(each.words for each in self.all))
+        called_by = {word: tuple(n for n, each in enumerate(self.all) if word in each.words) for word in words}
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "called_by", called_by)
+
+    def surest(self, message: Words, *, asked: bool = False) -> Match | None:
+        """The match of the surest phrase, of equally sure ones the first in the text. `asked`: after a question."""
+        if self.words.isdisjoint(message.words):
+            return None
+        called = {number for word in self.words & message.words for number in self.called_by[word]}
+        found = list[tuple[float, tuple[int, int], int]]()
+        for number in called:
+            candidate = self.all[number]
+            if not (asked and candidate.also_replies) and (match := candidate.pattern.search(message.text)):
+                found.append((-candidate.certainty, match.span(), number))
+        if not found:
+            return None
+        _, span, number = min(found)
+        return Match(self.all[number], span)
+
+
+TASK: Final = Phrases((
+    phrase(
+        "write translate correct proofread rewrite summarize summarise paraphrase generate create draft compose "
+        "imagine "
+        "pretend roleplay describe list classify act edit analyze analyse improve answer respond reply continue design",
+        r"^\W*(?:(?:ok|okay|now|great|thanks|thank you|please|hi|hello|and|then|next|also)\b\W*){0,3}"
+        r"(?:(?:can|could|would|will) you (?:please |also |now )?|i (?:want|need|would like|'?d like) you to |"
+        r"help me (?:to )?)?"
+        r"(?:write|translate|correct|proofread|rewrite|summari[sz]e|paraphrase|generate|create|draft|compose|imagine|"
+        r"pretend|"
+        r"roleplay|describe|list|classify|act as|edit|analy[sz]e|improve|answer|respond|reply|continue|design)\b"
+        r"(?!\W+(?:it|that|this|them|again|yourself|me|my question|the question|properly|in english)\b)(?!\W*$)",
+        1.0,
+    ),
+    phrase(
+        "sentence sentences text paragraph essay email letter",
+        r"\b(?:this|the|these|my) (?:sentences?|text|paragraph|essay|email|letter)s?\s*:",
+        1.0,
+    ),
+))  # fmt: skip
+"""A new piece of work: what its words say, they say about the work, not about the answer before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +119,27 @@ class PhraseDetector:
     name: str
     version: int
     kind: SignalKind
-    phrases: Sequence[Phrase]
+    phrases: Phrases
     weights: Weights
-    unless: Sequence[Phrase] = ()
+    unless: Sequence[Phrases] = (TASK,)
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
-        """At most one signal per reply."""
-        found = [(reply, surest(reply.text, self._meant(reply))) for reply in conversation.replies]
-        return [
-            base.in_words(
-                self,
-                self.kind,
-                reply,
-                self.weights,
-                certainty=match.phrase.certainty,
-                span=match.span,
-                category=match.phrase.category,
-            )
-            for reply, match in found
-            if match and not surest(reply.text, self.unless)
-        ]
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
+        """At most one signal per reply, where the language is one that the phrases are of."""
+        return [self._signal(said, match) for said, match in self._matches(reading)] if reading.is_read else []
 
-    def _meant(self, reply: Reply) -> Sequence[Phrase]:
-        """The phrases that mean something after the answer that was given."""
-        asked = (reply.about.output or "").rstrip().endswith("?")
-        return [candidate for candidate in self.phrases if not (asked and candidate.also_replies)]
+    def _matches(self, reading: Reading) -> Iterable[tuple[Said, Match]]:
+        for said in reading.said:
+            match = self.phrases.surest(said.words, asked=said.asked)
+            if match and not any(other.surest(said.words, asked=said.asked) for other in self.unless):
+                yield said, match
+
+    def _signal(self, said: Said, match: Match) -> Signal:
+        return base.in_words(
+            self,
+            self.kind,
+            said.reply,
+            self.weights,
+            certainty=match.phrase.certainty,
+            span=match.span,
+            category=match.phrase.category,
+        )

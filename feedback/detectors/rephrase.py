@@ -1,70 +1,54 @@
 """Rephrasing: the person says much the same again, because the answer did not serve (A5).
 
-Compared are the words that carry content, and the character trigrams, of two consecutive messages of the person.
+Read from how much two consecutive messages share, and from words that announce it.
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from feedback.conversation import Conversation, Reply
 from feedback.detectors import base
-from feedback.detectors.phrases import MAX_CHARS_READ
+from feedback.detectors.phrases import START, Phrases, phrase
+from feedback.detectors.reading import Reading, Said
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 
-REPHRASED_FROM: Final = 0.5
-"""Similarity from which two messages say the same; half of the content shared."""
+REPHRASED_FROM: Final = 0.55
+"""Similarity from which two messages say the same: more than half shared, for half is often the topic."""
 
-_WORD: Final = re.compile(r"\w+(?:['’]\w+)?")  # noqa: RUF001 (as people type it)
-_EMPTY_WORDS: Final = frozenset(
-    _WORD.findall(
-        "a an and any are as at be been but by can could did do does for from had has have how i if in is it its me "
-        "my of on or our please should so some than that the their them then there they this to was we were "
-        "what when where which who why will with would you your"
-    )
-)
+PHRASES: Final = Phrases((
+    phrase("rephrase differently way words repeat reword", r"\b(?:let me|i'?ll|i will|let's) (?:rephrase|reword|"
+           r"put it|say (?:it|that)|try|ask|repeat|state)\b.{0,20}"
+           r"\b(?:differently|another way|again|other words|rephrase|reword|repeat|that|this|it|myself)\b", 1.0),
+    phrase("repeat repeating asking ask again once",
+           START + r"(?:i repeat|to repeat|as i (?:said|asked)|i(?:'m| am)? ask(?:ing)? (?:you )?again|"
+           r"again,? (?:what|how|where|why|who|when|is|are|can|do)|"
+           r"i(?:'ll| will) ask (?:you )?(?:again|once more)|once (?:again|more),? (?:what|how|where|why|who|when|is|"
+           r"are|can|do))\b", 1.0),
+    phrase("words trying", START + r"in other words\b|\bwhat i(?:'m| am|'ve been) (?:trying to|asking)\b", 0.9),
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class RephraseDetector:
-    """Compares each reply with the message that the answer before it was given to."""
+    """Compares each reply with the message before the answer; the same words again mean the same in every language."""
 
     weights: Weights
     name: str = "rephrase"
-    version: int = 1
+    version: int = 2
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal per reply."""
-        scored = [(reply, similarity_to_request(reply)) for reply in conversation.replies]
+        scored = [(said, *self._scored(reading, said)) for said in reading.said]
         return [
-            base.in_words(self, "rephrase", reply, self.weights, certainty=score)
-            for reply, score in scored
+            base.in_words(self, "rephrase", said.reply, self.weights, certainty=score, span=span)
+            for said, score, span in scored
             if score >= REPHRASED_FROM
         ]
 
-
-def similarity_to_request(reply: Reply) -> float:
-    """Similarity, 0..1, of a reply and the message before the answer it replies to; 0 if that one is withheld."""
-    return similarity(reply.about.request or "", reply.text)
-
-
-def similarity(one: str, other: str) -> float:
-    """The larger of two overlaps (Dice): of content words, and of character trigrams. 0..1, symmetric."""
-    one, other = one[:MAX_CHARS_READ].casefold(), other[:MAX_CHARS_READ].casefold()
-    return max(_dice(_content_words(one), _content_words(other)), _dice(_trigrams(one), _trigrams(other)))
-
-
-def _content_words(text: str) -> frozenset[str]:
-    words = frozenset(_WORD.findall(text))
-    return (words - _EMPTY_WORDS) or words
-
-
-def _trigrams(text: str) -> frozenset[str]:
-    squeezed = f" {' '.join(_WORD.findall(text))} "
-    return frozenset(squeezed[start : start + 3] for start in range(len(squeezed) - 2))
-
-
-def _dice(one: frozenset[str], other: frozenset[str]) -> float:
-    total = len(one) + len(other)
-    return 2 * len(one & other) / total if total else 0.0
+    def _scored(self, reading: Reading, said: Said) -> tuple[float, tuple[int, int] | None]:
+        """How surely it says the same, 0..1, and the words that announce it."""
+        if said.again or not reading.is_read:
+            return float(said.again), None
+        match = PHRASES.surest(said.words)
+        return (match.phrase.certainty, match.span) if match else (said.similarity, None)

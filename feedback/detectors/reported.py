@@ -1,5 +1,6 @@
 """Signals that the application reported: one for each feedback event that stands, whatever its kind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feedwheel_capture.events import Feedback, FeedbackValue
@@ -8,6 +9,7 @@ from feedwheel_capture.vocabulary import ComplaintCategory
 from feedback import polarity
 from feedback.conversation import Conversation, Logged, Turn
 from feedback.detectors import base, complaint
+from feedback.detectors.reading import Reading
 from feedback.signal import Signal
 from feedback.taxonomy import TAXONOMY, Weights
 
@@ -18,10 +20,11 @@ class ReportedDetector:
 
     weights: Weights
     name: str = "reported"
-    version: int = 1
+    version: int = 2
 
-    def detect(self, conversation: Conversation) -> list[Signal]:
+    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """One signal for each standing feedback."""
+        conversation = reading.conversation
         turns: dict[str | None, Turn] = {turn.response_id: turn for turn in conversation.turns}
         return [
             self._signal(conversation, event, event.data.value, turns.get(event.data.response_id))

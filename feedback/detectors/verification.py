@@ -2,19 +2,26 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import PhraseDetector, phrase
+from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
 from feedback.taxonomy import Weights
 
-PHRASES: Final = (
-    phrase(r"\bare you (?:really |absolutely |quite )?(?:sure|certain|serious)\b", 1.0),
-    phrase(r"\bis (?:that|this|it) (?:really |actually )?(?:right|true|correct|accurate)\b", 1.0),
-    phrase(r"\b(?:double[- ]?check|check (?:that|this|it|your)|verify (?:that|this|it|your))\b", 0.9),
-    phrase(r"\bhow (?:do|can) you (?:know|be sure)\b", 0.9),
-    phrase(r"\bwhat(?:'s| is) your source\b|\bsource\?", 0.8),
-    phrase(r"^\W*(?:really|seriously)\s*\?", 0.8),
-)
+PHRASES: Final = Phrases((
+    phrase("sure certain serious positive confident", r"\bare you (?:really |absolutely |quite |100% |"
+           r"still )?(?:sure|certain|serious|positive|confident)\b", 1.0),
+    phrase("sure", r"^\W*(?:you sure|sure about that)\b", 0.9),
+    phrase("right true correct accurate", r"\bis (?:that|this|it) (?:really |actually |even |still )?(?:right|true|"
+           r"correct|accurate)\b", 1.0),
+    phrase("check verify", r"\b(?:double[- ]?check|(?:please|can you|could you|you should|did you) (?:re)?(?:check|"
+           r"verify) (?:that|this|it|your)(?! out))\b", 0.9),
+    phrase("know sure", r"\bhow (?:do|can|would) you (?:know|be (?:so )?sure)\b(?= (?:that|this|it|so)\b|\W*$)", 0.9),
+    phrase("source sources reference references cite citation",
+           r"\b(?:what(?:'s| is| are)|cite|give me|do you have|where(?:'s| is| are)|can you (?:give|cite|"
+           r"provide)(?: me)?) (?:a |any |the |"
+           r"some )?(?:your )?(?:sources?|references?|citations?)\b|^\W*(?:sources?|citation needed)\W*$", 0.8),
+    phrase("really seriously", r"^\W*(?:really|seriously)\s*\?", 0.8),
+))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("verification", 1, "verification", PHRASES, weights)
+    return PhraseDetector("verification", 2, "verification", PHRASES, weights, (TASK,))

@@ -10,6 +10,7 @@ import typer
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
 
 if TYPE_CHECKING:
+    from feedback.bias.report import BiasFigure
     from pipelines.context import Context
     from pipelines.dataset.manifest import Manifest
 
@@ -59,11 +60,12 @@ def build(
     from pipelines import dataset as stage
     from pipelines.dataset.selection import Selection
 
-    selection = Selection(since=_utc(since), until=_utc(until), where=where)
+    selection = Selection(since=utc(since), until=utc(until), where=where)
     emit(stage.run(_context(), app, selection), json, "Data set")
 
 
-def _utc(time: datetime | None) -> datetime | None:
+def utc(time: datetime | None) -> datetime | None:
+    """A time given without a zone, as UTC."""
     return time and time.replace(tzinfo=UTC)
 
 
@@ -98,10 +100,31 @@ def _summary(manifest: "Manifest") -> dict[str, object]:
 
 @command
 def show(dataset_id: DatasetId, app: App = DEFAULT_APP, json: Json = False) -> None:
-    """Show the manifest of a data set."""
+    """Show the manifest of a data set, and its bias report."""
     from pipelines.dataset.manifest import find_manifest
 
-    emit(_summary(find_manifest(_context().lake, app, dataset_id)), json, "Data set")
+    manifest = find_manifest(_context().lake, app, dataset_id)
+    facts = _summary(manifest)
+    if json:
+        emit(facts, as_json=True)
+        return
+    del facts["bias"]
+    emit(facts, as_json=False, title="Data set")
+    if manifest.bias is None:
+        print("Bias: built before there were reports")
+        return
+    columns = ("bias", "measure", "raw", "corrected", "95 %", "n", "set before", "note")
+    title = f"Bias, over {manifest.bias.answers} answers shown to {manifest.bias.people} people"
+    print_table(columns, map(_bias_row, manifest.bias.figures), title)
+
+
+def _bias_row(figure: "BiasFigure") -> list[str]:
+    interval = "-" if figure.low is None else f"{figure.low:.3f} to {figure.high:.3f}"
+    raw, corrected, before = (
+        "-" if value is None else f"{value:.3f}" for value in (figure.raw, figure.corrected, figure.before)
+    )
+    counted = f"{figure.n} {figure.counted}" if figure.n else "-"
+    return [figure.bias, figure.measure, raw, corrected, interval, counted, before, figure.note or ""]
 
 
 @command

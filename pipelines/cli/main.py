@@ -5,7 +5,10 @@ import logging
 
 import typer
 
-_GROUPS = ("stack", "ingest", "signals", "learning", "privacy", "maintain", "simulate", "keys", "imports")
+_GROUPS = (
+    *("stack", "ingest", "signals", "satisfaction", "dislikes", "learning"),
+    *("privacy", "maintain", "simulate", "keys", "imports"),
+)
 
 app = typer.Typer(
     name="feedwheel",

@@ -54,13 +54,14 @@ def score(
     input: Annotated[Path, typer.Option(help="Conversations as text, one JSON object per line.")],
     output: Annotated[Path, typer.Option(help="Scores, one JSON object per line, in the same order.")],
     app: App = DEFAULT_APP,
+    model: Annotated[Path | None, typer.Option(help="Folder of other weights than the shipped ones.")] = None,
     json: Json = False,
 ) -> None:
     """Judge conversations as text: signals and dissatisfaction by turn. Exit 1 if a line was no conversation."""
     from pipelines import score as stage
     from pipelines.settings import Settings
 
-    report = stage.run(Settings.load().config(), app, input, output)
+    report = stage.run(Settings.load().config(), app, input, output, model)
     emit(report, json, "Score")
     if report.bad_lines:
         if json:

@@ -13,19 +13,23 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback.bias.report import BiasReport
 from pipelines.curate.evidence import Inputs
 from pipelines.dataset.selection import Selection
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
 from schemas.config import Config
-from schemas.errors import UsageError
+from schemas.errors import ContractViolation, UsageError
 
 WITHDRAWN_TEXT: Final = ""
 """Stands where the text of an example was taken out; no example is curated without one."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """One data set. `config` is the whole product configuration; `input_rows` the accepted events of the vector."""
+    """One data set. `config` is the whole product configuration; `input_rows` the accepted events of the vector.
+
+    `bias` describes the set and is no part of its content; None only in sets that were built before there were reports.
+    """
 
     dataset_id: str
     app: str
@@ -45,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     gate_asked: int
     gate_answered: int
     new_examples: int
+    bias: BiasReport | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -68,7 +73,10 @@ def members(examples: pa.Table) -> list[tuple[str, str]]:
 
 
 def write_manifest(lake: Lake, manifest: Manifest) -> None:
-    """Make a data set exist."""
+    """Make a data set exist. Raises ContractViolation without a bias report, or with one that leaves a bias out."""
+    if manifest.bias is None or manifest.bias.missing:
+        lacking = "no bias report" if manifest.bias is None else f"nothing on {', '.join(manifest.bias.missing)}"
+        raise ContractViolation(f"data set {manifest.dataset_id}: {lacking}: it is not written")
     columns = ("dataset_id", "app", "built_at", "content_hash", "code_hash", "config_hash")
     row = {name: getattr(manifest, name) for name in columns}
     lake.append("gold/datasets/manifests", [{**row, "manifest": canonical_json(manifest)}])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from feedback.conversation import Logged, assemble
-from feedback.detectors import all_detectors, detect
+from feedback.detectors import all_detectors, detect, reading
 from feedback.taxonomy import weights
 from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, partition_of, rows_between
 from pipelines.consents import Consents, Horizon
@@ -46,8 +46,8 @@ def rebuild(
         if (present := consents.present(event)) is not None:
             events[name_of[event.position]].append(present)
     for found in events.values():
-        conversation = assemble(found, as_of, silence)
-        rows.add(conversation, detect(conversation, detectors), revision="")
+        read = reading.read(assemble(found, as_of, silence))
+        rows.add(read, detect(read, detectors), revision="")
     return rows
 
 

@@ -6,7 +6,8 @@ steps, numbered as in the code:
 1. take the candidates, all or a selection, less those of people who have withdrawn since they were curated, and check
    that nobody is on both sides (I5);
 2. stop if too little is new since the data set that was trained on last;
-3. write the examples, and last the manifest: without it the set does not exist.
+3. report on the biases of what people said and of the set;
+4. write the examples, and last the manifest: without it the set does not exist.
 """
 
 import time
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.redact import REDACTOR
 
+from feedback.bias.report import BiasReport
 from feedback.detectors import all_detectors
 from feedback.detectors.base import label
 from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
@@ -27,6 +29,7 @@ from feedback.taxonomy import weights
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context
 from pipelines.curate.record import Curation, candidates_of, newest_curation
+from pipelines.dataset.bias import report_on
 from pipelines.dataset.manifest import (
     Manifest,
     content_hash,
@@ -71,7 +74,8 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         if curation is None:
             raise NothingToDo(f"{app} has no candidates yet: run `feedwheel curate`")
         candidates = candidates_of(context.lake, curation)
-        allowed = _allowed(context, curation, candidates)
+        withdrawn = _withdrawn_since(context, curation)
+        allowed = candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
         chosen = take(allowed, selection)  # 1
         check_split(chosen)
         new = _new_examples(context, app, chosen)
@@ -85,7 +89,7 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         stage.counts.dropped["withdrawn"] = candidates.num_rows - allowed.num_rows
         stage.counts.dropped["not_selected"] = allowed.num_rows - chosen.num_rows
         manifest = _existing(context, app, chosen, curation, selection) or _write(
-            context, stage, curation, chosen, selection, new
+            context, stage, curation, chosen, selection, new, _report(context, app, chosen, selection, withdrawn)
         )
     return DatasetReport(
         dataset_id=manifest.dataset_id,
@@ -100,11 +104,10 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
     )
 
 
-def _allowed(context: Context, curation: Curation, candidates: pa.Table) -> pa.Table:
-    """The candidates less those of conversations of which somebody has withdrawn something since they were curated."""
+def _withdrawn_since(context: Context, curation: Curation) -> frozenset[str]:
+    """Conversations of which somebody has withdrawn something since the candidates were curated."""
     keys = UserKeys(context.settings.user_keys)
-    withdrawn = withdrawn_since(context.lake, curation.app, keys, horizon_of(curation.inputs))
-    return candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
+    return withdrawn_since(context.lake, curation.app, keys, horizon_of(curation.inputs))
 
 
 def take(candidates: pa.Table, selection: Selection) -> pa.Table:
@@ -146,10 +149,24 @@ def _existing(
     return newest if newest.content_hash == content_hash(members(chosen)) else None
 
 
-def _write(
-    context: Context, stage: Run, curation: Curation, chosen: pa.Table, selection: Selection, new: int
-) -> Manifest:
+def _report(
+    context: Context, app: str, chosen: pa.Table, selection: Selection, withdrawn: frozenset[str]
+) -> BiasReport:
     """Step 3."""
+    before = newest_manifest(context.lake, app)
+    return report_on(context, app, chosen, selection, withdrawn, before.bias if before else None)
+
+
+def _write(
+    context: Context,
+    stage: Run,
+    curation: Curation,
+    chosen: pa.Table,
+    selection: Selection,
+    new: int,
+    bias: BiasReport,
+) -> Manifest:
+    """Step 4."""
     built_at = context.clock()
     manifest = Manifest(
         dataset_id=uuid7(built_at),
@@ -170,6 +187,7 @@ def _write(
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
         new_examples=new,
+        bias=bias,
     )
     ids = pa.array([manifest.dataset_id] * chosen.num_rows, pa.string())
     context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))

@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 from feedwheel_capture.events import Generation
 
 from feedback.conversation import Conversation, Logged, Position, assemble
-from feedback.detectors import all_detectors, detect
+from feedback.detectors import all_detectors, detect, reading
 from feedback.taxonomy import Weights
 from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, in_partition
 from pipelines.consents import Consents
@@ -139,8 +139,9 @@ class Recomputer:
                 self._end(rows, tally, members, withheld)
                 continue
             conversation = assemble(events, self.ending.as_of, self.abandoned_after)
-            signals = detect(conversation, detectors)
-            rows.add(conversation, signals, self.revision)
+            read = reading.read(conversation)
+            signals = detect(read, detectors)
+            rows.add(read, signals, self.revision)
             _count(tally, conversation, members.new - withheld, events)
             tally.signals.update(signal.kind for signal in signals)
         return Manifest(dict(self._written(rows, tally)), tally)

@@ -11,6 +11,8 @@ from feedwheel_capture.vocabulary import AppType
 
 from feedback.conversation import Conversation, Position, Turn
 from feedback.detectors.base import person_of
+from feedback.detectors.reading import Reading
+from feedback.dissatisfaction.model import shipped_model
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from pipelines.extract.arrivals import Arrival
@@ -46,13 +48,17 @@ class SilverRows:
         """The rows of each table."""
         return dict(zip(SILVER_TABLES, (self.turns, self.signals, self.conversations), strict=True))
 
-    def add(self, conversation: Conversation, signals: Sequence[Signal], revision: str) -> None:
-        """Add one conversation as a new revision."""
+    def add(self, read: Reading, signals: Sequence[Signal], revision: str) -> None:
+        """Add one conversation, as it was read, as a new revision."""
+        conversation = read.conversation
         about = {turn.response_id: list[Signal]() for turn in conversation.turns}
         about_all = list[Signal]()
         for signal in signals:
             (about_all if signal.response_id is None else about[signal.response_id]).append(signal)
-        dissatisfied = {response_id: p_dissatisfied(found) for response_id, found in about.items()}
+        words = shipped_model().shifts(read)
+        dissatisfied = {
+            response_id: p_dissatisfied(found, words.get(response_id, 0.0)) for response_id, found in about.items()
+        }
         of = {"conversation_id": conversation.conversation_id, "revision": revision}
         self.turns += [of | _turn(turn, dissatisfied[turn.response_id]) for turn in conversation.turns]
         self.signals += [of | _signal(conversation, signal) for signal in signals]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
 from feedback.statistics import Interval
@@ -52,6 +53,7 @@ def _facts(context: Context, summary: Summary, turns: Sequence[TurnRecord]) -> d
         "interval": describe_mean,
         "accuracy_svg": Markup(plots.accuracy(accuracy_points(turns))),  # noqa: S704 - as above
         "acts": sorted(record.acts.items(), key=lambda item: -item[1]),
+        "levers": [(of, describe_mean(msgspec.to_builtins(of.share))) for of in summary.levers],
         "times_svg": Markup(plots.times(summary.times)),  # noqa: S704 - as above
         "links": summary.links,
     }

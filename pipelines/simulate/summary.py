@@ -10,10 +10,13 @@ from typing import Any, Final
 import msgspec
 import pyarrow.compute as pc
 
+from feedback.dislikes import LeverGroup
+from pipelines import dislikes
 from pipelines.context import Context
 from pipelines.gates import GateRecord, gate_records, model_gates
 from pipelines.simulate.funnel import Level
 from pipelines.simulate.turn import BUDGETS_S, TASK_BUDGETS_S, TurnRecord
+from schemas.errors import NothingToDo
 
 STAGES: Final = ("ingest", "extract", "validate", "privacy", "curate", "dataset", "train", "evaluate", "release")
 """In their order."""
@@ -59,6 +62,7 @@ class Summary:
     gates: list[GateRecord]
     model_gate: GateRecord | None
     times: list[StageTime]
+    levers: tuple[LeverGroup, ...]
     links: dict[str, str]
 
 
@@ -72,6 +76,7 @@ def summarise(context: Context, turns: Sequence[TurnRecord]) -> Summary:
         gates=gate_records(context.lake, record.app, record.started_at),
         model_gate=_model_gate(context, record),
         times=_times(record),
+        levers=_levers(context, record),
         links=_links(context),
     )
 
@@ -118,6 +123,14 @@ def _times(record: TurnRecord) -> list[StageTime]:
     ]
     at = next((place for place, step in enumerate(steps) if step.name == "airflow"), len(steps)) + 1
     return steps[:at] + tasks + steps[at:]
+
+
+def _levers(context: Context, record: TurnRecord) -> tuple[LeverGroup, ...]:
+    """What would mend the answers of this turn that people disliked."""
+    try:
+        return dislikes.run(context, record.app, since=record.started_at, examples=0).levers
+    except NothingToDo:
+        return ()
 
 
 def _links(context: Context) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Extract on real Delta tables: what is new, what silence touches, what waits, what a crash leaves."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,11 +8,14 @@ import pyarrow.compute as pc
 import pytest
 from feedwheel_capture.events import FeedbackValue
 
+from feedback.detectors import reading
+from feedback.dissatisfaction.model import shipped_model
 from pipelines import silver
 from pipelines.extract import commit, run
 from schemas.errors import InfrastructureError, NothingToDo, UsageError
 from tests import bronze, current_silver
 from tests.events import APP, START, dialogue, exposure, feedback, generation, log, logged
+from tests.events import conversation as one_conversation
 
 pytestmark = pytest.mark.integration
 
@@ -36,6 +40,10 @@ def column(wheel, table, name):
     return [row[name] for row in current(wheel)[table]]
 
 
+def logit(p):
+    return math.log(p / (1 - p))
+
+
 def kinds(wheel):
     return sorted(column(wheel, "silver/signals", "kind"))
 
@@ -47,11 +55,10 @@ def test_events_become_turns_signals_and_a_conversation(wheel):
         current(wheel)[name] for name in ("silver/turns", "silver/signals", "silver/conversations")
     )
     assert turn["prompt"] == [{"role": "user", "content": "Where is my card?"}]
-    assert (turn["output"], turn["exposure_policy"], turn["p_dissatisfied"]) == (
-        "card arrival",
-        "gate",
-        pytest.approx(0.7558, abs=1e-3),
-    )
+    assert (turn["output"], turn["exposure_policy"]) == ("card arrival", "gate")
+    words = shipped_model().shifts(reading.read(one_conversation(generation("a0"))))["a0"]
+    evidence = signal["strength"] * logit(signal["confidence"])
+    assert logit(turn["p_dissatisfied"]) == pytest.approx(logit(0.3) + words + evidence)
     assert (signal["kind"], signal["edited_output"], signal["response_id"]) == ("edit", "lost card", "a0")
     assert (conversation["turns"], conversation["signals"], len(conversation["events"])) == (1, 1, 3)
     assert report.taken == {"generation": 1, "exposure": 1, "feedback": 1}

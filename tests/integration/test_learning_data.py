@@ -1,21 +1,25 @@
 """Curate and dataset on real Delta tables and a real Ray: counts, commit points, splits, replay."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from feedwheel_capture.catalogue import TYPE_OF_RECORD
-from feedwheel_capture.events import Erasure, FeedbackValue
+from feedwheel_capture.events import Candidate, Erasure, FeedbackValue
+from typer.testing import CliRunner
 
 from pipelines import curate, dataset, extract, validate
+from pipelines.cli.main import app
 from pipelines.curate.record import candidates_of, newest_curation
 from pipelines.dataset import compare, files
 from pipelines.dataset import replay as replaying
-from pipelines.dataset.manifest import examples_of, find_manifest, manifests
+from pipelines.dataset.manifest import examples_of, find_manifest, manifests, write_manifest
 from pipelines.dataset.selection import Selection
 from pipelines.io import ray as ray_io
 from pipelines.people import UserKeys
@@ -227,6 +231,75 @@ def test_differences_and_files(built, tmp_path):
     assert {type(row["label"]) for row in rows["kto"]} == {bool}
     with pytest.raises(UsageError, match="begin with"):
         find_manifest(town.context.lake, APP, "nothing")
+
+
+class TestBiasReport:
+    def test_comes_with_every_set_and_is_shown(self, built, monkeypatch):
+        town, report = built
+        whole = find_manifest(town.context.lake, APP, report.dataset_id)
+        turns = town.context.lake.read("silver/turns")
+        assert (whole.bias.answers, whole.bias.missing) == (turns.num_rows, [])
+        assert whole.bias.people == len(set(turns.column("user_key").to_pylist()))
+        figures = {figure.measure: figure for figure in whole.bias.figures}
+        assert figures["mean rating, 0 to 1"].n > 10
+        assert figures["satisfied share, doubly robust"].corrected is not None
+        assert figures["share of training examples of holdout answers"].raw == 0
+        assert 0 < figures["share of answers to imitate that the model wrote"].raw < 1
+        since = turns.column("turn_time").to_pylist()[50]
+        chosen = dataset.run(town.context, APP, Selection(since=since))
+        part = find_manifest(town.context.lake, APP, chosen.dataset_id).bias
+        assert part.answers == turns.filter(pc.field("turn_time") >= since).num_rows < whole.bias.answers
+        measure = "chance that two examples ask the same"
+        assert [figure.before for figure in part.figures if figure.measure == measure] == [figures[measure].raw]
+        monkeypatch.setattr("pipelines.cli.learning._context", lambda: town.context)
+        shown = CliRunner().invoke(app, ["dataset", "show", report.dataset_id], catch_exceptions=False).stdout
+        assert "mean rating, 0 to 1" in shown
+        assert "lacks" in shown
+        printed = (
+            CliRunner().invoke(app, ["dataset", "show", report.dataset_id, "--json"], catch_exceptions=False).stdout
+        )
+        assert json.loads(printed)["bias"] == msgspec.to_builtins(whole.bias)
+
+    def test_reads_what_was_chosen_and_how_long_it_was_looked_at(self, town):
+        town.talk(MESSAGES[:200])
+        answers = town.context.lake.read("bronze/generations").to_pylist()[:40]
+        said = []
+        for one, other in zip(answers[::2], answers[1::2], strict=True):
+            who = {name: one[name] for name in ("user_key", "split_bucket", "conversation_id", "response_id")}
+            shown = [
+                Candidate(response_id=row["response_id"], position=place) for place, row in enumerate((one, other))
+            ]
+            value = FeedbackValue(candidates=shown, chosen=one["response_id"])
+            chosen = feedback("comparison", value, feedback_id=f"of {one['response_id']}", dwell_ms=5.0, **who)
+            said.append(town._log(chosen))
+        bronze.ingest(town.context.lake, said, town.now)
+        town.curate()
+        report = find_manifest(town.context.lake, APP, dataset.run(town.context, APP).dataset_id).bias
+        figures = {figure.measure: figure for figure in report.figures}
+        assert figures["chosen when shown first"].raw == 1.0
+        assert figures["chosen when shown first"].n == len({row["user_key"] for row in answers[::2]})
+        fast, timed = map(int, re.findall(r"(\d+) (?:votes|timed)", figures["satisfied share of votes"].note))
+        assert fast == timed > 0
+
+    def test_leaves_out_whoever_has_withdrawn(self, built):
+        town, first = built
+        town.change_consent("none", user_key=_busiest(town, first))
+        town.tick()
+        before, after = (
+            find_manifest(town.context.lake, APP, name).bias
+            for name in (first.dataset_id, dataset.run(town.context, APP).dataset_id)
+        )
+        assert after.people == before.people - 1
+        assert after.answers < before.answers
+
+    def test_that_is_missing_or_silent_on_a_bias_stops_the_build(self, built):
+        town, report = built
+        whole = find_manifest(town.context.lake, APP, report.dataset_id)
+        silent = msgspec.structs.replace(whole.bias, figures=whole.bias.figures[1:-4])
+        for bias, words in ((None, "no bias report"), (silent, "nothing on loop")):
+            with pytest.raises(ContractViolation, match=words):
+                write_manifest(town.context.lake, msgspec.structs.replace(whole, bias=bias))
+        assert len(manifests(town.context.lake, APP)) == 1
 
 
 class TestReplay:

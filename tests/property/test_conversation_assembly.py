@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.conversation import Logged, assemble
-from feedback.detectors import all_detectors, detect
+from feedback.detectors import all_detectors, detect, reading
 from feedback.taxonomy import weights
 from tests.events import DISLIKED, LIKED, START, exposure, feedback, generation, logged
 
@@ -71,7 +71,7 @@ def test_order_and_copies_do_not_matter(log, data):
         timedelta(minutes=10),
     )
     assert again == once
-    assert detect(again, DETECTORS) == detect(once, DETECTORS)
+    assert detect(reading.read(again), DETECTORS) == detect(reading.read(once), DETECTORS)
 
 
 @given(logs())
@@ -88,7 +88,7 @@ def test_every_event_has_one_outcome_and_every_answer_one_turn(log):
 def test_signals_are_about_answers_that_are_here_and_spans_lie_in_their_text(log):
     found = assemble(log, START + timedelta(hours=1), timedelta(minutes=10))
     here = {turn.response_id for turn in found.turns} | {None}
-    for signal in detect(found, DETECTORS):
+    for signal in detect(reading.read(found), DETECTORS):
         assert signal.response_id in here
         if signal.span:
             start, end = signal.span

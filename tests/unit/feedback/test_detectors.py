@@ -1,10 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from feedwheel_capture.events import FeedbackValue
+from feedwheel_capture.events import FeedbackValue, ToolCall
 
-from feedback.detectors import all_detectors, detect
-from feedback.detectors.rephrase import similarity
+from feedback.detectors import all_detectors, detect, reading, similarity, words
 from feedback.taxonomy import weights
 from tests.events import DISLIKED, LIKED, START, conversation, dialogue, feedback, generation
 
@@ -12,7 +11,7 @@ DETECTORS = all_detectors(weights({}))
 
 
 def signals(*events, **fields):
-    return detect(conversation(*events, **fields), DETECTORS)
+    return detect(reading.read(conversation(*events, **fields)), DETECTORS)
 
 
 def kinds(*events, **fields):
@@ -31,7 +30,7 @@ def after_an_answer(text):
     [
         ("No, that's wrong. It is about lost or stolen card.", "correction"),
         ("no I meant the virtual one", "correction"),
-        ("That is not what I asked about", "correction"),
+        ("That is not what I asked about", "complaint"),
         ("Actually, it's the other account", "correction"),
         ("are you sure about this", "verification"),
         ("How do you know?", "verification"),
@@ -117,7 +116,8 @@ def test_the_first_message_judges_nothing():
     ],
 )
 def test_similarity(one, other, least, most):
-    assert least <= similarity(one, other) == similarity(other, one) <= most
+    a, b = (similarity.Content.of(words.read(text)) for text in (one, other))
+    assert least <= similarity.similarity(a, b) == similarity.similarity(b, a) <= most
 
 
 def test_reported_feedback_carries_what_was_said():
@@ -176,5 +176,79 @@ def test_moving_on_from_a_judged_answer_accepts_nothing():
 
 def test_weights_of_the_configuration_are_used():
     mine = all_detectors(weights({"thumbs": type("W", (), {"strength": 0.1, "confidence": 0.6})}))
-    (signal,) = detect(conversation(generation("a0"), feedback()), mine)
+    (signal,) = detect(reading.read(conversation(generation("a0"), feedback())), mine)
     assert (signal.strength, signal.confidence) == (0.1, 0.6)
+
+
+def refused(reply, **fields):
+    """The refusal in an answer to which somebody replied."""
+    answers = dialogue("Write me a poem", "I'm sorry, but I can't help with that request.", reply, **fields)
+    return next(signal for signal in signals(*answers) if signal.kind == "refusal")
+
+
+def test_a_refusal_that_is_accepted_says_nothing_and_one_that_is_fought_does():
+    assert refused("What is the capital of Peru?").confidence == 0.5
+    assert refused("That's not an answer, why not?").confidence == DETECTORS[0].weights["refusal"].confidence
+    (alone,) = signals(generation("a0", output="As an AI language model, I cannot provide legal advice."))
+    assert alone.kind == "refusal"
+    assert 0.5 < alone.confidence < DETECTORS[0].weights["refusal"].confidence
+
+
+@pytest.mark.parametrize("output", ["You can't park there on Sundays.", "I can help with that. Don't use bleach."])
+def test_an_answer_about_what_cannot_be_done_is_no_refusal(output):
+    assert kinds(generation("a0", output=output)) == []
+
+
+def test_a_filter_refuses_without_words():
+    assert kinds(generation("a0", output="", finish_reason="content_filter")) == ["refusal"]
+
+
+@pytest.mark.parametrize("text", ["let me talk to a human", "Can I speak with your manager?", "real person please"])
+def test_asking_for_a_human_is_an_escalation(text):
+    assert "escalation" in after_an_answer(text)
+
+
+def test_talking_about_humans_is_no_escalation():
+    assert "escalation" not in after_an_answer("When did the first human walk on the moon?")
+
+
+def loop(said, answered, turns):
+    return dialogue(*(text for number in range(turns) for text in (said(number), answered(number))))
+
+
+def test_a_loop_is_long_and_says_the_same_again():
+    def again(_):
+        return "I could not find your order, please give me the number of the order again"
+
+    def new(number):
+        return " ".join(f"word{number}x{place}" for place in range(12))
+
+    assert "diversity" in kinds(*loop(again, again, 6))
+    assert "diversity" not in kinds(*loop(again, again, 3))
+    assert "diversity" not in kinds(*loop(new, lambda number: new(number + 6), 6))
+
+
+@pytest.mark.parametrize(("app_type", "polarity"), [("support", -1), ("companion", 1), ("assistant", 0)])
+def test_a_long_conversation_reads_by_the_type_of_application(app_type, polarity):
+    long = dialogue(*(f"message {number}" for number in range(24)), app_type=app_type)
+    (signal,) = (signal for signal in signals(*long) if signal.kind == "conversation_length")
+    assert (signal.polarity, signal.response_id, len(signal.event_ids)) == (polarity, None, 12)
+
+
+def test_sentiment_is_a_trend_over_the_persons_messages():
+    said = ["hello there", "great, thanks", "lovely, and then?", "this is awful", "I hate it, useless"]
+    falling = dialogue(*(text for each in said for text in (each, "an answer")))
+    (signal,) = (signal for signal in signals(*falling) if signal.kind == "sentiment")
+    assert (signal.polarity, signal.response_id) == (-1, None)
+    rising = dialogue(*(text for each in reversed(said) for text in (each, "an answer")))
+    assert [signal.polarity for signal in signals(*rising) if signal.kind == "sentiment"] == [1]
+
+
+def test_the_same_tool_call_over_and_over_is_a_loop():
+    def called(*arguments):
+        calls = [ToolCall(name="search", arguments=each) for each in arguments]
+        return kinds(generation("a0", tool_calls=calls))
+
+    assert called("card", "card", "card") == ["tool_loop"]
+    assert called("card", "card", "account") == []
+    assert called(None, None, None) == []

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from feedback.detectors import all_detectors, detect
+from feedback.detectors import all_detectors, detect, reading
 from feedback.satisfaction import PRIOR_DISSATISFIED, p_dissatisfied, satisfaction
 from feedback.taxonomy import weights
 from tests.events import DISLIKED, conversation, feedback, generation
 
 DETECTORS = all_detectors(weights({}))
-(DOWN,) = detect(conversation(generation("a0"), feedback(value=DISLIKED)), DETECTORS)
+(DOWN,) = detect(reading.read(conversation(generation("a0"), feedback(value=DISLIKED))), DETECTORS)
 UP = replace(DOWN, polarity=1)
 
 

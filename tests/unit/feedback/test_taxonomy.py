@@ -50,7 +50,7 @@ def rated(rating: float, low: float = 1.0, high: float = 5.0) -> FeedbackValue:
         ("nps", rated(9, 0, 10), Reading(1)),
         ("nps", rated(8, 0, 10), Reading(0)),
         ("nps", rated(6, 0, 10), Reading(-1)),
-        ("edit", FeedbackValue(edited_output="lost card"), Reading(-1)),
+        ("edit", FeedbackValue(edited_output="lost card"), Reading(-1, 0.9)),
         ("edit", FeedbackValue(edited_output=" Card  Arrival\n"), Reading(1)),
         ("edit", FeedbackValue(), Reading(-1)),
         ("comparison", FeedbackValue(candidates=[], chosen="a0"), Reading(1)),

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from feedback.detectors import all_detectors
+from feedback.dissatisfaction.model import shipped_model
 from feedback.satisfaction import PRIOR_DISSATISFIED
 from feedback.taxonomy import weights
 from feedback.transcript import Transcript, score
@@ -17,7 +18,7 @@ def judged(*messages, events=()):
         "messages": [{"role": roles[text[0]], "content": text[3:]} for text in messages],
         "events": list(events),
     }
-    found = score(msgspec.convert(transcript, Transcript), "task", DETECTORS)
+    found = score(msgspec.convert(transcript, Transcript), "task", DETECTORS, shipped_model())
     return msgspec.json.decode(msgspec.json.encode(found))
 
 

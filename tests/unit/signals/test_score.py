@@ -30,7 +30,7 @@ def score(tmp_path):
 
 def test_one_score_per_line_in_order(score):
     code, printed, results = score(GOOD, {**GOOD, "conversation_id": "c2"})
-    assert (code, json.loads(printed)) == (0, {"scored": 2, "bad_lines": []})
+    assert (code, json.loads(printed)) == (0, {"scored": 2, "bad_lines": [], "unread_languages": 0})
     assert [result["conversation_id"] for result in results] == ["c1", "c2"]
     assert set(results[0]) == {"conversation_id", "satisfaction", "turns"}
     assert set(results[0]["turns"][1]) == {"index", "role", "p_dissatisfied", "signals"}
@@ -52,7 +52,7 @@ def test_one_score_per_line_in_order(score):
 )
 def test_a_bad_line_has_its_number_and_stops_nothing(score, line, error):
     code, printed, results = score(GOOD, line, GOOD)
-    assert (code, json.loads(printed)) == (1, {"scored": 2, "bad_lines": [2]})
+    assert (code, json.loads(printed)) == (1, {"scored": 2, "bad_lines": [2], "unread_languages": 0})
     assert results[1]["line"] == 2
     assert error in results[1]["error"]
     assert "secret" not in results[1]["error"]

@@ -1,0 +1,89 @@
+"""The model of dissatisfaction: from a conversation that was read to log-odds for each of its answers.
+
+In: a conversation and its language. Out: for each answer that can be read, by how much what both sides wrote moves the
+log-odds that the person was dissatisfied: 0 says nothing. What consent withholds, and what is in a language that was
+never measured, is not read.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from feedback.conversation import Conversation
+from feedback.detectors.reading import Reading
+from feedback.dissatisfaction.encoder import Encoder, load_encoder, readable
+from feedback.dissatisfaction.features import Exchange, answer_features
+from feedback.dissatisfaction.trees import Floats, Trees
+
+SHIPPED: Final = Path(__file__).parent / "weights"
+"""The weights that come with Feedwheel; its CARD.md says what they were trained on."""
+
+_BOUND: Final = 3.0
+"""Log-odds: words alone never say more than 20 to 1, which no corpus bears out."""
+
+_DECIMALS: Final = 3
+"""Kept: machines differ in the last bits of a product of matrices, and a score is the same on all of them (I3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DissatisfactionModel:
+    """`version` names the weights. `features`: the columns of `trees`, by name. `trained_on`: names of corpora."""
+
+    version: str
+    trained_on: frozenset[str]
+    encoder: Encoder
+    features: Sequence[str]
+    trees: Trees
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED) -> "DissatisfactionModel":
+        """The model in a folder. Raises UsageError."""
+        encoder = load_encoder(folder)
+        with readable(folder):
+            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            with np.load(folder / "trees.npz") as stored:
+                trees = Trees(**{name: stored[name] for name in stored.files}, base=about["base"], depth=about["depth"])
+            return cls(about["version"], frozenset(about["trained_on"]), encoder, tuple(about["features"]), trees)
+
+    def shifts(self, read: Reading) -> dict[str, float]:
+        """By how much its words move the log-odds of dissatisfaction, by response id; those that can be read alone."""
+        said, places = exchange(read.conversation)
+        if not places or not read.is_read:
+            return {}
+        return dict(zip(places, self.of_messages(said).tolist(), strict=True))
+
+    def of_messages(self, said: Exchange) -> Floats:
+        """The same for each answer of an exchange of messages, float64 [answers]."""
+        found = answer_features(said, self.encoder.encode([text for _, text in said]))
+        if not found:
+            return np.zeros(0)
+        rows = np.stack([found[name] for name in self.features], axis=1)
+        bounded: Floats = np.clip(self.trees.log_odds(rows), -_BOUND, _BOUND)
+        return np.round(bounded, _DECIMALS)
+
+
+@cache
+def shipped_model() -> DissatisfactionModel:
+    """The shipped weights, read once."""
+    return DissatisfactionModel.load()
+
+
+def exchange(conversation: Conversation) -> tuple[Exchange, list[str]]:
+    """What both sides wrote, as far as it may be read, in order; and the response ids of the answers in it.
+
+    What was asked again word by word for another answer stands once.
+    """
+    said: Exchange = []
+    answers = list[str]()
+    for turn in conversation.turns:
+        if turn.generation.consent == "content" and not turn.regeneration_of:
+            said += [("user", each.content) for each in turn.generation.input if each.role == "user" and each.content]
+        if turn.output:
+            said.append(("assistant", turn.output))
+            answers.append(turn.response_id)
+    return said, answers

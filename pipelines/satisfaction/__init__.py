@@ -1,0 +1,1 @@
+"""Training and measuring the model of dissatisfaction on labelled conversations."""

@@ -1,0 +1,111 @@
+"""How good log-odds of dissatisfaction are: discrimination and calibration, with 95 % intervals.
+
+In: log-odds and labels of answers, the conversation of each. Out: figures. Intervals resample conversations, since
+answers of one are alike. Calibration is measured as an application meets it: a line through the log-odds is fitted to
+200 labelled answers of it and judged by the others.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, precision_recall_curve, roc_auc_score
+
+from feedback.dissatisfaction.trees import Floats
+
+_DRAWS: Final = 300
+CALIBRATION_LABELS: Final = 200
+_BINS: Final = 10
+"""Of equal numbers of answers, in the calibration error."""
+_REPEATS: Final = 20
+"""Draws of the labelled answers: which 200 they are matters more than how many others there are."""
+
+
+class Figure(Struct, frozen=True):
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Quality(Struct, frozen=True):
+    """Of one system's answers, calibration errors before and after the labels for it, which choose f1's threshold."""
+
+    corpus: str
+    system: str
+    n: int
+    dissatisfied: int
+    auc: Figure
+    f1: float
+    calibration_error_raw: float
+    calibration_error: float
+
+
+def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int64], seed: int) -> Quality | None:
+    """z: log-odds [n]. y: 0..1 [n], dissatisfied above a half. None where all are of one kind."""
+    positive = y > 0.5
+    if len(set(positive.tolist())) < 2:
+        return None
+    draw = np.random.default_rng(seed)
+    raw, after, f1 = _calibrations(z, positive, draw)
+    return Quality(
+        corpus=corpus,
+        system=system,
+        n=len(y),
+        dissatisfied=int(positive.sum()),
+        auc=_interval(lambda rows: float(roc_auc_score(positive[rows], z[rows])), positive, unit, draw),
+        f1=f1,
+        calibration_error_raw=raw,
+        calibration_error=after,
+    )
+
+
+def _interval(
+    figure: Callable[[NDArray[np.int64]], float],
+    positive: NDArray[np.bool_],
+    unit: NDArray[np.int64],
+    draw: np.random.Generator,
+) -> Figure:
+    members = [np.flatnonzero(unit == each) for each in np.unique(unit)]
+    found = list[float]()
+    while len(found) < _DRAWS:
+        rows = np.concatenate([members[n] for n in draw.integers(len(members), size=len(members))])
+        if positive[rows].any() and not positive[rows].all():
+            found.append(figure(rows))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Figure(figure(np.arange(len(positive))), float(low), float(high))
+
+
+def calibration_error(p: Floats, positive: NDArray[np.bool_]) -> float:
+    """Expected calibration error over bins of equal size (Naeini et al., AAAI 2015), 0..1."""
+    order = np.argsort(p, kind="stable")
+    bins = [part for part in np.array_split(order, _BINS) if len(part)]
+    return float(sum(len(part) * abs(p[part].mean() - positive[part].mean()) for part in bins) / len(p))
+
+
+def _calibrations(z: Floats, positive: NDArray[np.bool_], draw: np.random.Generator) -> tuple[float, float, float]:
+    """Calibration error as it is and after 200 labels, and F1 after them; means over draws of these labels."""
+    raw = calibration_error(1 / (1 + np.exp(-z)), positive)
+    errors, scores = list[float](), list[float]()
+    for _ in range(_REPEATS):
+        order = draw.permutation(len(z))
+        labelled, others = order[: min(CALIBRATION_LABELS, len(z) // 2)], order[min(CALIBRATION_LABELS, len(z) // 2) :]
+        if len(set(positive[labelled].tolist())) < 2 or not positive[others].any():
+            continue
+        line = LogisticRegression(C=1.0).fit(z[labelled, None], positive[labelled])
+        p = line.predict_proba(z[others, None])[:, 1]
+        errors.append(calibration_error(p, positive[others]))
+        threshold = _best_threshold(line.predict_proba(z[labelled, None])[:, 1], positive[labelled])
+        scores.append(float(f1_score(positive[others], p >= threshold)))
+    return raw, float(np.mean(errors)), float(np.mean(scores))
+
+
+def _best_threshold(p: Floats, positive: NDArray[np.bool_]) -> float:
+    """The probability from which calling an answer disliked gives the best F1."""
+    precision, recall, thresholds = precision_recall_curve(positive, p)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return float(thresholds[np.argmax(f1[:-1])])
