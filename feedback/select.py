@@ -22,7 +22,7 @@ Step = Literal[
     "coordination", "trust", "conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"
 ]
 Reason = Literal[
-    "coordinated", "distrusted", "conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"
+    "coordinated", "distrusted", "contradicted", "conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"
 ]
 
 
@@ -66,9 +66,7 @@ class Selection:
     dropped: Mapping[str, tuple[Step, Reason]]
 
 
-def select(
-    candidates: Sequence[Candidate], signatures: Signatures, writing: Signatures, limits: Limits
-) -> Selection:
+def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Signatures, limits: Limits) -> Selection:
     """Apply the steps in order. `signatures` of the candidates' texts, `writing` of what they wrote, row by row."""
     names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
     cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
@@ -79,6 +77,7 @@ def select(
     steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
         ("coordination", "coordinated", lambda left: _all_but_one_of_a_campaign(left, standing)),
         ("trust", "distrusted", lambda left: _distrusted(left, standing)),
+        ("trust", "contradicted", lambda left: _contradicted(left, standing)),
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
@@ -144,8 +143,13 @@ def _all_but_one_of_a_campaign(candidates: list[Candidate], standing: Mapping[st
 
 def _distrusted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
     """What was said by people, at a time, against whom what others said speaks."""
+    return {candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_distrusted}
+
+
+def _contradicted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
+    """What others contradict, said by people who have not earned being believed against them."""
     return {
-        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_distrusted
+        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_contradicted
     }
 
 

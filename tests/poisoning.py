@@ -12,7 +12,8 @@ Everything between a reaction and an example is the product's own: label rules, 
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -25,11 +26,10 @@ from feedback.trust.standing import Standing
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.examples import examples_of
 from pipelines.curate.steps import decide
-from pipelines.simulate.behaviour import Person, Reaction, is_right, react
-from pipelines.simulate.messages import LabelledMessage
+from pipelines.simulate.behaviour import Person, Reaction, is_right, react, sender
+from pipelines.simulate.messages import LabelledMessage, choose_topics
 from schemas.config import Config
 from tests.events import APP, START
-from tests.people import VALUES
 
 Attack = Literal["liars", "same lies", "sleepers", "one topic", "coordinated text", "throwaway accounts"]
 """liars: each lies in its own way. same lies: all name the same wrong topic for a topic. sleepers: honest in the first
@@ -56,7 +56,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What training gets: examples, how many of them are right, how many of them hostile people said, drops by reason."""
+    """What training gets: examples, how many are right, how many hostile people said, drops by reason."""
 
     examples: int
     right: int
@@ -82,7 +82,7 @@ def outcome(scene: Scene, messages: Sequence[LabelledMessage], config: Config, *
     table = examples_of(conversation_table(turns, signals), config.split.eval_share, config.curation)
     rows = [row for row in table.to_pylist() if row["step"] is None]
     rows.sort(key=lambda row: row["example_id"])
-    with patch("feedback.select.standings", _everybody_is_believed) if not defended else patch("tests.poisoning.RIGHT"):
+    with nullcontext() if defended else patch("feedback.select.standings", _everybody_is_believed):
         decide(rows, config)
     kept = [row for row in rows if row["step"] is None]
     reasons = [row["reason"] for row in rows if row["step"] is not None]
@@ -95,7 +95,7 @@ def outcome(scene: Scene, messages: Sequence[LabelledMessage], config: Config, *
 
 
 def _everybody_is_believed(claims: Sequence[Claim]) -> dict[str, Standing]:
-    return {claim.claim_id: Standing(1.0, False, None) for claim in claims}
+    return {claim.claim_id: Standing(1.0, False, None, None) for claim in claims}
 
 
 def _is_true(row: dict[str, Any], topic: str) -> bool:
@@ -148,10 +148,50 @@ class _Said:
             kind=kind,
             explicit=TAXONOMY[kind].explicit,
             polarity=polarity,
-            confidence=TAXONOMY[kind].confidence,
+            confidence=TAXONOMY[kind].weight.confidence,
             signal_time=time,
             edited_output=self.reaction.topic if self.reaction.act == "edit" else None,
             event_ids=[f"f-{name}"],
             surface="answer",
         )
         yield {field: getattr(evidence, field) for field in evidence.__struct_fields__} | {"conversation_id": name}
+
+
+def _conversations(scene: Scene, messages: Sequence[LabelledMessage]) -> Iterator[_Said]:
+    """What everybody says, in order of time."""
+    draw = random.Random(scene.seed)
+    topics = choose_topics(messages)
+    asked = [message for message in messages if message.topic in topics and message.split == "train"]
+    draw.shuffle(asked)
+    people = [Person(f"person-{n:04d}", activity=draw.lognormvariate(0, SIGMA)) for n in range(scene.people)]
+    hostile = {person.raw_id for person in draw.sample(people, round(scene.hostile * scene.people))}
+    same_lie = {topic: draw.choice([other for other in topics if other != topic]) for topic in topics}
+    burst = range(scene.messages // 2, scene.messages // 2 + round(scene.hostile * scene.messages))
+    for number, message in enumerate(asked[: scene.messages]):
+        person = sender(people, draw)
+        shown = message.topic if draw.random() < RIGHT else same_lie[draw.choice(topics)]
+        lies = person.raw_id in hostile
+        match scene.attack:
+            case "sleepers":
+                lies = lies and number >= scene.messages // 2
+            case "one topic":
+                lies = lies and message.topic == topics[0]
+            case "coordinated text":
+                lies = number in burst
+            case "throwaway accounts":
+                lies = draw.random() < scene.hostile
+                person = replace(person, raw_id=f"throwaway-{number:05d}") if lies else person
+            case _:
+                pass
+        if lies and scene.attack == "coordinated text":
+            person = replace(person, raw_id=f"caller-{number % max(1, round(scene.hostile * scene.people)):04d}")
+            message = replace(message, text=f"{CAMPAIGN} {_TYPOS[number % len(_TYPOS)]}", topic=topics[0])
+        reaction = react(replace(person, hostile=lies), message.topic, shown, asked=False, topics=topics, draw=draw)
+        if lies and scene.attack != "liars" and reaction.act == "edit":
+            reaction = replace(reaction, topic=same_lie[message.topic])
+        yield _Said(number, person, message, shown, reaction, lies)
+
+
+CAMPAIGN: Final = "my new card was sent two weeks ago and still is not here where does it stay"
+_TYPOS: Final = ("please", "thanks", "!", "help me", "hello", "now")
+"""What tells the texts of a campaign apart."""

@@ -37,9 +37,9 @@ def campaigns(claims: Sequence[Claim]) -> dict[str, str]:
 def _bursts(said: Sequence[tuple[int, Claim]], total: int) -> list[list[tuple[int, Claim]]]:
     """Runs of a theme's claims that stand closer together than chance allows.
 
-    Runs are cut where the gap exceeds the mean gap of the theme's claims; a run of n in w places is a burst if a Poisson
-    count of mean w * (theme's claims / all claims) reaches n with probability below MAX_CHANCE (the scan statistic
-    of Naus 1965, "The distribution of the size of the maximum cluster of points on a line", with a fixed cut). A theme
+    Runs are cut where a gap exceeds the mean gap of the theme's claims; a run of n in w places is a burst if a Poisson
+    count of mean w * (theme's claims / all claims) reaches n with probability below MAX_CHANCE (the scan statistic of
+    Naus 1965, "The distribution of the size of the maximum cluster of points on a line", with a fixed cut). A theme
     that is nearly everything that is said cannot stand out from itself and is none.
     """
     usual = total / len(said)

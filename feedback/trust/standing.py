@@ -14,7 +14,7 @@ In: claims. Out: the standing of each. The steps:
 It is the one-coin model of Dawid and Skene (1979) as fixed-point iteration, with Beta prior (Laplace's rule, of
 strength STRENGTH) and exponential forgetting (Josang and Ismail 2002, "The Beta Reputation System", section 3.4). Trust
 is of a time because people change and accounts are taken over: who was honest keeps what was said then and no more.
-What peers think is held against persons, never against a single claim: a view that few share stays.
+What peers think is held against persons; against a single claim only where its person has not earned trust.
 """
 
 from collections import Counter, defaultdict
@@ -24,8 +24,8 @@ from itertools import accumulate
 from statistics import median
 from typing import Final
 
-from feedback.trust.coordination import campaigns
 from feedback.trust.claims import Claim
+from feedback.trust.coordination import campaigns
 from feedback.trust.peers import peers_of
 
 START: Final = 0.75
@@ -34,6 +34,11 @@ STRENGTH: Final = 4.0
 """Pieces of evidence that the start weighs: three clear ones against and none in favour end trust."""
 DISTRUSTED: Final = 0.5
 """Share of the usual trust below which a person's claims train nothing."""
+BELIEVED: Final = 0.95
+"""Share of the usual trust from which a person is believed against their peers: so a view that few share stays, if it
+is the view of somebody who is usually right."""
+CONTRADICTED: Final = 0.35
+"""Belief of peers below which a claim is contradicted."""
 DECAY: Final = 0.87
 """Five claims away, evidence counts half."""
 KNOWN_AFTER: Final = 3.0
@@ -48,16 +53,25 @@ ROUNDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The standing of one claim. trust: 0..1, as a share of what is usual at most 1. campaign: its name, if any."""
+    """The standing of one claim. trust: 0..1, as a share of what is usual at most 1. campaign: its name, if any.
+
+    peers: belief of its peers that it is right, 0..1; None where too few have something to say.
+    """
 
     trust: float
     is_stranger: bool
     campaign: str | None
+    peers: float | None
 
     @property
     def is_distrusted(self) -> bool:
         """Whether so much speaks against its person that it should train nothing."""
         return self.trust < DISTRUSTED
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether its peers think it wrong, and its person has not earned being believed against them."""
+        return self.peers is not None and self.peers < CONTRADICTED and self.trust < BELIEVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,7 @@ def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
     histories = _histories(ordered, campaign_of)
     known = _wanted_by_several(ordered, party_of)
     trust, amount = [START] * len(ordered), [0.0] * len(ordered)
+    evidence = [_NOTHING] * len(ordered)
     for _ in range(ROUNDS):  # 4
         evidence = _evidence(ordered, peers, trust, known)  # 2
         usual = _usual(histories, evidence)
@@ -88,7 +103,12 @@ def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
                 if place in of:
                     trust[place], amount[place] = min(share / usual, 1.0), count
     return {
-        claim.claim_id: Standing(trust[row], amount[row] < KNOWN_AFTER, campaign_of.get(claim.claim_id))
+        claim.claim_id: Standing(
+            trust[row],
+            amount[row] < KNOWN_AFTER,
+            campaign_of.get(claim.claim_id),
+            evidence[row].right if evidence[row].weight else None,
+        )
         for row, claim in enumerate(ordered)
     }
 
@@ -108,7 +128,7 @@ def _histories(claims: Sequence[Claim], campaign_of: Mapping[str, str]) -> list[
 
 
 def _wanted_by_several(claims: Sequence[Claim], party_of: Mapping[str, str]) -> frozenset[str]:
-    """Values that more than one party wants: where everybody words answers in their own way, wanting another says nothing."""
+    """Values that more than one party wants: where all word answers in their own way, wanting another says nothing."""
     parties = defaultdict[str, set[str]](set)
     for claim in claims:
         if claim.wants:

@@ -1,0 +1,54 @@
+"""How far simulated attacks move the labels that training gets, with the defence and without it.
+
+Each attack is played over several seeds, once without any hostile person and once with; accuracy is against the truth.
+
+    python tests/bench/bench_poisoning.py [--seeds 5] [--hostile 0.01,0.05,0.2]
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
+
+from pipelines.settings import Settings
+from pipelines.simulate.messages import SHIPPED, LabelledMessage, read_messages
+from schemas.config import Config
+from tests.poisoning import Attack, Scene, outcome
+
+T_95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 8: 2.36, 10: 2.26}
+"""Student's t for a 95 % interval, by number of seeds."""
+
+
+def accuracies(
+    scene: Scene, seeds: int, messages: Sequence[LabelledMessage], config: Config, *, defended: bool
+) -> list[float]:
+    scenes = (replace(scene, seed=seed) for seed in range(1, seeds + 1))
+    return [100 * outcome(each, messages, config, defended=defended).accuracy for each in scenes]
+
+
+def interval(values: Sequence[float]) -> str:
+    half = T_95[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+    return f"{statistics.fmean(values):6.1f} +- {half:.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, choices=sorted(T_95))
+    parser.add_argument("--hostile", default="0.01,0.05,0.2")
+    arguments = parser.parse_args()
+    messages, config = read_messages(SHIPPED), Settings().config()
+    honest = Scene("liars", hostile=0.0)
+    for defended in (False, True):
+        found = accuracies(honest, arguments.seeds, messages, config, defended=defended)
+        print(f"{'nobody hostile':20} {'defended' if defended else 'open':9} {interval(found)}", flush=True)
+    for share in map(float, arguments.hostile.split(",")):
+        for attack in get_args(Attack):
+            for defended in (False, True):
+                found = accuracies(Scene(attack, share), arguments.seeds, messages, config, defended=defended)
+                how = "defended" if defended else "open"
+                print(f"{attack:20} {share:4.0%} {how:9} {interval(found)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
