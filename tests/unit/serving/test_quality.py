@@ -25,7 +25,8 @@ def said(*records):
         ("rating", FeedbackValue(rating=4.0, scale=STARS), 0.75),
         ("rating", FeedbackValue(rating=3.0, scale=STARS), 0.5),
         ("solved", FeedbackValue(rating=1.0, scale=(0.0, 1.0)), 1.0),
-        ("edit", FeedbackValue(edited_output="lost card"), 0.0),
+        ("edit", FeedbackValue(edited_output="lost card"), 0.05),
+        ("edit", FeedbackValue(edited_output="card arrival!"), 0.28),
         ("edit", FeedbackValue(edited_output="Card  arrival"), 1.0),
         ("action", FeedbackValue(action="accept"), 1.0),
         ("action", FeedbackValue(action="reject"), 0.0),
@@ -40,7 +41,7 @@ def said(*records):
     ],
 )
 def test_one_thing_said(kind, value, quality):
-    assert answer_quality(said(feedback(kind, value)), ABOUT) == quality
+    assert answer_quality(said(feedback(kind, value)), ABOUT) == pytest.approx(quality)
 
 
 def test_nothing_said_is_no_judgement():
@@ -51,7 +52,7 @@ def test_the_strongest_thing_said_counts():
     edited = feedback("edit", FeedbackValue(edited_output="lost card"))
     accepted = feedback("action", FeedbackValue(action="accept"))
     liked = feedback("thumbs", LIKED)
-    assert answer_quality(said(edited, liked, accepted), ABOUT) == 0.0  # an edit is stronger than a thumb
+    assert answer_quality(said(edited, liked, accepted), ABOUT) == pytest.approx(0.05)  # an edit is stronger than a thumb
     assert answer_quality(said(feedback("thumbs", DISLIKED), accepted), ABOUT) == 0.0  # explicit before implicit
     two_surfaces = said(feedback("thumbs", DISLIKED, surface="list"), feedback("thumbs", LIKED, surface="detail"))
     assert answer_quality(two_surfaces, ABOUT) == 1.0  # of equals the latest
