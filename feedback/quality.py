@@ -43,8 +43,9 @@ def answer_quality(said: Iterable[Said], about: Circumstances) -> float | None:
     """Quality of one answer, 0 (of no use) to 1 (right), by the strongest thing said about it.
 
     Ratings keep their place on their scale, and an edit is against the answer as far as it changes what is said (one
-    that sends the answer back unchanged is for it); everything else is 0 against the answer and 1 for it. Where several things were said, an explicit one beats an implicit one, then
-    the kind of greater strength (`feedback.taxonomy`) wins, then the latest.
+    that sends the answer back unchanged is for it); everything else is 0 against the answer and 1 for it. Where several
+    things were said, an explicit one beats an implicit one, then the kind of greater strength (`feedback.taxonomy`)
+    wins, then the latest.
     """
     judgements = [
         (TAXONOMY[feedback.kind].explicit, TAXONOMY[feedback.kind].weight.strength, place, quality)
