@@ -52,9 +52,8 @@ def test_the_strongest_thing_said_counts():
     edited = feedback("edit", FeedbackValue(edited_output="lost card"))
     accepted = feedback("action", FeedbackValue(action="accept"))
     liked = feedback("thumbs", LIKED)
-    assert answer_quality(said(edited, liked, accepted), ABOUT) == pytest.approx(
-        0.05
-    )  # an edit is stronger than a thumb
+    stronger_than_a_thumb = answer_quality(said(edited, liked, accepted), ABOUT)
+    assert stronger_than_a_thumb == pytest.approx(0.05)
     assert answer_quality(said(feedback("thumbs", DISLIKED), accepted), ABOUT) == 0.0  # explicit before implicit
     two_surfaces = said(feedback("thumbs", DISLIKED, surface="list"), feedback("thumbs", LIKED, surface="detail"))
     assert answer_quality(two_surfaces, ABOUT) == 1.0  # of equals the latest
