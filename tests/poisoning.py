@@ -3,7 +3,7 @@
 Everything between a reaction and an example is the product's own: label rules, checks, selection. Assumptions:
 
 * messages of 20 topics of a bank's customers, each sent once, by people of log-normal activity (sigma 1: the busiest
-  tenth of the people writes a third of everything);
+  tenth of the people writes 38 % of everything);
 * the model is right about half of the messages; its mistakes are topics drawn at random;
 * honest people act as `pipelines.simulate.behaviour` states: they react to half of the right and to 80 % of the wrong
   answers with something that can label, 4 % of the topics they name are wrong, 6 % of their thumbs;

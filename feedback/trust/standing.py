@@ -36,9 +36,9 @@ DISTRUSTED: Final = 0.5
 """Share of the usual trust below which a person's claims train nothing."""
 BELIEVED: Final = 0.95
 """Share of the usual trust from which a person is believed against their peers: so a view that few share stays, if it
-is the view of somebody who is usually right."""
+is the view of somebody who is usually right. Chosen on simulated attacks."""
 CONTRADICTED: Final = 0.35
-"""Belief of peers below which a claim is contradicted."""
+"""Belief of peers below which a claim is contradicted. Chosen on simulated attacks; 0.5 did little more."""
 DECAY: Final = 0.87
 """Five claims away, evidence counts half."""
 KNOWN_AFTER: Final = 3.0
@@ -48,7 +48,8 @@ LEAST_USUAL: Final = 0.5
 MIN_PEERS: Final = 3
 """Peers with something to say about a claim; two may be chance."""
 ROUNDS: Final = 5
-"""After the third, standings moved by less than 0.01 in simulated attacks."""
+"""The fifth moves no standing by more than 0.001 in simulated attacks of 5 % hostile people. At 20 % those of liars
+have not settled then, nor after the seventh (0.14)."""
 
 
 @dataclass(frozen=True, slots=True)
