@@ -17,7 +17,8 @@ import numpy as np
 from feedwheel_capture.vocabulary import Role
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from feedback.statistics import Floats
+
 Exchange = list[tuple[Role, str]]
 """Messages in order: who said it, and the text."""
 
@@ -60,7 +61,6 @@ class Said:
 
     words: tuple[str, ...]
     content: frozenset[str]
-    chars: int
     asks: bool
     counts: tuple[float, ...]
 
@@ -72,10 +72,10 @@ class Said:
         content = frozenset(words) - _EMPTY or frozenset(words)
         length = max(len(words), 1)
         counts = tuple(sum(word in lexicon for word in words) / length for lexicon in _LEXICONS.values())
-        return cls(words, content, len(text), "?" in text, counts)
+        return cls(words, content, "?" in text, counts)
 
 
-_NOTHING: Final = Said((), frozenset(), 0, False, (0.0,) * len(_LEXICONS))
+_NOTHING: Final = Said((), frozenset(), False, (0.0,) * len(_LEXICONS))
 
 
 def _overlap(one: Said, other: Said) -> float:
@@ -120,9 +120,8 @@ class _Read:
         return 0.0 if one is None or other is None else float(self.vectors[one] @ self.vectors[other])
 
 
-def _before(places: Sequence[int], place: int, back: int = 1) -> int | None:
-    found = [each for each in places if each < place]
-    return found[-back] if len(found) >= back else None
+def _last(places: Sequence[int], back: int = 1) -> int | None:
+    return places[-back] if len(places) >= back else None
 
 
 def _after(places: Sequence[int], place: int) -> int | None:
@@ -144,12 +143,12 @@ _RELATIVE: Final = ("near asked", "near reply", "reply words", "reply near asked
 
 
 def _of_answer(read: _Read, place: int) -> dict[str, float]:
-    asked, reply = _before(read.asked, place), _after(read.asked, place)
-    answer_before, answer_next = _before(read.answers, place), _after(read.answers, place)
-    asked_before = _before(read.asked, place, 2)
-    here, question, said = read.at(place), read.at(asked), read.at(reply)
     earlier = [each for each in read.answers if each < place]
     before = [each for each in read.asked if each < place]
+    asked, reply = _last(before), _after(read.asked, place)
+    answer_before, answer_next = _last(earlier), _after(read.answers, place)
+    asked_before = _last(before, 2)
+    here, question, said = read.at(place), read.at(asked), read.at(reply)
     features = {
         "near asked": read.near(place, asked),
         "near reply": read.near(place, reply),

@@ -18,7 +18,8 @@ from feedback.conversation import Conversation
 from feedback.detectors.reading import Reading
 from feedback.dissatisfaction.encoder import Encoder, load_encoder, readable
 from feedback.dissatisfaction.features import Exchange, answer_features
-from feedback.dissatisfaction.trees import Floats, Trees
+from feedback.dissatisfaction.trees import Trees
+from feedback.statistics import Floats
 
 SHIPPED: Final = Path(__file__).parent / "weights"
 """The weights that come with Feedwheel; its CARD.md says what they were trained on."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from feedback.statistics import Floats
+
 Ints = NDArray[np.int32]
 
 

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: Data,
     output: Annotated[Path, typer.Option(help="Folder for the weights; `feedwheel score --model` takes it.")],
-    corpora: Annotated[str, typer.Option(help="Names, by commas.")] = "conture,ab_redial",
+    corpora: Annotated[str | None, typer.Option(help="Names, by commas; those of the shipped weights if none.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="Folder of another encoder than the shipped one.")] = None,
     seed: Seed = 7,
     json: Json = False,
@@ -37,7 +37,7 @@ def train(
     from feedback.dissatisfaction.model import SHIPPED
     from pipelines.satisfaction import stage
 
-    names = tuple(name.strip() for name in corpora.split(","))
+    names = tuple(name.strip() for name in corpora.split(",")) if corpora else stage.TRAINS
     emit(stage.train(data, output, names, encoder or SHIPPED, seed, _tell), json, "Weights")
 
 

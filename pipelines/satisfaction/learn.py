@@ -16,11 +16,11 @@ import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
 
 from feedback.dissatisfaction.encoder import Encoder
-from feedback.dissatisfaction.features import Exchange, answer_features
-from feedback.dissatisfaction.trees import Floats, Trees
+from feedback.dissatisfaction.features import answer_features
+from feedback.dissatisfaction.trees import Trees
+from feedback.statistics import Floats
 from pipelines.satisfaction.corpora import Labelled
 
-SEED: Final = 7
 _SETTINGS: Final = {
     "n_estimators": 400,
     "learning_rate": 0.02,
@@ -43,18 +43,13 @@ class Rows:
     system: "np.ndarray[tuple[int], np.dtype[np.str_]]"
 
 
-def exchange_of(conversation: Labelled) -> Exchange:
-    """The messages of a labelled conversation, as features are read of."""
-    return [(message.role, message.content) for message in conversation.messages]
-
-
 def rows_of(conversations: Iterable[Labelled], encoder: Encoder) -> Rows:
     """Features and labels of every labelled answer."""
     names, x, y, unit, system = tuple[str, ...](), list[Floats](), list[float](), list[int](), list[str]()
     for number, conversation in enumerate(conversations):
         if not conversation.dissatisfied:
             continue
-        said = exchange_of(conversation)
+        said = conversation.messages
         found = answer_features(said, encoder.encode([text for _, text in said]))
         names = tuple(found)
         table = np.stack([found[name] for name in names], axis=1)
@@ -67,7 +62,7 @@ def rows_of(conversations: Iterable[Labelled], encoder: Encoder) -> Rows:
     return Rows(names, np.array(x), np.array(y), np.array(unit), np.array(system))
 
 
-def fit(parts: Sequence[Rows], seed: int = SEED) -> Trees:
+def fit(parts: Sequence[Rows], seed: int) -> Trees:
     """Trees on all answers of `parts`. A label between 0 and 1 counts in part for either side.
 
     Their mean log-odds over what they were trained on is 0: how often people are dissatisfied differs by application.

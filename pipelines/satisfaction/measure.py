@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve, roc_auc_score
 
-from feedback.dissatisfaction.trees import Floats
+from feedback.statistics import Floats
 
 _DRAWS: Final = 300
 CALIBRATION_LABELS: Final = 200
@@ -89,11 +89,10 @@ def calibration_error(p: Floats, positive: NDArray[np.bool_]) -> float:
 
 def _calibrations(z: Floats, positive: NDArray[np.bool_], draw: np.random.Generator) -> tuple[float, float, float]:
     """Calibration error as it is and after 200 labels, and F1 after them; means over draws of these labels."""
-    raw = calibration_error(1 / (1 + np.exp(-z)), positive)
+    raw, labels = calibration_error(1 / (1 + np.exp(-z)), positive), min(CALIBRATION_LABELS, len(z) // 2)
     errors, scores = list[float](), list[float]()
     for _ in range(_REPEATS):
-        order = draw.permutation(len(z))
-        labelled, others = order[: min(CALIBRATION_LABELS, len(z) // 2)], order[min(CALIBRATION_LABELS, len(z) // 2) :]
+        labelled, others = np.split(draw.permutation(len(z)), [labels])
         if len(set(positive[labelled].tolist())) < 2 or not positive[others].any():
             continue
         line = LogisticRegression(C=1.0).fit(z[labelled, None], positive[labelled])

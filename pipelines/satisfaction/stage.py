@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import Struct
 
 from feedback.dissatisfaction.encoder import Encoder, load_encoder
-from feedback.dissatisfaction.model import SHIPPED, DissatisfactionModel
+from feedback.dissatisfaction.model import DissatisfactionModel
 from feedback.dissatisfaction.trees import Trees
 from pipelines.satisfaction.corpora import load, may_be_shipped
-from pipelines.satisfaction.learn import SEED, Rows, fit, rows_of, save
+from pipelines.satisfaction.learn import Rows, fit, rows_of, save
 from pipelines.satisfaction.measure import Quality, quality
 from schemas.errors import UsageError
 
@@ -43,10 +43,10 @@ class Measured(Struct, frozen=True):
 def train(
     data: Path,
     output: Path,
-    names: Sequence[str] = TRAINS,
-    encoder_from: Path = SHIPPED,
-    seed: int = SEED,
-    tell: Callable[[str], None] = lambda _: None,
+    names: Sequence[str],
+    encoder_from: Path,
+    seed: int,
+    tell: Callable[[str], None],
 ) -> Trained:
     """Train on the corpora named. Raises UsageError."""
     rows = _read(data, names, load_encoder(encoder_from), tell)
@@ -59,9 +59,7 @@ def train(
     return Trained(save(output, columns, trees, encoder_from, answers), str(output), answers, may_be_shipped(answers))
 
 
-def evaluate(
-    data: Path, weights: Path = SHIPPED, seed: int = SEED, tell: Callable[[str], None] = lambda _: None
-) -> Measured:
+def evaluate(data: Path, weights: Path, seed: int, tell: Callable[[str], None]) -> Measured:
     """Measure weights on every corpus that did not train them, and leave each corpus out in turn. Raises UsageError."""
     model = DissatisfactionModel.load(weights)
     rows = _read(data, None, model.encoder, tell)

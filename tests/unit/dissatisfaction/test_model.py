@@ -94,7 +94,7 @@ def test_a_language_that_was_never_measured_says_nothing():
     assert shipped_model().shifts(read) == {}
 
 
-def test_an_answer_that_was_asked_for_again_follows_its_question_once():
+def test_a_score_follows_the_words_of_both_sides():
     said = score_of(BROKEN)
     assert said["turns"][1]["p_dissatisfied"] > score_of(FLUENT)["turns"][1]["p_dissatisfied"]
 
