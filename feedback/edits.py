@@ -35,7 +35,7 @@ def compare(shown: str, edited: str) -> Edit:
     changed = (before - after) + (after - before)
     total = before.total() + after.total()
     if not changed:
-        return Edit(0.0, "unchanged" if shown.casefold().split() == edited.casefold().split() else "style")
+        return Edit(0.0, "unchanged" if is_same_answer(edited, shown) else "style")
     says = _carrying(changed) >= _CONTENT_FROM * max(1, _carrying(before) + _carrying(after))
     denies = any(token in _DENIALS or token.endswith("n't") or token[0].isdigit() for token in changed)
     return Edit(changed.total() / total, "content" if says or denies else "style")
@@ -44,3 +44,10 @@ def compare(shown: str, edited: str) -> Edit:
 def _carrying(tokens: Counter[str]) -> int:
     """How many words are long enough to carry content."""
     return sum(count for token, count in tokens.items() if len(token) >= _MIN_CONTENT_CHARS)
+
+
+def is_same_answer(edited: str | None, shown: str | None) -> bool:
+    """Whether two texts are the same but for case and white space, as of an edit that confirms. False without both."""
+    if edited is None or shown is None:
+        return False
+    return edited.casefold().split() == shown.casefold().split()

@@ -23,7 +23,7 @@ import msgspec
 from feedwheel_capture.vocabulary import ExposurePolicy
 from msgspec import Struct
 
-from feedback.polarity import is_same_answer
+from feedback.edits import is_same_answer
 from feedback.split import split_of
 from feedback.taxonomy import TAXONOMY
 from schemas.examples import ExampleUse

@@ -91,13 +91,6 @@ def _edit(value: FeedbackValue, about: Circumstances) -> Reading:
     return Reading(-1, least + (1 - least) * edit.distance)
 
 
-def is_same_answer(edited: str | None, shown: str | None) -> bool:
-    """Whether an edit sends the answer back unchanged: then it confirms. Case and white space do not count."""
-    if edited is None or shown is None:
-        return False
-    return edited.casefold().split() == shown.casefold().split()
-
-
 def _choice(value: FeedbackValue, about: Circumstances) -> Reading:
     if about.response_id is None:
         return Reading(0)

@@ -24,7 +24,7 @@ from feedback.triage import Failure, Lever, Said, Triage, triage
 from pipelines import silver
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context
-from pipelines.people import UserKeys, lifted
+from pipelines.people import UserKeys, lifted, owner_of
 from schemas.errors import NothingToDo, UsageError
 from schemas.signals import SignalKind
 
@@ -187,7 +187,7 @@ def _about(response_ids: Iterable[str]) -> Any:
 def _answer(row: Mapping[str, Any], said: Sequence[Said]) -> Answer:
     return Answer(
         response_id=row["response_id"],
-        person=row["user_key"] or row["conversation_id"],
+        person=owner_of(row),
         slices={name: row[name] or _UNSET for name in _DIMENSIONS},
         p_dissatisfied=row["p_dissatisfied"],
         judged=any(signal.polarity and signal.kind not in NO_JUDGEMENT for signal in said),

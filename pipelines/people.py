@@ -5,9 +5,9 @@ under all layers of the deployment. A rotation appends a layer and rewrites noth
 people lifts keys when reading.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,11 @@ from schemas.tables import BronzeTable
 PERSONAL_TABLES: Final[tuple[BronzeTable, ...]] = ("bronze/generations", "bronze/feedback", "bronze/privacy")
 """Where people enter the lake: every key of any other table stands in one of these, or is lifted from one."""
 _KEY: Final = ["user_key", "user_key_id"]
+
+
+def owner_of(row: Mapping[str, Any]) -> str:
+    """Whose a row is: its person, or the conversation of an anonymous one (I5)."""
+    return str(row["user_key"] or row["conversation_id"])
 
 
 @dataclass(frozen=True, slots=True)

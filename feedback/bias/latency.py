@@ -10,9 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from feedback.bias.length import NORMAL_95
 from feedback.bias.likelihood import Codes, by_owner
-from feedback.bias.logistic import fit
+from feedback.bias.logistic import NORMAL_95, fit
 from feedback.statistics import Floats, Interval
 
 STRATA: Final = 5

@@ -9,16 +9,11 @@ without its terms for single instructions, which need answers of many models to 
 difference 0. A swapped order is the concern of `order`.
 """
 
-from typing import Final
-
 import numpy as np
 
 from feedback.bias.likelihood import Codes
-from feedback.bias.logistic import fit, sigmoid
+from feedback.bias.logistic import NORMAL_95, fit, sigmoid
 from feedback.statistics import Floats, Interval
-
-NORMAL_95: Final = 1.959963984540054
-"""Standard errors to both sides that hold 95 %."""
 
 
 def length_controlled(won: Floats, length_difference: Floats, owners: Codes) -> Interval:

@@ -13,6 +13,8 @@ import numpy as np
 from feedback.bias.likelihood import Codes, by_owner
 from feedback.statistics import Floats
 
+NORMAL_95: Final = 1.959963984540054
+"""Standard errors to both sides of a coefficient that hold 95 %."""
 _INTERCEPT_SCALE: Final = 10.0
 _SLOPE_SCALE: Final = 2.5
 _STEPS: Final = 50

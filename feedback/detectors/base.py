@@ -125,6 +125,11 @@ def about_all(
     )
 
 
+def is_reported(kind: SignalKind, found: Sequence[Signal]) -> bool:
+    """Whether the application has said itself what a detector would look for in the whole conversation."""
+    return any(signal.kind == kind for signal in found)
+
+
 def tempered(confidence: float, certainty: float) -> float:
     """A kind's confidence for a rule that is right in only `certainty` (0..1) of what the kind is right in."""
     return 0.5 + (confidence - 0.5) * certainty

@@ -37,7 +37,7 @@ class LengthDetector:
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal, about the conversation."""
         turns = _asked_turns(reading.conversation)
-        if len(turns) < LONG_TURNS or any(signal.kind == "conversation_length" for signal in found):
+        if len(turns) < LONG_TURNS or base.is_reported("conversation_length", found):
             return []
         polarity = LENGTH_POLARITY[reading.conversation.app_type]
         return [base.about_all(self, "conversation_length", turns, self.weights, polarity)]
@@ -54,7 +54,7 @@ class LoopDetector:
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal, about the conversation."""
         turns = _asked_turns(reading.conversation)
-        if len(turns) < STUCK_TURNS or any(signal.kind == "diversity" for signal in found):
+        if len(turns) < STUCK_TURNS or base.is_reported("diversity", found):
             return []
         texts = chain.from_iterable((turn.request or "", turn.output or "") for turn in turns)
         if diversity(texts) >= STUCK_BELOW:

@@ -6,7 +6,7 @@ from typing import Final
 
 from feedback.detectors import base
 from feedback.detectors.reading import Reading
-from feedback.polarity import is_same_answer
+from feedback.edits import is_same_answer
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 

@@ -43,8 +43,8 @@ class SentimentDetector:
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal, about the conversation."""
-        said, is_reported = reading.said, any(signal.kind == "sentiment" for signal in found)
-        if len(said) < MIN_MESSAGES or is_reported or not reading.is_read:
+        said = reading.said
+        if len(said) < MIN_MESSAGES or base.is_reported("sentiment", found) or not reading.is_read:
             return []
         tones = [tone(each.words) for each in said]
         middle = len(tones) // 2

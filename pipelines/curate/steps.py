@@ -16,6 +16,7 @@ import pyarrow as pa
 from feedback.near_duplicates import PERMUTATIONS, Signatures, normalise
 from feedback.select import Candidate, Limits, select
 from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, sign, user_text
+from pipelines.people import owner_of
 from pipelines.runs import Counts
 from schemas.config import Config
 from schemas.tables import TABLES, TableName
@@ -121,7 +122,7 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         example_id=row["example_id"],
         use=row["use"],
         split=row["split"],
-        owner=row["user_key"] or row["conversation_id"],
+        owner=owner_of(row),
         source=row["source"],
         time=row["said_at"],
         response_id=row["response_id"],

@@ -22,7 +22,7 @@ from pipelines.bronze import accepted
 from pipelines.context import Context
 from pipelines.curate.examples import user_text
 from pipelines.dataset.selection import Selection
-from pipelines.people import UserKeys, lifted
+from pipelines.people import UserKeys, lifted, owner_of
 from pipelines.silver import admitted_revisions, rows_of
 
 _RATED: Final = ("thumbs", "rating", "solved")
@@ -88,10 +88,6 @@ def _read_reported(context: Context, app: str, signals: Iterable[Row]) -> dict[s
     return {row["event_id"]: row for row in rows.to_pylist() if row["value"] is not None}
 
 
-def _owner(row: Row) -> str:
-    return str(row["user_key"] or row["conversation_id"])
-
-
 def _shown(turns: Iterable[Row], signals: Iterable[Row], reported: Mapping[str, Row], eval_share: float) -> list[Shown]:
     about = defaultdict[str, list[Row]](list)
     for row in signals:
@@ -104,7 +100,7 @@ def _one_shown(turn: Row, signals: Sequence[Row], reported: Mapping[str, Row], e
     vote = max(votes, key=lambda row: (row["confidence"], row["signal_time"], row["signal_id"]), default=None)
     event = reported.get(vote["event_ids"][0]) if vote else None
     return Shown(
-        owner=_owner(turn),
+        owner=owner_of(turn),
         model_version=turn["model_version"],
         policy=turn["exposure_policy"],
         propensity=turn["exposure_propensity"],
@@ -141,7 +137,7 @@ def _ratings(signals: Iterable[Row], reported: Mapping[str, Row]) -> list[Rating
         if event and event["value"]["rating"] is not None and event["value"]["scale"]:
             low, high = event["value"]["scale"]
             place = (event["value"]["rating"] - low) / (high - low)
-            found.append(Rating(owner=_owner(row), kind=row["kind"], place=place))
+            found.append(Rating(owner=owner_of(row), kind=row["kind"], place=place))
     return found
 
 
@@ -153,7 +149,7 @@ def _choices(signals: Iterable[Row], reported: Mapping[str, Row], answers: Mappi
             chosen = event["value"]["chosen"]
             options = [_option(candidate, chosen, answers) for candidate in event["value"]["candidates"]]
             if sum(option.chosen for option in options) == 1:
-                found.append(Choice(owner=_owner(row), options=options))
+                found.append(Choice(owner=owner_of(row), options=options))
     return found
 
 

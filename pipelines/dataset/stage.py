@@ -88,8 +88,15 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         stage.counts.given.update(chosen.column("set_name").to_pylist())
         stage.counts.dropped["withdrawn"] = candidates.num_rows - allowed.num_rows
         stage.counts.dropped["not_selected"] = allowed.num_rows - chosen.num_rows
-        manifest = _existing(context, app, chosen, curation, selection) or _write(
-            context, stage, curation, chosen, selection, new, _report(context, app, chosen, selection, withdrawn)
+        newest = newest_manifest(context.lake, app)
+        manifest = _existing(newest, chosen, curation, selection) or _write(
+            context,
+            stage,
+            curation,
+            chosen,
+            selection,
+            new,
+            report_on(context, app, chosen, selection, withdrawn, newest.bias if newest else None),  # 3
         )
     return DatasetReport(
         dataset_id=manifest.dataset_id,
@@ -139,22 +146,11 @@ def _new_examples(context: Context, app: str, chosen: pa.Table) -> int:
     return sum(example_id not in known for example_id in wanted)
 
 
-def _existing(
-    context: Context, app: str, chosen: pa.Table, curation: Curation, selection: Selection
-) -> Manifest | None:
+def _existing(newest: Manifest | None, chosen: pa.Table, curation: Curation, selection: Selection) -> Manifest | None:
     """The newest data set, if it is of this curation: a stage that is run again builds nothing twice."""
-    newest = newest_manifest(context.lake, app)
     if newest is None or selection != _WHOLE or newest.curation_run_id != curation.run_id:
         return None
     return newest if newest.content_hash == content_hash(members(chosen)) else None
-
-
-def _report(
-    context: Context, app: str, chosen: pa.Table, selection: Selection, withdrawn: frozenset[str]
-) -> BiasReport:
-    """Step 3."""
-    before = newest_manifest(context.lake, app)
-    return report_on(context, app, chosen, selection, withdrawn, before.bias if before else None)
 
 
 def _write(

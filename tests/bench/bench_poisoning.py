@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
+from scipy import stats
+
 from pipelines.settings import Settings
 from pipelines.simulate.messages import SHIPPED, LabelledMessage, read_messages
 from schemas.config import Config
 from tests.poisoning import Attack, Scene, outcome
-
-T_95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 8: 2.36, 10: 2.26}
-"""Student's t for a 95 % interval, by number of seeds."""
 
 
 def accuracies(
@@ -28,13 +27,13 @@ def accuracies(
 
 
 def interval(values: Sequence[float]) -> str:
-    half = T_95[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+    half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
     return f"{statistics.fmean(values):6.1f} +- {half:.1f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, choices=sorted(T_95))
+    parser.add_argument("--seeds", type=int, default=5, choices=range(2, 101), metavar="N")
     parser.add_argument("--hostile", default="0.01,0.05,0.2")
     arguments = parser.parse_args()
     messages, config = read_messages(SHIPPED), Settings().config()
