@@ -30,8 +30,8 @@ MERGED = {"after_replace", "vacuumed"}
 def test_killed_at_a_point_and_run_again(context, clock, point):
     ctx = context()
     clock.now = datetime.now(UTC)  # the process has no other
-    expire_daily(ctx)  # not looked at again today: the records that follow are old by this clock
     fill(ctx.lake, logs())
+    expire_daily(ctx)  # rejected payloads are old by this clock: gone now, so no run of a later day takes them
     before, many = everything(ctx.lake, TABLE), files(ctx.lake)
     old = Path(ctx.lake.uri(TABLE)) / "part-of-a-run-that-died.parquet"
     old.write_bytes(b"")

@@ -27,8 +27,8 @@ COMMAND = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "m
 def test_spark_keeps_every_row_and_ingest_goes_on(context, clock):
     ctx, partitions = context(), logs()
     clock.now = datetime.now(UTC)  # the process has no other
-    expire_daily(ctx)  # not looked at again today: the records that follow are old by this clock
     fill(ctx.lake, partitions)
+    expire_daily(ctx)  # rejected payloads are old by this clock: gone now, so no run of a later day takes them
     before = everything(ctx.lake, TABLE)
     progress = progress_of(ctx.lake.open(TABLE))
     left = Path(ctx.lake.uri(TABLE)) / "part-of-a-run-that-died.parquet"
