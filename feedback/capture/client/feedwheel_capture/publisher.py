@@ -13,8 +13,9 @@ from feedwheel_capture.spool import Record, Spool
 _BATCH_RECORDS: Final = 500
 _IDLE_WAIT_S: Final = 0.5
 """How long a stop request can go unnoticed."""
-_GATHER_S: Final = 0.02
-"""What comes within it is published together: a round takes as much of the interpreter for one record as for fifty."""
+_GATHER_S: Final = 0.1
+"""What comes within it is published together: a round takes as much of the interpreter for one record as for fifty, and
+the fewer there are, the fewer callers meet one."""
 _SYNC_S: Final = 1.0
 """How much of what nobody waited for the loss of a machine may cost; more often, writers would wait for the disk."""
 _ROLL_S: Final = 10.0
