@@ -10,9 +10,12 @@ DOC = """
 ### Admitted signals to data sets
 
 `curate` labels, redacts, deduplicates and decontaminates; `dataset` splits by person and writes evaluation and
-finetuning sets with a manifest.
+finetuning sets with a manifest. `calibrate` learns from what people said on purpose how much their other signals are
+worth; where that changes, the next `extract` judges all conversations anew. Nothing waits for it.
 
 * **dataset skipped**: fewer new examples than `trigger.min_new_examples` in feedwheel.toml. Wait, or lower it.
+* **curate retrying**: other rules judged what is there than those of now. The next `extract` judges all of it again.
+* **calibrate skipped**: labels confirm what is believed.
 * Every dropped row is in `gold/dropped` with its step and reason; counts of every step are in `ops/runs`.
 * Is a set what its manifest says? `feedwheel dataset replay ID`.
 """
@@ -30,4 +33,7 @@ for app in applications():
         tags=["feedwheel", app],
         doc_md=DOC,
     ):
-        stage_task("curate", app) >> stage_task("dataset", app, gold(app))
+        curated = stage_task("curate", app)
+        curated >> stage_task("dataset", app, gold(app))
+        # After what was judged by the rules of now is read: what it learns is for the next extract.
+        curated >> stage_task("calibrate", app)

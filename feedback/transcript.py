@@ -16,11 +16,9 @@ from feedwheel_capture.vocabulary import AppType, FeedbackKind, Role
 from msgspec import Struct
 
 from feedback.conversation import Logged, Position, assemble
-from feedback.detectors import detect, reading
-from feedback.detectors.base import Detector
+from feedback.detectors import reading
 from feedback.detectors.language import Language
-from feedback.dissatisfaction.model import DissatisfactionModel
-from feedback.satisfaction import p_dissatisfied, satisfaction
+from feedback.judge import NOTHING_SAID, Judge
 from feedback.signal import Signal
 from schemas.signals import Polarity, SignalKind
 
@@ -92,31 +90,25 @@ class Score(Struct, frozen=True, omit_defaults=True):
     unread_language: Language | None = None
 
 
-def score(
-    transcript: Transcript, app_type: AppType, detectors: Sequence[Detector], model: DissatisfactionModel
-) -> Score:
+def score(transcript: Transcript, app_type: AppType, judge: Judge) -> Score:
     """Judge a transcript. Raises ValueError where an event is impossible or judges what is no answer."""
     messages = transcript.messages
     events, said_at = _events(transcript, app_type)
     read = reading.read(assemble(events, _EPOCH, _NEVER)) if events else None
-    found = detect(read, detectors) if read else []
-    words = model.shifts(read) if read else {}
-    standing, about = defaultdict[int | None, list[FoundSignal]](list), defaultdict[int | None, list[Signal]](list)
-    for signal in found:
-        judged = None if signal.response_id is None else int(signal.response_id)
-        about[judged].append(signal)
+    judged = judge.judge(read, pending=str(len(messages))) if read else NOTHING_SAID
+    standing = defaultdict[int | None, list[FoundSignal]](list)
+    for signal in judged.signals:
+        about = None if signal.response_id is None else int(signal.response_id)
         # Words stand where they were said; acts, at the answer they judge.
-        place = said_at[signal.event_ids[-1]] if signal.span and signal.text is not None else judged
-        standing[place].append(_found(signal, judged))
-    dissatisfied = {
-        n: p_dissatisfied(about[n], words.get(str(n), 0.0))
-        for n, message in enumerate(messages)
-        if message.role == "assistant"
-    }
+        place = said_at[signal.event_ids[-1]] if signal.span and signal.text is not None else about
+        standing[place].append(_found(signal, about))
     return Score(
         conversation_id=transcript.conversation_id,
-        satisfaction=satisfaction(list(dissatisfied.values()), about[None]),
-        turns=[ScoredTurn(n, message.role, dissatisfied.get(n), standing[n]) for n, message in enumerate(messages)],
+        satisfaction=judged.satisfaction,
+        turns=[
+            ScoredTurn(n, message.role, judged.dissatisfied.get(str(n)), standing[n])
+            for n, message in enumerate(messages)
+        ],
         signals=standing[None],
         unread_language=read.language if read and not read.is_read else None,
     )

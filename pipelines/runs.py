@@ -23,6 +23,7 @@ Stage = Literal[
     "ingest",
     "extract",
     "validate",
+    "calibrate",
     "curate",
     "dataset",
     "train",

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from feedback.detectors import all_detectors
 from feedback.dissatisfaction.model import DissatisfactionModel, shipped_model
+from feedback.judge import Judge
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
 from schemas.config import Config
@@ -40,17 +40,13 @@ class ScoreReport:
     unread_languages: int
 
 
-def run(config: Config, app: str, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
+def run(config: Config, app: str, source: Path, target: Path, weights_folder: Path | None = None) -> ScoreReport:
     """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
 
-    `model`: a folder of weights to judge words by, in place of the shipped ones.
+    `weights_folder`: weights to judge words by, in place of the shipped ones.
     """
-    judge = partial(
-        score,
-        app_type=config.app(app).type,
-        detectors=all_detectors(weights(config.signals)),
-        model=DissatisfactionModel.load(model) if model else shipped_model(),
-    )
+    model = DissatisfactionModel.load(weights_folder) if weights_folder else shipped_model()
+    judge = partial(score, app_type=config.app(app).type, judge=Judge(weights(config.signals), model=model))
     scored, unread, bad = 0, 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:

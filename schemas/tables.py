@@ -36,7 +36,7 @@ GoldTable = Literal[
     "gold/datasets/manifests",
     "gold/answers",
 ]
-OpsTable = Literal["ops/gates", "ops/models", "ops/releases", "ops/runs"]
+OpsTable = Literal["ops/calibrations", "ops/gates", "ops/models", "ops/releases", "ops/runs"]
 TableName = BronzeTable | SilverTable | GoldTable | OpsTable
 
 RecordStatus = Literal["accepted", "rejected"]
@@ -187,6 +187,8 @@ _TURNS: Final = _table(
     pa.field("retrieved_document_ids", pa.list_(pa.string())),
     _one_of("exposure_policy", ExposurePolicy, nullable=True),
     _within("exposure_propensity", pa.float64(), 0, 1, nullable=True),
+    # Log-odds by which the words of both sides move p_dissatisfied, before calibration.
+    pa.field("shift", pa.float64()),
     _within("p_dissatisfied", pa.float64(), 0, 1),
     _required("event_id", pa.string()),
     *_POSITION,
@@ -236,6 +238,10 @@ _CONVERSATIONS: Final = _table(
     # Events dated after they reached Kafka; they count at the time they reached it.
     _count("skewed_events"),
     _within("satisfaction", pa.float64(), 0, 1),
+    # What the person writes; null where it cannot be told.
+    pa.field("language", pa.string()),
+    # The rules and calibrations by which all of this revision was judged (`feedback.judge`); no data set mixes them.
+    pa.field("judged_by", pa.string()),
     _required("events", pa.list_(pa.struct(_POSITION))),
 )
 
@@ -375,6 +381,18 @@ _GATES: Final = _table(
     pa.field("waiver_reason", pa.string()),
 )
 
+# What explicit labels said about the other signals of an application; extract judges by the newest.
+_CALIBRATIONS: Final = _table(
+    "ops/calibrations",
+    "run_id",
+    _required("run_id", pa.string()),
+    _required("app", pa.string()),
+    _required("calibrated_at", INSTANT),
+    _required("version", pa.string()),
+    # Canonical JSON of `feedback.calibration.Calibrations`.
+    _required("calibrations", pa.string()),
+)
+
 # Every trained model: the edge from a data set, and so from its people, to a model (I8).
 _MODELS: Final = _table(
     "ops/models",
@@ -437,6 +455,7 @@ TABLES: Final[dict[TableName, Table]] = {
         _MANIFESTS,
         _ANSWERS,
         _GATES,
+        _CALIBRATIONS,
         _MODELS,
         _RELEASES,
         _RUNS,

@@ -135,6 +135,11 @@ def tempered(confidence: float, certainty: float) -> float:
     return 0.5 + (confidence - 0.5) * certainty
 
 
+def certainty(confidence: float, of_kind: float) -> float:
+    """What `tempered` made of a kind's confidence: 0..1."""
+    return (confidence - 0.5) / (of_kind - 0.5) if of_kind > 0.5 else 1.0
+
+
 def _fixed_polarity(kind: SignalKind) -> Polarity:
     """Polarity of a kind that is read from words or acts: its direction does not depend on a value."""
     return 1 if TAXONOMY[kind].direction == "positive" else -1

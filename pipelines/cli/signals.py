@@ -1,4 +1,4 @@
-"""Commands of signals: extract, validate, score, lineage."""
+"""Commands of signals: extract, validate, calibrate, score, lineage."""
 
 from collections import Counter
 from pathlib import Path
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Mount the commands."""
     app.command()(extract)
     app.command()(validate)
+    app.command()(calibrate)
     app.command()(score)
     app.command()(lineage)
 
@@ -47,6 +48,15 @@ def validate(app: App = DEFAULT_APP, json: Json = False) -> None:
     from pipelines.context import Context
 
     emit(stage.run(Context.load(), app), json, "Validate")
+
+
+@command
+def calibrate(app: App = DEFAULT_APP, json: Json = False) -> None:
+    """Learn from what people say on purpose how much their other signals are worth; the next extract judges by it."""
+    from pipelines import calibrate as stage
+    from pipelines.context import Context
+
+    emit(stage.run(Context.load(), app), json, "Calibrate")
 
 
 @command

@@ -12,8 +12,10 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
+from feedback.calibration import STATED, Calibrations
 from feedback.labels import Answer, Evidence, answers_of, evidence_of
 from pipelines.context import Context
+from pipelines.judging import judge_behind
 from pipelines.people import UserKeys, lifted
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
 from schemas.errors import InfrastructureError, NothingToDo
@@ -39,6 +41,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Conversations that validation has not admitted, sorted."""
     key_layers: int = 0
     """Layers of user keys that extract knew: a change of consent under another it could not match."""
+    calibrations: Calibrations = STATED
+    """By which extract judged."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -59,7 +63,8 @@ class Admitted:
 def read_admitted(context: Context, app: str) -> Admitted:
     """Admitted conversations of `app`, people under their newest key.
 
-    Raises NothingToDo, InfrastructureError if extract runs meanwhile, ConfigError without the layers of user keys.
+    Raises NothingToDo, InfrastructureError if extract runs meanwhile or has to run again, ConfigError without the
+    layers of user keys.
     """
     from pipelines.extract.marks import from_milliseconds, read_marks  # brings Beam, which workers need not load
 
@@ -67,6 +72,7 @@ def read_admitted(context: Context, app: str) -> Admitted:
     before = read_marks(lake.open("silver/conversations"), app)
     current = current_revisions(lake, app)
     admitted = admitted_revisions(lake, app)
+    judge = judge_behind(context, app, admitted)
     keys = UserKeys(context.settings.user_keys)  # a person has had several, and counts once
     turns = lifted(rows_of(lake, "silver/turns", app, admitted), keys).to_pylist()
     signals = lifted(rows_of(lake, "silver/signals", app, admitted), keys).to_pylist()
@@ -81,6 +87,7 @@ def read_admitted(context: Context, app: str) -> Admitted:
         vector=sorted(vector),
         withheld=sorted(withheld),
         key_layers=before.layers,
+        calibrations=judge.calibrations,
     )
     return Admitted(conversation_table(turns, signals), inputs)
 

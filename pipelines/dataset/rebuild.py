@@ -1,15 +1,15 @@
 """Silver again, from the bronze of today: what a replay derives its examples from (I3).
 
-In: an offset vector, `as_of`, a configuration, and what people allow now. Out: the rows of turns and signals that
+In: the inputs of a curation, a configuration, and what people allow now. Out: the rows of turns and signals that
 extract would write had it never run before, through the same pure functions, in memory and written nowhere.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from feedback.conversation import Logged, assemble
-from feedback.detectors import all_detectors, detect, reading
+from feedback.detectors import reading
+from feedback.judge import Judge
 from feedback.taxonomy import weights
 from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, partition_of, rows_between
 from pipelines.consents import Consents, Horizon
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
 # Extract brings Beam, which the workers that train need not load: it is imported where it is used.
 
 
-def rebuild(
-    lake: Lake, app: str, vector: Mapping[Partition, int], as_of: datetime, config: Config, consents: Consents
-) -> "SilverRows":
-    """Turns, signals and conversations of `app` from the offsets below `vector`, as they were known at `as_of`."""
+def rebuild(lake: Lake, app: str, inputs: Inputs, config: Config, consents: Consents) -> "SilverRows":
+    """Turns, signals and conversations of `app` from the offsets below those of `inputs`, as they were known then."""
     from pipelines.extract.arrivals import read_arrivals, under_consents
     from pipelines.extract.recompute import read_events
     from pipelines.extract.routing import Known, route
     from pipelines.extract.rows import SilverRows
 
-    rows, detectors = SilverRows(), all_detectors(weights(config.signals))
+    rows, vector = SilverRows(Judge(weights(config.signals), inputs.calibrations)), vector_of(inputs)
     silence = timedelta(seconds=config.extraction.abandoned_after_s)
     arrivals = [
         arrival
@@ -46,8 +44,7 @@ def rebuild(
         if (present := consents.present(event)) is not None:
             events[name_of[event.position]].append(present)
     for found in events.values():
-        read = reading.read(assemble(found, as_of, silence))
-        rows.add(read, detect(read, detectors), revision="")
+        rows.add(reading.read(assemble(found, inputs.as_of, silence)), revision="")
     return rows
 
 

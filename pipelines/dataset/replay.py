@@ -30,7 +30,7 @@ from pipelines.context import Context
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.steps import Curated, curated
 from pipelines.dataset.manifest import Manifest, content_hash, examples_of, find_manifest, members
-from pipelines.dataset.rebuild import count_inputs, rebuild, vector_of
+from pipelines.dataset.rebuild import count_inputs, rebuild
 from pipelines.dataset.stage import take
 from pipelines.io.lake import Lake
 from pipelines.io.ray import ray_session
@@ -186,7 +186,7 @@ def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated
     except ValidationError:
         return Curated([])
     inputs = manifest.inputs
-    silver = rebuild(context.lake, manifest.app, vector_of(inputs), inputs.as_of, config, consents)
+    silver = rebuild(context.lake, manifest.app, inputs, config, consents)
     withheld = set(inputs.withheld)
     with ray_session(context.settings):
         return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config)

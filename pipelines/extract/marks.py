@@ -6,10 +6,12 @@ They are transactions of `silver/conversations`, committed with the revisions th
     extract/<app>/as_of                     extract's clock, in milliseconds since the epoch; never decreases
     extract/<app>/revision                  time of the newest revision, in milliseconds since the epoch; increases
     extract/<app>/layers                    layers of user keys that the newest run knew
+    extract/<app>/judge                     digest of the judge's version, by which all current revisions were judged
 
 The revision is part of every commit, so two runs of one application fence each other even where no offset moves.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from typing import Final
 
 from deltalake import DeltaTable
 
+from feedback.judge import Judge
 from pipelines.bronze import Partition
 from pipelines.consents import Horizon
 from pipelines.io.delta_log import transactions
@@ -24,6 +27,7 @@ from pipelines.io.delta_log import transactions
 _AS_OF: Final = "as_of"
 _REVISION: Final = "revision"
 _LAYERS: Final = "layers"
+_JUDGE: Final = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Marks:
     as_of_ms: int = 0
     revision_ms: int = 0
     layers: int = 0
+    judge: int = 0
 
     @property
     def horizon(self) -> Horizon:
@@ -43,8 +48,8 @@ class Marks:
     def to_transactions(self, app: str) -> dict[str, int]:
         """The transactions that record these marks."""
         offsets = {f"{topic_id}/{partition}": offset for (topic_id, partition), offset in self.next_offsets.items()}
-        named = {**offsets, _AS_OF: self.as_of_ms, _REVISION: self.revision_ms, _LAYERS: self.layers}
-        return {f"{_root(app)}{name}": version for name, version in named.items()}
+        of_run = {_AS_OF: self.as_of_ms, _REVISION: self.revision_ms, _LAYERS: self.layers, _JUDGE: self.judge}
+        return {f"{_root(app)}{name}": version for name, version in (offsets | of_run).items()}
 
 
 def read_marks(conversations: DeltaTable, app: str) -> Marks:
@@ -58,11 +63,16 @@ def read_marks(conversations: DeltaTable, app: str) -> Marks:
                 offsets[topic_id, int(partition)] = version
             case [name]:
                 instants[name] = version
-    return Marks(offsets, *(instants.get(name, 0) for name in (_AS_OF, _REVISION, _LAYERS)))
+    return Marks(offsets, *(instants.get(name, 0) for name in (_AS_OF, _REVISION, _LAYERS, _JUDGE)))
 
 
 def _root(app: str) -> str:
     return f"extract/{app}/"
+
+
+def digest_of(judge: Judge) -> int:
+    """52 bits over the version of a judge."""
+    return int(hashlib.sha256(judge.version.encode()).hexdigest()[:13], 16)
 
 
 def to_milliseconds(time: datetime) -> int:

@@ -21,8 +21,10 @@ import pyarrow.dataset as ds
 from deltalake.transaction import AddAction
 from feedwheel_capture.events import Generation
 
+from feedback.calibration import Calibrations
 from feedback.conversation import Conversation, Logged, Position, assemble
-from feedback.detectors import all_detectors, detect, reading
+from feedback.detectors import reading
+from feedback.judge import Judge
 from feedback.taxonomy import Weights
 from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, in_partition
 from pipelines.consents import Consents
@@ -116,6 +118,7 @@ class Recomputer:
 
     lake: Lake
     weights: Weights
+    calibrations: Calibrations
     abandoned_after: timedelta
     ending: Ending
     consents: Consents
@@ -131,7 +134,7 @@ class Recomputer:
                 withheld.add(event.position)
             else:
                 found[members_of[event.position]].append(present)
-        rows, tally, detectors = SilverRows(), Tally(), all_detectors(self.weights)
+        rows, tally = SilverRows(Judge(self.weights, self.calibrations)), Tally()
         for members in batch:
             events = found[members]
             tally.dropped[NO_CONSENT] += len(members.new & withheld)
@@ -139,11 +142,9 @@ class Recomputer:
                 self._end(rows, tally, members, withheld)
                 continue
             conversation = assemble(events, self.ending.as_of, self.abandoned_after)
-            read = reading.read(conversation)
-            signals = detect(read, detectors)
-            rows.add(read, signals, self.revision)
+            judged = rows.add(reading.read(conversation), self.revision)
             _count(tally, conversation, members.new - withheld, events)
-            tally.signals.update(signal.kind for signal in signals)
+            tally.signals.update(signal.kind for signal in judged.signals)
         return Manifest(dict(self._written(rows, tally)), tally)
 
     def _end(self, rows: SilverRows, tally: Tally, members: Members, withheld: AbstractSet[Position]) -> None:

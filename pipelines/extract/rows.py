@@ -1,7 +1,7 @@
 """Assembled conversations to rows of silver, by the contracts of `schemas.tables`."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -12,8 +12,7 @@ from feedwheel_capture.vocabulary import AppType
 from feedback.conversation import Conversation, Position, Turn
 from feedback.detectors.base import person_of
 from feedback.detectors.reading import Reading
-from feedback.dissatisfaction.model import shipped_model
-from feedback.satisfaction import p_dissatisfied, satisfaction
+from feedback.judge import NOTHING_SAID, Judge, Judgement
 from feedback.signal import Signal
 from pipelines.extract.arrivals import Arrival
 from pipelines.runs import canonical_json
@@ -38,8 +37,9 @@ class Ending:
 
 @dataclass(slots=True)
 class SilverRows:
-    """Rows of one batch of conversations."""
+    """Rows of one batch of conversations, judged by one judge."""
 
+    judge: Judge
     turns: list[Row] = field(default_factory=list)
     signals: list[Row] = field(default_factory=list)
     conversations: list[Row] = field(default_factory=list)
@@ -48,22 +48,14 @@ class SilverRows:
         """The rows of each table."""
         return dict(zip(SILVER_TABLES, (self.turns, self.signals, self.conversations), strict=True))
 
-    def add(self, read: Reading, signals: Sequence[Signal], revision: str) -> None:
-        """Add one conversation, as it was read, as a new revision."""
-        conversation = read.conversation
-        about = {turn.response_id: list[Signal]() for turn in conversation.turns}
-        about_all = list[Signal]()
-        for signal in signals:
-            (about_all if signal.response_id is None else about[signal.response_id]).append(signal)
-        words = shipped_model().shifts(read)
-        dissatisfied = {
-            response_id: p_dissatisfied(found, words.get(response_id, 0.0)) for response_id, found in about.items()
-        }
+    def add(self, read: Reading, revision: str) -> Judgement:
+        """Judge one conversation, as it was read, and add it as a new revision."""
+        conversation, judged = read.conversation, self.judge.judge(read)
         of = {"conversation_id": conversation.conversation_id, "revision": revision}
-        self.turns += [of | _turn(turn, dissatisfied[turn.response_id]) for turn in conversation.turns]
-        self.signals += [of | _signal(conversation, signal) for signal in signals]
-        satisfied = satisfaction(list(dissatisfied.values()), about_all)
-        self.conversations.append(of | _conversation(conversation, len(signals), satisfied))
+        self.turns += [of | _turn(turn, judged) for turn in conversation.turns]
+        self.signals += [of | _signal(conversation, signal) for signal in judged.signals]
+        self.conversations.append(of | _conversation(read, judged) | {"judged_by": self.judge.version})
+        return judged
 
     def end(self, conversation_id: str, ending: Ending, events: Iterable[Position], revision: str) -> None:
         """Add the revision that ends a conversation: nothing of it may be used, so nothing of it is said.
@@ -80,7 +72,9 @@ class SilverRows:
                 **dict.fromkeys(("first_time", "last_time", "as_of"), ending.as_of),
                 "due_at": None,
                 **dict.fromkeys(("turns", "signals", "duplicates", "unread_messages", "skewed_events"), 0),
-                "satisfaction": satisfaction([], []),
+                "satisfaction": NOTHING_SAID.satisfaction,
+                "language": None,
+                "judged_by": self.judge.version,
                 "events": [_position(position) for position in sorted(events)],
             }
         )
@@ -105,7 +99,7 @@ def _position(position: Position) -> Row:
     }
 
 
-def _turn(turn: Turn, dissatisfied: float) -> Row:
+def _turn(turn: Turn, judged: Judgement) -> Row:
     said = turn.generation
     exposure = turn.exposure.data if turn.exposure else None
     return {
@@ -132,7 +126,8 @@ def _turn(turn: Turn, dissatisfied: float) -> Row:
         "retrieved_document_ids": said.retrieved_document_ids,
         "exposure_policy": exposure and exposure.policy,
         "exposure_propensity": exposure and exposure.propensity,
-        "p_dissatisfied": dissatisfied,
+        "shift": judged.shifts.get(turn.response_id, 0.0),
+        "p_dissatisfied": judged.dissatisfied[turn.response_id],
         "event_id": turn.event.event_id,
     }
 
@@ -166,7 +161,8 @@ def signal_id(conversation_id: str, signal: Signal) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:32]
 
 
-def _conversation(conversation: Conversation, signals: int, satisfied: float) -> Row:
+def _conversation(read: Reading, judged: Judgement) -> Row:
+    conversation = read.conversation
     first = conversation.turns[0].generation
     return {
         **_person(person_of(first), conversation.app, first.simulated),
@@ -177,11 +173,12 @@ def _conversation(conversation: Conversation, signals: int, satisfied: float) ->
         "due_at": None if conversation.is_abandoned else conversation.due_at,
         "as_of": conversation.as_of,
         "turns": len(conversation.turns),
-        "signals": signals,
+        "signals": len(judged.signals),
         "duplicates": conversation.duplicates,
         "unread_messages": conversation.unread_messages,
         "skewed_events": conversation.skewed_events,
-        "satisfaction": satisfied,
+        "satisfaction": judged.satisfaction,
+        "language": read.language,
         "events": [_position(position) for position in sorted(conversation.outcomes)],
     }
 

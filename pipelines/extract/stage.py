@@ -9,7 +9,9 @@ In: bronze as it is now, silver as the last run left it. Out: new current revisi
    whose consent changed: whatever they had part in;
 4. recompute them whole, under the consents of now, and commit, the marks with them.
 
-With `rebuild` every conversation is recomputed from bronze alone; the result is the same.
+With `rebuild` every conversation is recomputed from bronze alone; the result is the same. So it is, unasked, where
+other rules judged what is there: detectors, weights, the model of words or the calibrations have changed. Until its one
+commit, readers see what the old rules judged, and then what the new ones did; nobody ever sees both.
 """
 
 import time
@@ -21,7 +23,7 @@ from datetime import datetime, timedelta
 from feedwheel_capture.ids import uuid7
 
 from feedback.conversation import Position
-from feedback.taxonomy import weights
+from feedback.judge import Judge
 from pipelines import ingest
 from pipelines.bronze import rows_between
 from pipelines.consents import Consents, StoredChange, read_consents
@@ -29,7 +31,7 @@ from pipelines.context import Context
 from pipelines.extract import state
 from pipelines.extract.arrivals import Arrival, Arrivals, read_arrivals, read_taken, under_consents
 from pipelines.extract.commit import Committer, committed_tally
-from pipelines.extract.marks import Marks, from_milliseconds, read_marks, to_milliseconds
+from pipelines.extract.marks import Marks, digest_of, from_milliseconds, read_marks, to_milliseconds
 from pipelines.extract.pipeline import run_batches
 from pipelines.extract.recompute import Members, Recomputer, Tally, batches
 from pipelines.extract.report import ExtractReport
@@ -37,6 +39,7 @@ from pipelines.extract.routing import Known, Routes, route
 from pipelines.extract.rows import SILVER_TABLES, Ending, orphan_row
 from pipelines.io.lake import Lake
 from pipelines.io.openlineage import Dataset
+from pipelines.judging import judge_now
 from pipelines.people import UserKeys, stored_keys
 from pipelines.runs import Counts, stage_run
 from schemas.errors import NothingToDo
@@ -69,14 +72,16 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         before = read_marks(conversations, app)  # 2
         as_of = max(drained, from_milliseconds(before.as_of_ms))
         keys = UserKeys(context.settings.user_keys)
+        judge = judge_now(context, app)
+        rebuild |= bool(before.next_offsets) and before.judge != digest_of(judge)
         plan = make_plan(context.lake, app, keys, Marks({}) if rebuild else before, as_of, rebuild=rebuild)
         if not plan.arrivals.events and not plan.members and not plan.changes:
             raise NothingToDo("every event in bronze is extracted, and no silence is due")
         revision_ms = max(to_milliseconds(context.clock()), before.revision_ms + 1)
         revision = uuid7(from_milliseconds(revision_ms))
         next_offsets = {**before.next_offsets, **plan.arrivals.next_offsets}
-        after = Marks(next_offsets, to_milliseconds(as_of), revision_ms, len(keys.layers))
-        _compute(context, app, plan, as_of, revision, before, after)  # 4
+        after = Marks(next_offsets, to_milliseconds(as_of), revision_ms, len(keys.layers), digest_of(judge))
+        _compute(context, app, judge, plan, as_of, revision, before, after)  # 4
         tally = committed_tally(context.lake, revision, conversations.version())
         _count(stage.counts, plan, tally)
         stage.touches(*_datasets(context.lake, plan, tally))
@@ -85,6 +90,8 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         revision=revision,
         as_of=as_of,
         seconds=time.monotonic() - started,
+        judged_by=judge.version,
+        rebuilt=rebuild,
         conversations=tally.rows["silver/conversations"],
         due=plan.due,
         late=plan.late,
@@ -157,14 +164,22 @@ def _members(name: str, held: frozenset[Position], routes: Routes, *, is_alive: 
 
 
 def _compute(
-    context: Context, app: str, plan: Plan, as_of: datetime, revision: str, before: Marks, after: Marks
+    context: Context,
+    app: str,
+    judge: Judge,
+    plan: Plan,
+    as_of: datetime,
+    revision: str,
+    before: Marks,
+    after: Marks,
 ) -> None:
     """Step 4. Without a conversation to recompute only the marks move, and new orphans begin to wait."""
     orphans = [orphan_row(orphan, app, as_of) for orphan in plan.routes.orphans if orphan.position not in plan.waiting]
     committer = Committer(context.lake, app, revision, before, after, orphans)
     recomputer = Recomputer(
         context.lake,
-        weights(context.config.signals),
+        judge.weights,
+        judge.calibrations,
         timedelta(seconds=context.config.extraction.abandoned_after_s),
         Ending(app, context.config.app(app).type, as_of),
         plan.consents,

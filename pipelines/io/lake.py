@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
@@ -96,10 +97,17 @@ class Lake:
         configuration = table.metadata().configuration
         if enabled := [key for key in FORBIDDEN_PROPERTIES if configuration.get(key, "false") not in ("false", "none")]:
             raise ContractViolation(f"{self.uri(name)} has {', '.join(enabled)}: recreate it without")
-        columns = {field.name for field in table.schema().fields}
-        if missing := [column for column in TABLES[name].schema.names if column not in columns]:
-            raise ContractViolation(f"{self.uri(name)} lacks {', '.join(missing)}: it was made by another version")
+        self._add_columns(name, table)
         return table
+
+    def _add_columns(self, name: TableName, table: DeltaTable) -> None:
+        """Columns that another version did not have, empty; one that every row must have cannot be added."""
+        columns, contract = {field.name for field in table.schema().fields}, TABLES[name]
+        missing = [field for field in contract.schema if field.name not in columns]
+        if needed := [field.name for field in missing if field.name in contract.required]:
+            raise ContractViolation(f"{self.uri(name)} lacks {', '.join(needed)}: it was made by another version")
+        if missing:
+            table.alter.add_columns(list(DeltaSchema.from_arrow(pa.schema(missing)).fields))
 
     def _create(self, name: TableName) -> DeltaTable:
         if "://" not in self.url:

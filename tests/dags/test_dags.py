@@ -50,7 +50,7 @@ def test_each_task_is_a_stage_in_its_order(described: dict[str, Any]) -> None:
         "feedwheel_ingest": ["ingest"],
         "feedwheel_maintain": ["maintain"],
         "feedwheel_signals_routing": ["extract", "validate", "privacy"],
-        "feedwheel_dataset_routing": ["curate", "dataset"],
+        "feedwheel_dataset_routing": ["curate", "dataset", "calibrate"],
         "feedwheel_retrain_routing": ["train", "evaluate", "release"],
     }
 

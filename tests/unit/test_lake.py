@@ -75,8 +75,17 @@ def test_a_table_whose_columns_are_not_the_contract_s_is_named(lake: Lake) -> No
     schema = TABLES["silver/admissions"].schema
     foreign = schema.empty_table().drop_columns(["run_id"])
     write_deltalake(lake.uri("silver/admissions"), foreign)
-    with pytest.raises(ContractViolation, match="silver/admissions"):
+    with pytest.raises(ContractViolation, match="silver/admissions lacks run_id"):
         lake.open("silver/admissions")
+
+
+def test_a_table_of_a_version_without_a_column_gets_it_empty(lake: Lake) -> None:
+    schema = TABLES["silver/admissions"].schema
+    before = pa.Table.from_pylist([admission("c-1")], schema=schema).drop_columns(["user_key"])
+    write_deltalake(lake.uri("silver/admissions"), before)
+    lake.append("silver/admissions", [admission("c-2") | {"user_key": "person"}])
+    keys = {row["conversation_id"]: row["user_key"] for row in lake.read("silver/admissions").to_pylist()}
+    assert keys == {"c-1": None, "c-2": "person"}
 
 
 def conversations(lake: Lake) -> list[str]:

@@ -5,11 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.detectors import all_detectors, reading
+from feedback.detectors import reading
 from feedback.dissatisfaction.encoder import HEADS, Encoder
 from feedback.dissatisfaction.features import answer_features
 from feedback.dissatisfaction.model import SHIPPED, exchange, shipped_model
 from feedback.dissatisfaction.trees import Trees
+from feedback.judge import Judge
 from feedback.taxonomy import weights
 from feedback.transcript import Transcript, score
 from pipelines.satisfaction.distil import _arrays, _padded, _Student
@@ -102,7 +103,7 @@ def test_a_score_follows_the_words_of_both_sides():
 def score_of(said):
     messages = [{"role": role, "content": text} for role, text in said]
     transcript = msgspec.convert({"conversation_id": "c", "messages": messages}, Transcript)
-    found = score(transcript, "assistant", all_detectors(weights({})), shipped_model())
+    found = score(transcript, "assistant", Judge(weights({})))
     return msgspec.to_builtins(found)
 
 

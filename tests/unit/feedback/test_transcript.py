@@ -1,13 +1,12 @@
 import msgspec
 import pytest
 
-from feedback.detectors import all_detectors
-from feedback.dissatisfaction.model import shipped_model
+from feedback.judge import Judge
 from feedback.satisfaction import PRIOR_DISSATISFIED
 from feedback.taxonomy import weights
 from feedback.transcript import Transcript, score
 
-DETECTORS = all_detectors(weights({}))
+JUDGE = Judge(weights({}))
 
 
 def judged(*messages, events=()):
@@ -18,7 +17,7 @@ def judged(*messages, events=()):
         "messages": [{"role": roles[text[0]], "content": text[3:]} for text in messages],
         "events": list(events),
     }
-    found = score(msgspec.convert(transcript, Transcript), "task", DETECTORS, shipped_model())
+    found = score(msgspec.convert(transcript, Transcript), "task", JUDGE)
     return msgspec.json.decode(msgspec.json.encode(found))
 
 
