@@ -8,17 +8,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback.calibration import STATED, Calibrations
+from feedback.dissatisfaction.model import model_in
 from feedback.judge import Judge
 from feedback.taxonomy import weights
 from pipelines.context import Context
 from pipelines.io.lake import Lake
 from pipelines.silver import rows_of
+from schemas.config import Config
 from schemas.errors import InfrastructureError
 
 
 def judge_now(context: Context, app: str) -> Judge:
     """The judge of `app`, by what was learned last."""
-    return Judge(weights(context.config.signals), newest_calibrations(context.lake, app))
+    return judge_by(context.config, newest_calibrations(context.lake, app))
+
+
+def judge_by(config: Config, calibrations: Calibrations) -> Judge:
+    """The judge that a configuration wants. Raises UsageError if it names weights that are not there."""
+    return Judge(weights(config.signals), calibrations, model_in(config.extraction.weights))
 
 
 def newest_calibrations(lake: Lake, app: str) -> Calibrations:
@@ -41,7 +48,7 @@ def judge_behind(context: Context, app: str, revisions: pa.Table) -> Judge:
             f"{app}: conversations were judged by other rules than those of now, and a data set mixes none: run "
             "`feedwheel extract`, which judges all of them again, and `feedwheel validate`"
         )
-    return Judge(judge.weights, _calibrations(context.lake, app, calibrations))
+    return judge_by(context.config, _calibrations(context.lake, app, calibrations))
 
 
 def _calibrations(lake: Lake, app: str, version: str) -> Calibrations:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from feedback.dissatisfaction.model import DissatisfactionModel, shipped_model
+from feedback.dissatisfaction.model import model_in
 from feedback.judge import Judge
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
@@ -43,9 +43,9 @@ class ScoreReport:
 def run(config: Config, app: str, source: Path, target: Path, weights_folder: Path | None = None) -> ScoreReport:
     """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
 
-    `weights_folder`: weights to judge words by, in place of the shipped ones.
+    `weights_folder`: weights to judge words by, in place of those of the configuration.
     """
-    model = DissatisfactionModel.load(weights_folder) if weights_folder else shipped_model()
+    model = model_in(str(weights_folder) if weights_folder else config.extraction.weights)
     judge = partial(score, app_type=config.app(app).type, judge=Judge(weights(config.signals), model=model))
     scored, unread, bad = 0, 0, list[int]()
     try:

@@ -71,9 +71,13 @@ class Signal(_Section):
 
 
 class Extraction(_Section):
-    """When silence becomes a signal."""
+    """When silence becomes a signal, and by what dissatisfaction is read in words.
+
+    `weights`: folder of weights that `feedwheel satisfaction train` wrote; the shipped ones if not given.
+    """
 
     abandoned_after_s: Positive
+    weights: str | None = None
 
 
 class Validation(_Section):

@@ -69,9 +69,14 @@ class DissatisfactionModel:
 
 
 @cache
+def model_in(folder: str | None) -> DissatisfactionModel:
+    """The model in a folder, or without one the shipped model, read once in a process. Raises UsageError."""
+    return DissatisfactionModel.load(Path(folder) if folder else SHIPPED)
+
+
 def shipped_model() -> DissatisfactionModel:
-    """The shipped weights, read once."""
-    return DissatisfactionModel.load()
+    """The model that comes with Feedwheel."""
+    return model_in(None)
 
 
 def exchange(conversation: Conversation) -> tuple[Exchange, list[str]]:

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group.command()(train)
     group.command()(evaluate)
     group.command()(distil)
+    group.command(name="register")(register_weights)
     app.add_typer(group, name="satisfaction")
 
 
@@ -73,6 +74,22 @@ def distil(
     from pipelines.satisfaction import distil as stage
 
     emit(stage.distil(teacher, texts, output, epochs, seed, _tell), json, "Encoder")
+
+
+@command
+def register_weights(
+    model: Annotated[Path | None, typer.Option(help="Folder of other weights than the shipped ones.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of labelled corpora to measure them on.")] = None,
+    seed: Seed = 7,
+    json: Json = False,
+) -> None:
+    """Put weights into the model registry, with what they were trained on and how good they are."""
+    from feedback.dissatisfaction.model import SHIPPED
+    from pipelines.io.mlflow import Tracking
+    from pipelines.satisfaction import registry
+    from pipelines.settings import Settings
+
+    emit(registry.register(Tracking(Settings.load().mlflow), model or SHIPPED, data, seed, _tell), json, "Registered")
 
 
 def _tell(what: str) -> None:

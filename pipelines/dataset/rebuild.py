@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from feedback.conversation import Logged, assemble
 from feedback.detectors import reading
-from feedback.judge import Judge
-from feedback.taxonomy import weights
 from pipelines.bronze import CONVERSATION_TABLES, Partition, accepted, partition_of, rows_between
 from pipelines.consents import Consents, Horizon
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
+from pipelines.judging import judge_by
 from schemas.config import Config
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def rebuild(lake: Lake, app: str, inputs: Inputs, config: Config, consents: Cons
     from pipelines.extract.routing import Known, route
     from pipelines.extract.rows import SilverRows
 
-    rows, vector = SilverRows(Judge(weights(config.signals), inputs.calibrations)), vector_of(inputs)
+    rows, vector = SilverRows(judge_by(config, inputs.calibrations)), vector_of(inputs)
     silence = timedelta(seconds=config.extraction.abandoned_after_s)
     arrivals = [
         arrival

@@ -24,7 +24,7 @@ from feedwheel_capture.redact import REDACTOR
 from feedback.bias.report import BiasReport
 from feedback.detectors import all_detectors
 from feedback.detectors.base import label
-from feedback.dissatisfaction.model import shipped_model
+from feedback.dissatisfaction.model import model_in
 from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
 from pipelines.consents import withdrawn_since
@@ -203,6 +203,6 @@ def artefacts(config: Config) -> dict[str, str]:
     return {
         "redactor": REDACTOR,
         "detectors": " ".join(detectors),
-        "dissatisfaction": shipped_model().version,
+        "dissatisfaction": model_in(config.extraction.weights).version,
         "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
     }

@@ -24,8 +24,6 @@ from feedwheel_capture.events import Generation
 from feedback.calibration import Calibrations
 from feedback.conversation import Conversation, Logged, Position, assemble
 from feedback.detectors import reading
-from feedback.judge import Judge
-from feedback.taxonomy import Weights
 from pipelines.bronze import CONVERSATION_TABLES, ConversationTable, Partition, in_partition
 from pipelines.consents import Consents
 from pipelines.extract.decode import columns_of, events_of
@@ -34,6 +32,8 @@ from pipelines.extract.routing import NO_CONSENT
 from pipelines.extract.rows import Ending, Row, SilverRows
 from pipelines.io.lake import Lake, check_required
 from pipelines.io.parquet import TableFile
+from pipelines.judging import judge_by
+from schemas.config import Config
 from schemas.tables import TABLES, SilverTable
 
 EVENTS_PER_BATCH: Final = 5_000
@@ -117,15 +117,15 @@ class Recomputer:
     """Recomputes batches as of one instant and under the consents of now, as one revision."""
 
     lake: Lake
-    weights: Weights
+    config: Config
     calibrations: Calibrations
-    abandoned_after: timedelta
     ending: Ending
     consents: Consents
     revision: str
 
     def recompute(self, batch: Batch) -> Manifest:
         """Read, assemble, judge and write. Raises ContractViolation if a row breaks its contract."""
+        silence = timedelta(seconds=self.config.extraction.abandoned_after_s)
         members_of = {position: members for members in batch for position in members.events}
         found, withheld = defaultdict[Members, list[Logged[Any]]](list), set[Position]()
         for event in read_events(self.lake, members_of):
@@ -134,14 +134,14 @@ class Recomputer:
                 withheld.add(event.position)
             else:
                 found[members_of[event.position]].append(present)
-        rows, tally = SilverRows(Judge(self.weights, self.calibrations)), Tally()
+        rows, tally = SilverRows(judge_by(self.config, self.calibrations)), Tally()
         for members in batch:
             events = found[members]
             tally.dropped[NO_CONSENT] += len(members.new & withheld)
             if not any(isinstance(event.data, Generation) for event in events):
                 self._end(rows, tally, members, withheld)
                 continue
-            conversation = assemble(events, self.ending.as_of, self.abandoned_after)
+            conversation = assemble(events, self.ending.as_of, silence)
             judged = rows.add(reading.read(conversation), self.revision)
             _count(tally, conversation, members.new - withheld, events)
             tally.signals.update(signal.kind for signal in judged.signals)

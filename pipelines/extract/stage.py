@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from feedwheel_capture.ids import uuid7
 
@@ -178,9 +178,8 @@ def _compute(
     committer = Committer(context.lake, app, revision, before, after, orphans)
     recomputer = Recomputer(
         context.lake,
-        judge.weights,
+        context.config,
         judge.calibrations,
-        timedelta(seconds=context.config.extraction.abandoned_after_s),
         Ending(app, context.config.app(app).type, as_of),
         plan.consents,
         revision,

@@ -99,18 +99,19 @@ class Tracking:
         self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     @_reaching_mlflow
-    def register(self, name: str, model: ModelRef, run_id: str, adapter: Path | None, tags: Mapping[str, str]) -> str:
+    def register(self, name: str, model: ModelRef, run_id: str, files: Path | None, tags: Mapping[str, str]) -> str:
         """MLflow's number of a model's version, registered if it is not.
 
-        What is stored is the reference (where the artefact lies and its digest) and the adapter it was made with.
+        What is stored is the reference (where the artefact lies and its digest) and the files of its own: the adapter
+        or the weights, without a base that many share.
         """
         if (number := self._number_of(name, model.version)) is not None:
             return number
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / _REFERENCE).write_bytes(msgspec.json.encode(model))
             self._client.log_artifacts(run_id, folder, _ARTIFACTS)
-        if adapter is not None:
-            self._client.log_artifacts(run_id, str(adapter), f"{_ARTIFACTS}/adapter")
+        if files is not None:
+            self._client.log_artifacts(run_id, str(files), f"{_ARTIFACTS}/files")
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{_ARTIFACTS}"
         about = {_VERSION: model.version, "feedwheel.digest": model.digest, "feedwheel.uri": model.uri, **tags}
         return str(self._client.create_model_version(name, source, run_id=run_id, tags=about).version)

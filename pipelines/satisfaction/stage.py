@@ -4,7 +4,7 @@ In: a folder of corpora (`pipelines.satisfaction.corpora`). Out: a folder of wei
 weights in use and for weights trained by the same steps on all the other corpora.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,12 +68,17 @@ def evaluate(data: Path, weights: Path, seed: int, tell: Callable[[str], None]) 
         if others := [other for each, other in rows.items() if each != name]:
             tell(f"trees without {name}")
             left_out += _by_system(name, part, fit(others, seed), seed)
+    return Measured(model.version, _unseen(rows, model, seed), left_out)
+
+
+def measure(data: Path, model: DissatisfactionModel, seed: int, tell: Callable[[str], None]) -> list[Quality]:
+    """Figures of a model on every corpus that did not train it. Raises UsageError."""
+    return _unseen(_read(data, None, model.encoder, tell), model, seed)
+
+
+def _unseen(rows: Mapping[str, Rows], model: DissatisfactionModel, seed: int) -> list[Quality]:
     unseen = {name: part for name, part in rows.items() if name not in model.trained_on}
-    return Measured(
-        model.version,
-        [each for name, part in unseen.items() for each in _by_system(name, part, model.trees, seed)],
-        left_out,
-    )
+    return [each for name, part in unseen.items() for each in _by_system(name, part, model.trees, seed)]
 
 
 def _read(data: Path, names: Sequence[str] | None, encoder: Encoder, tell: Callable[[str], None]) -> dict[str, Rows]:

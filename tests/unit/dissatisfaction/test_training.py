@@ -2,10 +2,12 @@ import json
 
 import pytest
 import typer
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from feedback.dissatisfaction.model import DissatisfactionModel
 from pipelines.cli import satisfaction, signals
+from tests.conftest import TEST_SECRETS
 
 app = typer.Typer()
 satisfaction.register(app)
@@ -101,3 +103,25 @@ def test_what_is_not_there_is_bad_usage(corpora, tmp_path, arguments, says):
     output = ["--output", tmp_path / "model"] if arguments[0] == "train" else []
     result = run(*arguments, "--data", corpora, *output)
     assert (result.exit_code, says in " ".join(result.stderr.split())) == (2, True)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's own
+def test_the_registry_has_a_version_once_with_its_files_and_figures(corpora, tmp_path, monkeypatch):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for name, secret in TEST_SECRETS.items():
+        monkeypatch.setenv(f"FEEDWHEEL_{name.upper()}", secret)
+    monkeypatch.chdir(tmp_path)  # MLflow puts artefacts below it
+    run("train", "--data", corpora, "--corpora", "conture", "--output", tmp_path / "model")
+    arguments = ("register", "--model", tmp_path / "model", "--data", corpora, "--json")
+    first, second = (json.loads(run(*arguments).stdout) for _ in range(2))
+    assert first == second
+    assert first["auc"]["dbdc3/BOT_1"] > 0.9
+    client = MlflowClient(uri, uri)
+    (version,) = client.search_model_versions("name = 'feedwheel-satisfaction'")
+    assert (str(version.version), version.tags["feedwheel.version"]) == (first["number"], first["version"])
+    logged = client.get_run(version.run_id).data
+    assert logged.params == {"answers/conture": "240"}
+    assert logged.metrics["auc/dbdc3/BOT_1"] == first["auc"]["dbdc3/BOT_1"]
+    files = {file.path for file in client.list_artifacts(version.run_id, "model/files")}
+    assert {"model/files/model.json", "model/files/trees.npz", "model/files/encoder.npz"} <= files
