@@ -22,7 +22,15 @@ Step = Literal[
     "coordination", "trust", "conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"
 ]
 Reason = Literal[
-    "coordinated", "distrusted", "contradicted", "conflict", "duplicate", "near_duplicate", "eval_neighbour", "user_cap"
+    "coordinated",
+    "distrusted",
+    "contradicted",
+    "unconfirmed",
+    "conflict",
+    "duplicate",
+    "near_duplicate",
+    "eval_neighbour",
+    "user_cap",
 ]
 
 
@@ -78,6 +86,7 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
         ("coordination", "coordinated", lambda left: _all_but_one_of_a_campaign(left, standing)),
         ("trust", "distrusted", lambda left: _distrusted(left, standing)),
         ("trust", "contradicted", lambda left: _contradicted(left, standing)),
+        ("trust", "unconfirmed", lambda left: _unconfirmed(left, standing)),
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
@@ -150,6 +159,13 @@ def _contradicted(candidates: list[Candidate], standing: Mapping[str, Standing])
     """What others contradict, said by people who have not earned being believed against them."""
     return {
         candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_contradicted
+    }
+
+
+def _unconfirmed(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
+    """What strangers want and nobody else has said, where others have said something about most."""
+    return {
+        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_unconfirmed
     }
 
 

@@ -36,14 +36,23 @@ def claim(number, owner="ann", text=CARD, value="card arrival", theme=None, **fi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["liars", "same lies", "sleepers", "coordinated text"])
-def test_one_hostile_person_in_twenty_costs_at_most_a_point_of_what_honest_people_alone_give(attack):
+def test_one_hostile_person_in_twenty_costs_at_most_a_point(attack):
     config = Settings().config()
-    scene = Scene(attack, hostile=0.05)
-    honest = outcome(replace(scene, hostile=0.0), MESSAGES, config, defended=False)
+    scene = Scene(attack, hostile=0.05, seed=20)  # thresholds were chosen on others
+    honest = outcome(replace(scene, hostile=0.0), MESSAGES, config)
     defended, open_to_all = (outcome(scene, MESSAGES, config, defended=defended) for defended in (True, False))
     assert defended.accuracy >= honest.accuracy - 0.01
     assert defended.by_hostile < 0.5 * open_to_all.by_hostile
     assert defended.examples > 0.85 * honest.examples  # honest people are still heard
+
+
+def test_what_a_stranger_wants_and_nobody_else_said_waits_only_where_others_speak_of_most():
+    alone = claim(500, "stranger", "zebra lemon quartz", "top up")
+    usual = [claim(n, f"person-{n % 5}", *((CARD, "card arrival") if n % 2 else (JAZZ, "jazz"))) for n in range(20)]
+    assert standings([*usual, alone])[alone.claim_id].is_unconfirmed
+    assert not standings([*usual, replace(alone, wants=False)])[alone.claim_id].is_unconfirmed
+    other = [claim(600 + n, f"person-{n}", f"word{n} other{n} third{n}", f"wanted {n}") for n in range(30)]
+    assert not standings([*usual, *other, alone])[alone.claim_id].is_unconfirmed
 
 
 def test_who_is_contradicted_by_many_loses_trust_and_others_do_not():
