@@ -34,12 +34,17 @@ def claim(number, owner="ann", text=CARD, value="card arrival", theme=None, **fi
     )
 
 
+@pytest.fixture(scope="module")
+def honest():
+    """What people give among whom nobody attacks."""
+    return outcome(Scene("liars", hostile=0.0), MESSAGES, Settings().config(), defended=False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["liars", "same lies", "sleepers", "coordinated text"])
-def test_one_hostile_person_in_twenty_costs_at_most_a_point_of_what_honest_people_alone_give(attack):
+def test_one_hostile_person_in_twenty_costs_at_most_a_point_of_what_honest_people_alone_give(attack, honest):
     config = Settings().config()
     scene = Scene(attack, hostile=0.05)
-    honest = outcome(replace(scene, hostile=0.0), MESSAGES, config, defended=False)
     defended, open_to_all = (outcome(scene, MESSAGES, config, defended=defended) for defended in (True, False))
     assert defended.accuracy >= honest.accuracy - 0.01
     assert defended.by_hostile < 0.5 * open_to_all.by_hostile
