@@ -1,18 +1,27 @@
-"""Processes that record until they are killed, by themselves at a named point or by a test: `python -m tests.dying`.
+"""Processes that record until they are killed, by themselves at a named point or by a test.
 
-A client prints the id of an event once it has it: from then on the event may not be lost, whatever is killed.
+A client writes the id of an event once it has it: from then on the event may not be lost, whatever is killed. Imports
+take longer than a life: so one process imports everything once and is forked for each that is to die, which has its
+own settings in its environment.
 """
 
-import argparse
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
-from feedwheel_capture import Capture, spool
+from feedwheel_capture import Capture, outbox, spool  # noqa: F401  # the outbox is what the first event would import
 from feedwheel_capture.spool import DEFAULT_MAX_BYTES, Spool
+
+from feedback.capture.collector.__main__ import main as collect
+
+Role = Literal["client", "collector"]
 
 CLIENT_POINTS = (
     "half a record written",
@@ -106,20 +115,41 @@ def record() -> None:
         time.sleep(0.001)
 
 
-def main() -> None:
-    """Record, or collect what others record."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["client", "collector"])
-    parser.add_argument("--point", default="")
-    arguments = parser.parse_args()
-    arrange(arguments.point)
-    if arguments.role == "client":
+@dataclass
+class Dying:
+    """One such process; whoever has it reads what it writes."""
+
+    process: BaseProcess
+    out: IO[bytes]
+
+    @classmethod
+    def start(cls, role: Role, point: str, environment: Mapping[str, str]) -> "Dying":
+        reads, writes = _FORKS.Pipe(duplex=False)
+        process = _FORKS.Process(target=_run, args=(role, point, dict(environment), writes), daemon=True)
+        process.start()
+        writes.close()
+        with reads:
+            return cls(process, os.fdopen(os.dup(reads.fileno()), "rb"))
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def ended(self, timeout_s: float = 0.0) -> int | None:
+        """How it ended, as subprocess has it; None if it goes on after so long."""
+        self.process.join(timeout_s)
+        return self.process.exitcode
+
+
+_FORKS = get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
+
+
+def _run(role: Role, point: str, environment: Mapping[str, str], out: Connection) -> None:
+    os.dup2(out.fileno(), 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.environ.update(environment)
+    arrange(point)
+    if role == "client":
         record()
     else:
-        from feedback.capture.collector.__main__ import main as collect  # the client has no such imports
-
         collect()
-
-
-if __name__ == "__main__":
-    main()

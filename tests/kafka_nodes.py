@@ -17,6 +17,7 @@ from pipelines.stack.process import Background, Launch
 from schemas.errors import InfrastructureError
 
 HEAP = "-Xmx256m"
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 CLUSTER_ID = "k0000000000000000000AA"
 READY_S = 60.0
 
@@ -64,8 +65,7 @@ class KafkaNodes:
         argv = [
             str(find_java(None).path),
             HEAP,
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
+            *SMALL_JVM,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "kafka.Kafka",
             str(self._properties(node)),
@@ -107,7 +107,7 @@ class KafkaNodes:
         directory.mkdir(parents=True)
         self._properties(node).write_text(self._text(node), encoding="utf-8")
         users = [option for user in self.scram for option in ("--add-scram", user)]
-        tool = [str(find_java(None).path), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classpath(self.jars)]
+        tool = [str(find_java(None).path), "-Xmx128m", *SMALL_JVM, "-cp", classpath(self.jars)]
         tool += ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties(node)), *users]
         subprocess.run(tool, capture_output=True, text=True, timeout=60, check=True)
 

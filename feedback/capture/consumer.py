@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Final, Self
 
 from feedwheel_capture.access import KafkaAccess
+from feedwheel_capture.listening import is_refused
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import UnknownTopicOrPartitionError
+from kafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 _ANSWER_TIMEOUT_MS: Final = 5000
 """A broker says where its topics end in milliseconds; after this it counts as gone."""
@@ -48,6 +49,8 @@ class EventConsumer:
 
         Raises kafka.errors.KafkaError, SettingsWrong if a file of `access` cannot be read.
         """
+        if is_refused(access):
+            raise KafkaConnectionError(f"{access} refuses connections")
         self._consumer = KafkaConsumer(
             **access.kafka_python(),
             enable_auto_commit=False,

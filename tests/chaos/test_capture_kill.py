@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,7 +22,7 @@ from feedback.capture.collector.keys import create_key
 from pipelines import extract, ingest, reconcile
 from pipelines.stack.probe import awaits_ok, http_json
 from tests.conftest import REPOSITORY, TEST_SECRETS, Broker
-from tests.dying import CLIENT_POINTS, COLLECTOR_POINTS
+from tests.dying import CLIENT_POINTS, COLLECTOR_POINTS, Dying, Role
 from tests.events import APP
 from tests.ports import free_port
 from tests.served import await_true
@@ -57,49 +55,47 @@ class Deployment:
     def __post_init__(self) -> None:
         self.key = create_key(self.home / "collector" / "keys.json", APP, datetime.now(UTC))
 
-    def client(self, point: str = "", *, by_collector: bool = False) -> subprocess.Popen[bytes]:
+    def client(self, point: str = "", *, by_collector: bool = False) -> Dying:
         """An application that records."""
         settings = {"app": APP, "consent": "content", "app_type": "task", "capture_spool": self.home / "to-kafka"}
         if by_collector:
             settings |= {"collector_url": f"http://127.0.0.1:{self.collector_port}", "api_key": self.key}
             settings |= {"capture_spool": self.home / "to-collector"}
-        return self._start("client", point, settings, subprocess.PIPE)
+        return self._start("client", point, settings)
 
     @contextmanager
-    def collector(self, point: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    def collector(self, point: str = "") -> Iterator[Dying]:
         """A collector that is killed at the latest in the end."""
         settings = {"home": self.home, "config_path": REPOSITORY / "feedwheel.toml"}
         settings |= {"collector_port": self.collector_port}
-        process = self._start("collector", point, settings, subprocess.DEVNULL)
+        process = self._start("collector", point, settings)
+        process.out.close()  # it writes nothing
         try:
             while awaits_ok(f"http://127.0.0.1:{self.collector_port}/readyz"):
-                assert process.poll() is None
+                assert process.ended() is None
                 time.sleep(0.05)
             yield process
         finally:
             process.kill()
-            process.wait()
+            process.ended(30)
 
-    def _start(self, role: str, point: str, settings: dict[str, object], out: int) -> subprocess.Popen[bytes]:
+    def _start(self, role: Role, point: str, settings: dict[str, object]) -> Dying:
         secrets = {**TEST_SECRETS, **SECRETS}
         given = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in {**secrets, **settings}.items()}
         environment = {**os.environ, **given, "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap}
-        command = [sys.executable, "-m", "tests.dying", role, "--point", point]
-        return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=out, stderr=subprocess.DEVNULL)
+        return Dying.start(role, point, environment)
 
-    def first(self, client: subprocess.Popen[bytes]) -> None:
+    def first(self, client: Dying) -> None:
         """Wait until a client has recorded something."""
-        assert client.stdout is not None
-        line = client.stdout.readline()
+        line = client.out.readline()
         assert line, "it ended before it recorded anything"
         self.acknowledged.append(line.decode().strip())
 
-    def dead(self, client: subprocess.Popen[bytes]) -> None:
+    def dead(self, client: Dying) -> None:
         """Wait for the end of a client, and remember what it was promised."""
-        assert client.stdout is not None
-        with client.stdout:
-            ids = client.stdout.read().decode().split("\n")[:-1]  # after the last newline: torn
-        assert client.wait(30) == -signal.SIGKILL
+        with client.out:
+            ids = client.out.read().decode().split("\n")[:-1]  # after the last newline: torn
+        assert client.ended(30) == -signal.SIGKILL
         assert ids, "it was killed before it made progress"
         self.acknowledged += ids
 
@@ -134,7 +130,7 @@ def kill_collector(place: Deployment, point: str, life_s: float) -> None:
         if not point:
             time.sleep(life_s)
             collector.kill()
-        assert collector.wait(60) == -signal.SIGKILL
+        assert collector.ended(60) == -signal.SIGKILL
         client.kill()
         place.dead(client)
 

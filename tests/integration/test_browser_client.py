@@ -116,8 +116,7 @@ def application():
 
 
 @pytest.fixture
-def collector(tmp_path, application, monkeypatch):
-    monkeypatch.setattr("feedwheel_capture.kafka._CONNECT_TIMEOUT_S", 0.05)
+def collector(tmp_path, application):
     running = RunningCollector(tmp_path / "home", collector_origins=(application.url,), collector_example=APP)
     running.start()
     yield running

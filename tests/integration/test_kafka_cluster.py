@@ -21,7 +21,7 @@ from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
 from schemas.errors import InfrastructureError, NothingToDo
 from tests.conftest import JAR_CACHE
-from tests.kafka_nodes import HEAP, KafkaNodes
+from tests.kafka_nodes import HEAP, SMALL_JVM, KafkaNodes
 from tests.ports import free_port
 from tests.topics import create_topic, declaring, generations, produce
 
@@ -220,7 +220,7 @@ def test_a_quota_slows_and_breaks_nothing(cluster, over):
 
 def quota(cluster: KafkaNodes, limit: str) -> None:
     """Limit what every client may read."""
-    tool = [str(find_java(None).path), HEAP, "-XX:TieredStopAtLevel=1", "-cp", classpath(JAR_CACHE)]
+    tool = [str(find_java(None).path), HEAP, *SMALL_JVM, "-cp", classpath(JAR_CACHE)]
     tool += ["kafka.admin.ConfigCommand", "--bootstrap-server", cluster.access.bootstrap_servers, "--alter"]
     tool += ["--add-config", limit, "--entity-type", "clients", "--entity-default"]
     subprocess.run(tool, check=True, capture_output=True)

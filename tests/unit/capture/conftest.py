@@ -13,9 +13,7 @@ def key(home):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """Of collectors that notice at once that their Kafka is down."""
-    monkeypatch.setattr("feedwheel_capture.kafka._CONNECT_TIMEOUT_S", 0.05)
+def home(tmp_path):
     return tmp_path / "home"
 
 

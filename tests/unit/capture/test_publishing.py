@@ -113,8 +113,7 @@ def test_a_collector_that_takes_no_key_is_asked_less_and_less_often(capture, ser
     assert caplog.text.count("events are taken again") == 1
 
 
-def test_a_kafka_that_is_down_is_told_of_in_one_line(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("feedwheel_capture.kafka._CONNECT_TIMEOUT_S", 0.05)
+def test_a_kafka_that_is_down_is_told_of_in_one_line(tmp_path, caplog):
     capture = Capture(settings=settings(tmp_path))
     say(capture, 1)
     assert not capture.flush(1)  # several attempts

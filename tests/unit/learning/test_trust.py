@@ -15,6 +15,8 @@ from tests.events import START
 from tests.poisoning import Scene, outcome
 
 MESSAGES = read_messages(SHIPPED)
+SEED = 20
+"""Thresholds were chosen on others."""
 CARD, JAZZ = "where is my new bank card", "do you like to play loud jazz"
 
 
@@ -34,12 +36,17 @@ def claim(number, owner="ann", text=CARD, value="card arrival", theme=None, **fi
     )
 
 
+@pytest.fixture(scope="module")
+def honest():
+    """What people give among whom nobody attacks."""
+    return outcome(Scene("liars", hostile=0.0, seed=SEED), MESSAGES, Settings().config())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["liars", "same lies", "sleepers", "coordinated text"])
-def test_one_hostile_person_in_twenty_costs_at_most_a_point(attack):
+def test_one_hostile_person_in_twenty_costs_at_most_a_point(attack, honest):
     config = Settings().config()
-    scene = Scene(attack, hostile=0.05, seed=20)  # thresholds were chosen on others
-    honest = outcome(replace(scene, hostile=0.0), MESSAGES, config)
+    scene = Scene(attack, hostile=0.05, seed=SEED)
     defended, open_to_all = (outcome(scene, MESSAGES, config, defended=defended) for defended in (True, False))
     assert defended.accuracy >= honest.accuracy - 0.01
     assert defended.by_hostile < 0.5 * open_to_all.by_hostile

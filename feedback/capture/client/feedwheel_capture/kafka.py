@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from feedwheel_capture.access import CA_FILE, CERTIFICATE_FILE, KEY_FILE, PASSWORD, USERNAME, KafkaAccess
 from feedwheel_capture.errors import PublishFailed
 from feedwheel_capture.events import MAX_EVENT_BYTES
+from feedwheel_capture.listening import is_refused
 from feedwheel_capture.spool import Record
 
 _LOG: Final = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ class EventProducer:
         raise PublishFailed(f"{self._access}: nothing is acknowledged")
 
     def _connected(self) -> Producer:
+        if is_refused(self._access):
+            raise PublishFailed(f"{self._access}: no broker answers (connection refused)")
         refusals = Refusals()
         producer = Producer(
             self._access.librdkafka()
