@@ -77,7 +77,10 @@ PHRASES: Final = Phrases((
     phrase("answer", START + r"(?:just |can you |you (?:need to|have to|must) )?answer (?:my|the) (?:\w+ )?question\b",
            0.8,
            "irrelevant"),
-    phrase("what", r"(?:\bnot|n'?t) (?:at all |really |quite |exactly )?(?:what|how) i (?:asked|wanted|want|need|"
+    phrase("asked wanted want need needed was am m im said meant had requested expected told would "
+           "& not n t dont didnt isnt doesnt wasnt arent aint want",
+           r"(?:\bnot|n'?t) (?:at all |really |quite |exactly )?"
+           r"(?:what|how) i (?:asked|wanted|want|need|"
            r"needed|was|am|"
            r"'?m|said|meant|had|requested|expected|told|would)\b", 0.9, "irrelevant"),
     phrase("rude offensive insulting racist sexist toxic disrespectful condescending patronizing inappropriate "
@@ -132,12 +135,13 @@ PHRASES: Final = Phrases((
            "bad"),
     phrase("nothing sarcasm try", r"\bthanks? (?:you )?for nothing\b|^\W*nice try\b", 1.0, "bad"),
     phrase("good great funny enough entertaining clear impressed impressive right convincing creative interesting "
-           "accurate",
+           "accurate & not n t isn aint ain isnt arent wasnt werent doesn doesnt",
            r"(?:" + _IT + _NOT + r"|^\W*not)(?: (?:even|really|very|that|so|at all|quite|particularly|a|too|exactly))*"
            r" (?:good|great|funny|enough|impressed|impressive|convincing|creative|interesting|entertaining|clear|"
            r"accurate)\b(?! (?:at|for me to))", 0.8, "bad",
            also_replies=True),
-    phrase("like love want need", START + r"i (?:really |still |also )?(?:do not|don'?t|did not|didn'?t) (?:really |"
+    phrase("like love want need & not dont don didnt didn",
+           START + r"i (?:really |still |also )?(?:do not|don'?t|did not|didn'?t) (?:really |"
            r"actually )?(?:like|love|want|need) "
            r"(?:it|that|this|these|those|the (?:\w+ )?(?:answer|one|ending|title|style|tone|story|poem|format|name|"
            r"idea|way)|any of|"
@@ -183,7 +187,8 @@ PHRASES: Final = Phrases((
     phrase("frustrating frustrated annoying annoyed ugh meh waste hopeless forget nevermind sigh facepalm disaster",
            r"\b(?:frustrat(?:ing|ed)|annoy(?:ing|ed)|hopeless|waste of (?:my )?time|wasting my time)\b|"
            r"^\W*(?:ugh+|meh|sigh|facepalm|forget it|forget about it|never ?mind)\b(?!\W+i (?:found|got))", 0.7, "bad"),
-    phrase("listening understand understanding reading read helping paying listen get getting following",
+    phrase("listening understand understanding reading read helping paying listen get getting following "
+           "& you your youre",
            r"\byou(?:'?re| are) (?:still |clearly |just )?not (?:\w+ly )?(?:listening|understanding|getting|reading|"
            r"helping|paying|following|making|even)\b|"
            r"\byou (?:still |clearly |just |obviously )*(?:do not|don'?t|did not|didn'?t) (?:even |seem to |"

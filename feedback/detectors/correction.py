@@ -71,7 +71,7 @@ PHRASES: Final = Phrases((
            r"this) (?:doesn't|does not|"
            r"didn't|isn't|still)\b.{0,30}$|no\b))\W+\w",
            0.8, also_replies=True),
-    phrase("about", r"^\W*(?:it|this|that)(?:'?s| is) about\b", 0.8, also_replies=True),
+    phrase("about & it this that its thats", r"^\W*(?:it|this|that)(?:'?s| is) about\b", 0.8, also_replies=True),
     phrase("actually", r"^\W*actually\b(?!\W*$)(?! (?:that|this|it)(?:'?s| is) (?:good|great|right|correct|nice|fine|"
            r"cool))", 0.5),
     phrase("mean", r"^\W*(?:no\W+)?i mean\b", 0.6),

@@ -5,8 +5,7 @@ most of the words that hardly any sentence does without. English is declined onl
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 
 from feedback.detectors.words import Words
@@ -52,25 +51,31 @@ _LANGUAGES_OF: Final[dict[str, tuple[Language, ...]]] = {
     for words in _STOP_WORDS.values()
     for word in words.split()
 }
-_KNOWN: Final = _LANGUAGES_OF.keys()
+_KNOWN: Final = frozenset(_LANGUAGES_OF)
 
 
 def language_of(messages: Iterable[Words]) -> Language | None:
     """The language of a person's messages, None where they are too few or too plain to tell."""
     read = list(messages)
-    hits = Counter[Language]()
-    for word in _KNOWN & frozenset[str]().union(*(message.words for message in read)):
-        hits.update(_LANGUAGES_OF[word])
+    hits = dict[Language, int]()
+    for word in _KNOWN & frozenset[str]().union(*[message.words for message in read]):
+        for language in _LANGUAGES_OF[word]:
+            hits[language] = hits.get(language, 0) + 1
     text = "".join(message.text for message in read)
     if not text.isascii() and (script := _by_letters(text, hits)):
         return script
     if not hits:
         return None
-    best = max(hits, key=lambda language: (hits[language], language == "en"))
-    return best if hits[best] >= _MIN_WORDS else None
+    most = max(hits.values())
+    best = [language for language in hits if hits[language] == most]
+    if most < _MIN_WORDS:
+        return None
+    if "en" in best:
+        return "en"
+    return best[0] if len(best) == 1 else "und"
 
 
-def _by_letters(text: str, hits: Counter[Language]) -> Language | None:
+def _by_letters(text: str, hits: Mapping[Language, int]) -> Language | None:
     """`und` where the letters say that it is not English, and no words say what it is."""
     foreign, latin = len(_FOREIGN.findall(text)), len(_LATIN.findall(text))
     marked = len(_MARKED.findall(text))

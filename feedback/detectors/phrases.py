@@ -6,7 +6,8 @@ A pattern is tried only on messages that have one of its words: most messages ha
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +15,7 @@ from feedwheel_capture.vocabulary import ComplaintCategory
 
 from feedback.detectors import base
 from feedback.detectors.reading import Reading, Said
-from feedback.detectors.words import Words
+from feedback.detectors.words import Words, bag
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
 from schemas.signals import SignalKind
@@ -33,15 +34,22 @@ SENTENCE: Final = r"(?:^|[.!?;:,\n-]|\b(?:but|and|so|no|well|ok|okay|because|the
 class Phrase:
     """A pattern that names a signal; `certainty` 0..1 relative to the confidence of its kind.
 
-    `words`: a message without any of them does not match. `also_replies`: it also replies to a question, as "no" does,
-    and says nothing where the answer asked one.
+    `words`: a message without any of them does not match; nor, unless `also` is empty, one without any of those.
+    `also_replies`: it also replies to a question, as "no" does, and says nothing where the answer asked one.
     """
 
     words: frozenset[str]
+    also: frozenset[str]
     pattern: re.Pattern[str]
     certainty: float
     category: ComplaintCategory | None = None
     also_replies: bool = False
+
+    def may_match(self, message: Words, asked: bool) -> bool:
+        """Whether a message with one of its `words` is worth a search. `asked`: after a question."""
+        if asked and self.also_replies:
+            return False
+        return not self.also or not self.also.isdisjoint(message.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,12 @@ class Match:
 def phrase(
     words: str, pattern: str, certainty: float, category: ComplaintCategory | None = None, *, also_replies: bool = False
 ) -> Phrase:
-    """Compile a pattern over text in lower case, whose apostrophes are typewriter's; `words` as `Phrase.words`."""
-    return Phrase(frozenset(words.split()), re.compile(pattern), certainty, category, also_replies)
+    """Compile a pattern over text in lower case, whose apostrophes are typewriter's.
+
+    `words`: those of `Phrase.words`, and after an `&` those of `Phrase.also`.
+    """
+    first, _, also = words.partition("&")
+    return Phrase(bag(first), bag(also), re.compile(pattern), certainty, category, also_replies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +76,42 @@ class Phrases:
     """Phrases of one family, and which of them a word calls for: a message without any such word has no match."""
 
     all: tuple[Phrase, ...]
-    words: frozenset[str] = field(init=False)
     called_by: dict[str, tuple[int, ...]] = field(init=False)
+    words: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        words = frozenset[str]().union(*(each.words for each in self.all))
-        called_by = {word: tuple(n for n, each in enumerate(self.all) if word in each.words) for word in words}
-        object.__setattr__(self, "words", words)
-        object.__setattr__(self, "called_by", called_by)
+        called_by = defaultdict[str, tuple[int, ...]](tuple)
+        for number, each in enumerate(self.all):
+            for word in each.words:
+                called_by[word] += (number,)
+        object.__setattr__(self, "called_by", dict(called_by))
+        object.__setattr__(self, "words", frozenset(called_by))
 
     def surest(self, message: Words, *, asked: bool = False) -> Match | None:
         """The match of the surest phrase, of equally sure ones the first in the text. `asked`: after a question."""
-        if self.words.isdisjoint(message.words):
-            return None
-        called = {number for word in self.words & message.words for number in self.called_by[word]}
-        found = list[tuple[float, tuple[int, int], int]]()
-        for number in called:
+        best: tuple[float, tuple[int, int], int] | None = None
+        for number in self._called(message):
             candidate = self.all[number]
-            if not (asked and candidate.also_replies) and (match := candidate.pattern.search(message.text)):
-                found.append((-candidate.certainty, match.span(), number))
-        if not found:
-            return None
-        _, span, number = min(found)
-        return Match(self.all[number], span)
+            if best and -candidate.certainty > best[0]:
+                continue
+            if candidate.may_match(message, asked) and (match := candidate.pattern.search(message.text)):
+                found = (-candidate.certainty, match.span(), number)
+                best = min(best, found) if best else found
+        return Match(self.all[best[2]], best[1]) if best else None
+
+    def match(self, message: Words, *, asked: bool = False) -> bool:
+        """Whether any phrase matches."""
+        called = map(self.all.__getitem__, self._called(message))
+        return any(each.may_match(message, asked) and each.pattern.search(message.text) for each in called)
+
+    def _called(self, message: Words) -> Collection[int]:
+        """Places in `all` of the phrases that have one of a message's words."""
+        words = self.words & message.words
+        if not words:
+            return ()
+        if len(words) == 1:
+            return self.called_by[next(iter(words))]
+        return {number for word in words for number in self.called_by[word]}
 
 
 TASK: Final = Phrases((
@@ -130,7 +155,7 @@ class PhraseDetector:
     def _matches(self, reading: Reading) -> Iterable[tuple[Said, Match]]:
         for said in reading.said:
             match = self.phrases.surest(said.words, asked=said.asked)
-            if match and not any(other.surest(said.words, asked=said.asked) for other in self.unless):
+            if match and not any(other.match(said.words, asked=said.asked) for other in self.unless):
                 yield said, match
 
     def _signal(self, said: Said, match: Match) -> Signal:

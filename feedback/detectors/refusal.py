@@ -91,8 +91,9 @@ class RefusalDetector:
 
 def _refusal(turn: Turn) -> tuple[int, int] | tuple[()] | None:
     """Where the answer refuses, nowhere in particular if a filter did, None if it does not."""
-    output = (turn.output or "")[:_CHARS_READ].lower()
-    match = PHRASES.surest(words.read(turn.output or "")) if any(mark in output for mark in _MARKS) else None
+    output = turn.output or ""
+    marked = any(map(output[:_CHARS_READ].lower().__contains__, _MARKS))
+    match = PHRASES.surest(words.read(output)) if marked else None
     if match:
         return match.span
     return () if turn.generation.finish_reason == "content_filter" else None
