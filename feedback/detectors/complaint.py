@@ -207,6 +207,48 @@ PHRASES: Final = Phrases((
            r"cut off|unfinished|not complete|"
            r"empty|missing (?:the|a|some|something|parts?|most))\b|\byou (?:got )?(?:cut off|stopped)\b", 0.7,
            "missing_detail"),
+    phrase("true correct right accurate & not", r"^\W*(?:(?:that|this|it)\W+)?not (?:even |really |quite |entirely )*"
+           r"(?:true|correct|right|accurate)\W*$", 0.9, "wrong", also_replies=True),
+    phrase("wrong & got get", r"\b(?:got|getting) (?:it|that|this|them|everything|the \w+|my \w+) (?:all |"
+           r"completely |totally )?"
+           r"wrong\b", 0.9, "wrong"),
+    phrase("ur u youre & wrong lying stupid dumb useless", r"\b(?:ur|u r|u are) (?:\w+ )?(?:wrong|lying|stupid|dumb|"
+           r"useless)\b", 1.0, "wrong"),
+    phrase("fake made nonexistent fictional", r"\b(?:it|that|this|those|these|(?:the|your) \w+)(?:'?s| is|'?re| "
+           r"are| was| were) "
+           r"(?:all |totally |completely )?(?:fake|made[- ]up|non-?existent)\b", 0.8, "wrong"),
+    phrase("said", r"\b(?:but|wait,?|thought) (?:you|u) (?:just |already |earlier |previously )*said\b|"
+           r"\byou (?:just |literally |earlier )+said\b", 0.8, "wrong"),
+    phrase("thought & you u", r"\bi thought (?:you|u) (?:were|was|are|didn'?t|did not|don'?t|hated|liked|"
+           r"had)\b", 0.7, "wrong"),
+    phrase("answer questions", START + r"answer (?:my|the) questions\b", 0.8, "irrelevant"),
+    phrase("random incoherent repetitive nonsensical misleading inconsistent illogical outdated irrelevant",
+           r"(?:" + _IT + _IS + r"|^\W*)" + _VERY + r"\s*(?:random|incoherent|repetitive|nonsensical|misleading|"
+           r"inconsistent|illogical|outdated)\b", 0.8, "bad"),
+    phrase("weird strange odd random confusing", r"^\W*(?:what an? |such an? |that(?:'?s| is) an? |very |a "
+           r")?(?:weird|strange|odd|random|confusing) "
+           r"(?:answer|reply|response|thing to say|statement|comment)\b|\byou(?:'?re| are| sound| seem)(?: \w+)? "
+           r"(?:weird|strange|odd|confusing|random)\b|\byour (?:answers?|responses?|replies) (?:are|is|seem)(?: \w+)? "
+           r"(?:weird|strange|odd|confusing|random|off)\b", 0.8, "bad"),
+    phrase("complicated complex difficult formal simple technical simplistic robotic cheesy dramatic",
+           r"\btoo (?:complicated|complex|difficult|formal|simple|technical|simplistic|robotic|cheesy|dramatic)\b"
+           r"(?! (?:for (?:me|my) to|to))", 0.7, "bad"),
+    phrase("nothing no same luck working work help", r"^\W*(?:(?:still|nope|sorry|hm+|ok)\W+)*(?:nothing "
+           r"(?:changed|happen(?:ed|s)|works)|"
+           r"no (?:change|difference|luck|improvement)|(?:the )?same (?:again|as before|problem)|not working|no good|"
+           r"(?:did ?n[o']?t|does ?n[o']?t|doesn'?t|didn'?t) (?:work|help))\b", 0.8, "wrong", also_replies=True),
+    phrase("that all it", r"^\W*(?:is )?(?:that|this)(?:'?s| is)? (?:all|it)(?: you (?:got|have|can do|"
+           r"know))?\s*\?", 0.8,
+           "missing_detail"),
+    phrase("lazy", r"\byou(?:'?re| are) (?:\w+ )?(?:being )?lazy\b|\bdon'?t be lazy\b", 0.9, "bad"),
+    phrase("shut stop", r"\bshut (?:up|the)\b|^[^\w/]*(?:please |just )?stop(?: it| that| doing (?:that|this)| "
+           r"saying (?:that|this)|"
+           r" talking)?\W*$", 0.8, "bad"),
+    phrase("talk discuss hear & dont don not", r"\bi (?:do not|don'?t) (?:want|wanna|care) to (?:talk|discuss|"
+           r"hear|chat)\b", 0.6,
+           "irrelevant", also_replies=True),
+    phrase("making make & any sense", r"\byou(?:'?re| are) not making (?:any )?sense\b", 1.0, "bad"),
+    phrase("asked & nobody one who", r"\b(?:nobody|no one|who) asked\b", 0.6, "irrelevant"),
 ))  # fmt: skip
 
 _CORRECTED: Final = Phrases(tuple(each for each in correction.PHRASES.all if each.certainty >= 0.8))
@@ -229,7 +271,7 @@ _HYPOTHETICAL: Final = Phrases(
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("complaint", 2, "complaint", PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
+    return PhraseDetector("complaint", 3, "complaint", PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
 
 
 def category_of(text: str) -> ComplaintCategory | None:

@@ -62,7 +62,7 @@ class RefusalDetector:
 
     weights: Weights
     name: str = "refusal"
-    version: int = 1
+    version: int = 2
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal per answer."""

@@ -35,7 +35,7 @@ def messages(half):
         yield kind, reply, request, answer
 
 
-@pytest.mark.parametrize(("half", "precision", "recall"), [("tuning", 0.95, 0.95), ("held_out", 0.9, 0.6)])
+@pytest.mark.parametrize(("half", "precision", "recall"), [("tuning", 0.95, 0.95), ("held_out", 0.9, 0.7)])
 def test_precision_and_recall(half, precision, recall):
     right = found = wanted = 0
     for kind, reply, request, answer in messages(half):
@@ -52,5 +52,9 @@ def test_the_words_of_a_phrase_lose_no_match():
         message = words.read(reply)
         for family in FAMILIES:
             matching = [each for each in family.all if each.pattern.search(message.text)]
-            lost = [each.pattern.pattern for each in matching if each.words.isdisjoint(message.words)]
+            lost = [
+                each.pattern.pattern
+                for each in matching
+                if each.words.isdisjoint(message.words) or not each.may_match(message, asked=False)
+            ]
             assert not lost, reply
