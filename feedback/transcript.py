@@ -118,7 +118,7 @@ def score(
         satisfaction=satisfaction(list(dissatisfied.values()), about[None]),
         turns=[ScoredTurn(n, message.role, dissatisfied.get(n), standing[n]) for n, message in enumerate(messages)],
         signals=standing[None],
-        unread_language=read.language if read and not read.is_read else None,
+        unread_language=read.language if read and not read.phrases_in else None,
     )
 
 

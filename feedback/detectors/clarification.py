@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, Phrases, phrase
 from feedback.taxonomy import Weights
 
 PHRASES: Final = Phrases((
@@ -74,4 +75,4 @@ PHRASES: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("clarification", 3, "clarification", PHRASES, weights, (TASK,))
+    return PhraseDetector("clarification", 3, PHRASES, weights)

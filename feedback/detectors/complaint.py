@@ -5,7 +5,8 @@ from typing import Final
 from feedwheel_capture.vocabulary import ComplaintCategory
 
 from feedback.detectors import correction, words
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, TASK, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _IT: Final = (
@@ -271,7 +272,7 @@ _HYPOTHETICAL: Final = Phrases(
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("complaint", 3, "complaint", PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
+    return PhraseDetector("complaint", 3, PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
 
 
 def category_of(text: str) -> ComplaintCategory | None:

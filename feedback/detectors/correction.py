@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _SURELY: Final = r"(?:(?:only|just|already|clearly|specifically|explicitly|actually|literally|originally|really) )*"
@@ -155,4 +156,4 @@ PHRASES: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("correction", 3, "correction", PHRASES, weights, (TASK,))
+    return PhraseDetector("correction", 3, PHRASES, weights)

@@ -1,4 +1,4 @@
-"""Which language a person writes, as far as it must be known: the phrases that detectors know are English.
+"""Which language a person writes, as far as it must be known: phrases are known in four languages only.
 
 In: a person's messages. Out: a language where their words tell one, else none. By script, and by which language has
 most of the words that hardly any sentence does without. English is declined only on evidence of another language.
@@ -13,6 +13,8 @@ from feedback.detectors.words import Words
 Language = Literal["en", "cs", "de", "es", "fi", "fr", "id", "it", "nl", "pl", "pt", "sv", "tr", "vi", "und"]
 """ISO 639-1; `und` (ISO 639-2) is a language that is none of the others."""
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+READ: Final[frozenset[Language]] = frozenset(("en", "de", "es", "fr"))
+"""Those whose phrases are known."""
 
 _MIN_WORDS: Final = 2
 """Words of a language before it is believed: one may be a name or a quotation."""

@@ -1,24 +1,22 @@
-"""Signals read from fixed phrases of English: transparent rules, to be replaced by learned models.
+"""Fixed phrases that name a signal: transparent rules, to be replaced by learned models.
 
-In: what people wrote after an answer. Out: at most one signal per message and family, that of the surest phrase.
+In: a message. Out: the surest phrase of a family that matches it.
 
 A pattern is tried only on messages that have one of its words: most messages have none, and cost two set operations.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from feedwheel_capture.vocabulary import ComplaintCategory
 
-from feedback.detectors import base
-from feedback.detectors.reading import Reading, Said
 from feedback.detectors.words import Words, bag
-from feedback.signal import Signal
-from feedback.taxonomy import Weights
-from schemas.signals import SignalKind
+
+PhraseKind = Literal["correction", "complaint", "positive", "clarification", "verification", "escalation"]
+"""Kinds of signals that phrases name."""
 
 START: Final = (
     r"^\W*(?:(?:oh|ah|h+m+|um+|uh|well|ok|okay|so|but|and|hey|hi|wait|sorry|please|no|nope|lol|yes|yeah|actually|"
@@ -138,33 +136,21 @@ TASK: Final = Phrases((
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseDetector:
-    """Reads one family of phrases in replies; a message with one of `unless` is passed over."""
+class Phrasebook:
+    """The phrases of one language, by kind. `task`: a new piece of work, as TASK is in English."""
 
-    name: str
-    version: int
-    kind: SignalKind
-    phrases: Phrases
-    weights: Weights
-    unless: Sequence[Phrases] = (TASK,)
+    task: Phrases
+    correction: Phrases
+    complaint: Phrases
+    positive: Phrases
+    clarification: Phrases
+    verification: Phrases
+    escalation: Phrases
 
-    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
-        """At most one signal per reply, where the language is one that the phrases are of."""
-        return [self._signal(said, match) for said, match in self._matches(reading)] if reading.is_read else []
+    def of(self, kind: PhraseKind) -> tuple[Phrases, Sequence[Phrases]]:
+        """The phrases of a kind, and those whose messages are passed over.
 
-    def _matches(self, reading: Reading) -> Iterable[tuple[Said, Match]]:
-        for said in reading.said:
-            match = self.phrases.surest(said.words, asked=said.asked)
-            if match and not any(other.match(said.words, asked=said.asked) for other in self.unless):
-                yield said, match
-
-    def _signal(self, said: Said, match: Match) -> Signal:
-        return base.in_words(
-            self,
-            self.kind,
-            said.reply,
-            self.weights,
-            certainty=match.phrase.certainty,
-            span=match.span,
-            category=match.phrase.category,
-        )
+        Who says what was wanted corrects, and does not complain besides; a complaint in polite words is no thanks.
+        """
+        over = {"complaint": (self.correction,), "positive": (self.complaint,)}.get(kind, ())
+        return getattr(self, kind), (self.task, *over)

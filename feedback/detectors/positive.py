@@ -3,7 +3,8 @@
 from typing import Final
 
 from feedback.detectors import complaint
-from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import TASK, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _VERY: Final = (
@@ -106,4 +107,4 @@ UNLESS: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("positive", 3, "positive", PHRASES, weights, (UNLESS, TASK))
+    return PhraseDetector("positive", 3, PHRASES, weights, (UNLESS, TASK))

@@ -80,7 +80,7 @@ class RefusalDetector:
                 certainty=FOUGHT
                 if turn.response_id in fought
                 else ACCEPTED
-                if turn.response_id in replied and reading.is_read
+                if turn.response_id in replied and reading.phrases_in
                 else OPEN,
                 span=span or None,
             )

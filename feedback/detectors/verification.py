@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import Phrases, phrase
 from feedback.taxonomy import Weights
 
 PHRASES: Final = Phrases((
@@ -31,4 +32,4 @@ PHRASES: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("verification", 3, "verification", PHRASES, weights, (TASK,))
+    return PhraseDetector("verification", 3, PHRASES, weights)
