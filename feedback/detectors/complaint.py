@@ -238,7 +238,7 @@ PHRASES: Final = Phrases((
            r"(?:changed|happen(?:ed|s)|works)|"
            r"no (?:change|difference|luck|improvement)|(?:the )?same (?:again|as before|problem)|not working|no good|"
            r"(?:did ?n[o']?t|does ?n[o']?t|doesn'?t|didn'?t) (?:work|help))\b", 0.8, "wrong", also_replies=True),
-    phrase("that all it", r"^\W*(?:is )?(?:that|this)(?:'?s| is)? (?:all|it)(?: you (?:got|have|can do|"
+    phrase("all it & that this", r"^\W*(?:is )?(?:that|this)(?:'?s| is)? (?:all|it)(?: you (?:got|have|can do|"
            r"know))?\s*\?", 0.8,
            "missing_detail"),
     phrase("lazy", r"\byou(?:'?re| are) (?:\w+ )?(?:being )?lazy\b|\bdon'?t be lazy\b", 0.9, "bad"),

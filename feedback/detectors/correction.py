@@ -34,7 +34,7 @@ PHRASES: Final = Phrases((
     phrase("misunderstood misunderstanding", SENTENCE + r"(?:you(?:'re| are) )?misunderst(?:ood|anding)\b", 0.9),
     phrase("include included add added mention mentioned use used follow consider considered provide provided put "
            "account "
-        "implement cover finish explain give show tell",
+        "implement cover finish explain give show tell & didn didnt did haven havent have failed never don dont do",
            r"\byou (?:did(?: not|n'?t)|have(?: not|n'?t)|failed to|never|do(?: not|n'?t)) (?:even |actually |really )?"
            r"(?:includ|add|mention|us|follow|consider|provid|put|take into account|account for|implement|cover|"
            r"finish|explain|give|show|tell me)"

@@ -19,7 +19,7 @@ _FINE: Final = (
 PHRASES: Final = Phrases((
     phrase("right correct perfect great helpful brilliant awesome amazing excellent good useful wonderful fantastic "
            "interesting funny cool nice "
-           "beautiful hilarious lovely impressive incredible better what",
+           "beautiful hilarious lovely impressive incredible better needed wanted looking meant need want",
            r"(?<!is )(?<!are )(?<!was )\b(?:that|this|it|you|these|they|those)(?:'?s|'?re| is| are| was| were|"
            r" has been| have been| sounds?| looks?| seems?)?(?: been)? " + _VERY
            + r"(?:right|correct|perfect|great|helpful|brilliant|awesome|amazing|excellent|good|useful|wonderful|"

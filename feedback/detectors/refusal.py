@@ -54,6 +54,8 @@ _MARKS: Final = (
     *("comfortable", "declin", "polic", "guideline", "do not", "don't"),
 )
 """What refusals have one of; most answers have none and are read no further."""
+_PARTS: Final = ("not", "'t", "’t", "unable", "comfortable", "declin", "polic", "guideline")  # noqa: RUF001
+"""What all of these have one of: fewer to look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class RefusalDetector:
 def _refusal(turn: Turn) -> tuple[int, int] | tuple[()] | None:
     """Where the answer refuses, nowhere in particular if a filter did, None if it does not."""
     output = turn.output or ""
-    marked = any(map(output[:_CHARS_READ].lower().__contains__, _MARKS))
+    head = output[:_CHARS_READ].lower()
+    marked = any(map(head.__contains__, _PARTS)) and any(map(head.__contains__, _MARKS))
     match = PHRASES.surest(words.read(output)) if marked else None
     if match:
         return match.span
