@@ -101,7 +101,8 @@ class Turn:
     @property
     def output(self) -> str | None:
         """The answer's text, None where consent withholds it."""
-        return self.generation.output if self.generation.consent == "content" else None
+        answered = self.event.data
+        return answered.output if answered.consent == "content" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
 """A signal: one thing that one person's words or acts say about one answer, or about a whole conversation."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from feedwheel_capture.identity import Person
 from feedwheel_capture.vocabulary import ComplaintCategory
+from msgspec import Struct
 
 from schemas.signals import Polarity, SignalKind
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """What a detector found. `response_id` is the answer it judges, None for the conversation as a whole.
 
     `strength` 0..1, `confidence` 0.5..1 that the direction is right. `span` is the part of `text` that says so, or,

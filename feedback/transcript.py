@@ -110,7 +110,7 @@ def score(transcript: Transcript, app_type: AppType, judge: Judge) -> Score:
             for n, message in enumerate(messages)
         ],
         signals=standing[None],
-        unread_language=read.language if read and not read.is_read else None,
+        unread_language=read.language if read and not read.phrases_in else None,
     )
 
 

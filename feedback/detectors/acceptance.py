@@ -19,7 +19,7 @@ class AcceptanceDetector:
 
     weights: Weights
     name: str = "acceptance"
-    version: int = 2
+    version: int = 3
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal per reply; none where the words, which might say the contrary, are not read."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, Phrases, phrase
 from feedback.taxonomy import Weights
 
 PHRASES: Final = Phrases((
@@ -49,9 +50,29 @@ PHRASES: Final = Phrases((
            r"were) you (?:refer|talking|say)\b", 0.8),
     phrase("difference between", r"\bwhat(?:'?s| is) the difference between (?:those|these|them|the two|that|this|"
            r"your)\b", 0.7),
+    phrase("idea clue & what", r"\bno (?:idea|clue) what (?:you|u|that|this|it)\b", 0.9),
+    phrase("what whats who whos", r"^\W*(?:(?:and|but|so|wait|ok)\W+)?(?:what|who)(?:'?s| is| are| was) (?:that|"
+           r"this|it|those|these|"
+           r"he|she|they)\s*\?*\s*$", 0.8),
+    phrase("explain elaborate clarify", r"^\W*(?:please |can you |could you )*(?:explain|elaborate|clarify)"
+           r"(?: please| further| more| why| how)?\W*$", 0.9),
+    phrase("get & dont don didnt didn", r"\bi (?:do not|don'?t|did not|didn'?t) get (?:you|u|your|this)\b", 0.9),
+    phrase("following sure & not", r"\bi(?:'?m| am) not (?:following|sure (?:what you (?:mean|meant|want|(?:are|were) "
+           r"(?:asking|saying|talking|trying|referring))|i (?:understand|follow|get)))\b", 0.9),
+    phrase("say repeat & again that", r"^\W*(?:(?:can|could) you )?(?:please )?(?:say (?:that|it|what) again|"
+           r"repeat that)\b", 0.7),
+    phrase("how & that this", r"^\W*(?:(?:but|and|so|ok|wait)\W+)?how (?:is|does|would|can) (?:that|this) "
+           r"(?:possible|different|related|"
+           r"work|help|make sense|relate|answer|be)\b", 0.7),
+    phrase("so & you that it i basically", r"^\W*(?:ok\W+|okay\W+|wait\W+)?so (?:you(?:'re| are| mean)|that "
+           r"means|it(?:'s| is)|if i|"
+           r"i (?:should|need to|have to|can)|basically|is it|does that|that'?s)\b[^.!\n]{0,80}\?", 0.5),
+    phrase("way sense", r"^\W*in (?:what|which) (?:way|sense)\b", 0.8),
+    phrase("mean u", r"\bwhat (?:do|did|does) (?:u|ya) mean\b|\bhow do you mean\b|\bwhat does (?:that|this|it|\w+) "
+           r"(?:mean|stand for)\b(?=\W*$)", 0.9),
 ))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("clarification", 2, "clarification", PHRASES, weights, (TASK,))
+    return PhraseDetector("clarification", 3, PHRASES, weights)

@@ -5,7 +5,8 @@ from typing import Final
 from feedwheel_capture.vocabulary import ComplaintCategory
 
 from feedback.detectors import correction, words
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, TASK, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _IT: Final = (
@@ -77,7 +78,10 @@ PHRASES: Final = Phrases((
     phrase("answer", START + r"(?:just |can you |you (?:need to|have to|must) )?answer (?:my|the) (?:\w+ )?question\b",
            0.8,
            "irrelevant"),
-    phrase("what", r"(?:\bnot|n'?t) (?:at all |really |quite |exactly )?(?:what|how) i (?:asked|wanted|want|need|"
+    phrase("asked wanted want need needed was am m im said meant had requested expected told would "
+           "& not n t dont didnt isnt doesnt wasnt arent aint want",
+           r"(?:\bnot|n'?t) (?:at all |really |quite |exactly )?"
+           r"(?:what|how) i (?:asked|wanted|want|need|"
            r"needed|was|am|"
            r"'?m|said|meant|had|requested|expected|told|would)\b", 0.9, "irrelevant"),
     phrase("rude offensive insulting racist sexist toxic disrespectful condescending patronizing inappropriate "
@@ -132,12 +136,13 @@ PHRASES: Final = Phrases((
            "bad"),
     phrase("nothing sarcasm try", r"\bthanks? (?:you )?for nothing\b|^\W*nice try\b", 1.0, "bad"),
     phrase("good great funny enough entertaining clear impressed impressive right convincing creative interesting "
-           "accurate",
+           "accurate & not n t isn aint ain isnt arent wasnt werent doesn doesnt",
            r"(?:" + _IT + _NOT + r"|^\W*not)(?: (?:even|really|very|that|so|at all|quite|particularly|a|too|exactly))*"
            r" (?:good|great|funny|enough|impressed|impressive|convincing|creative|interesting|entertaining|clear|"
            r"accurate)\b(?! (?:at|for me to))", 0.8, "bad",
            also_replies=True),
-    phrase("like love want need", START + r"i (?:really |still |also )?(?:do not|don'?t|did not|didn'?t) (?:really |"
+    phrase("like love want need & not dont don didnt didn",
+           START + r"i (?:really |still |also )?(?:do not|don'?t|did not|didn'?t) (?:really |"
            r"actually )?(?:like|love|want|need) "
            r"(?:it|that|this|these|those|the (?:\w+ )?(?:answer|one|ending|title|style|tone|story|poem|format|name|"
            r"idea|way)|any of|"
@@ -183,7 +188,8 @@ PHRASES: Final = Phrases((
     phrase("frustrating frustrated annoying annoyed ugh meh waste hopeless forget nevermind sigh facepalm disaster",
            r"\b(?:frustrat(?:ing|ed)|annoy(?:ing|ed)|hopeless|waste of (?:my )?time|wasting my time)\b|"
            r"^\W*(?:ugh+|meh|sigh|facepalm|forget it|forget about it|never ?mind)\b(?!\W+i (?:found|got))", 0.7, "bad"),
-    phrase("listening understand understanding reading read helping paying listen get getting following",
+    phrase("listening understand understanding reading read helping paying listen get getting following "
+           "& you your youre",
            r"\byou(?:'?re| are) (?:still |clearly |just )?not (?:\w+ly )?(?:listening|understanding|getting|reading|"
            r"helping|paying|following|making|even)\b|"
            r"\byou (?:still |clearly |just |obviously )*(?:do not|don'?t|did not|didn'?t) (?:even |seem to |"
@@ -202,6 +208,48 @@ PHRASES: Final = Phrases((
            r"cut off|unfinished|not complete|"
            r"empty|missing (?:the|a|some|something|parts?|most))\b|\byou (?:got )?(?:cut off|stopped)\b", 0.7,
            "missing_detail"),
+    phrase("true correct right accurate & not", r"^\W*(?:(?:that|this|it)\W+)?not (?:even |really |quite |entirely )*"
+           r"(?:true|correct|right|accurate)\W*$", 0.9, "wrong", also_replies=True),
+    phrase("wrong & got get", r"\b(?:got|getting) (?:it|that|this|them|everything|the \w+|my \w+) (?:all |"
+           r"completely |totally )?"
+           r"wrong\b", 0.9, "wrong"),
+    phrase("ur u youre & wrong lying stupid dumb useless", r"\b(?:ur|u r|u are) (?:\w+ )?(?:wrong|lying|stupid|dumb|"
+           r"useless)\b", 1.0, "wrong"),
+    phrase("fake made nonexistent fictional", r"\b(?:it|that|this|those|these|(?:the|your) \w+)(?:'?s| is|'?re| "
+           r"are| was| were) "
+           r"(?:all |totally |completely )?(?:fake|made[- ]up|non-?existent)\b", 0.8, "wrong"),
+    phrase("said", r"\b(?:but|wait,?|thought) (?:you|u) (?:just |already |earlier |previously )*said\b|"
+           r"\byou (?:just |literally |earlier )+said\b", 0.8, "wrong"),
+    phrase("thought & you u", r"\bi thought (?:you|u) (?:were|was|are|didn'?t|did not|don'?t|hated|liked|"
+           r"had)\b", 0.7, "wrong"),
+    phrase("answer questions", START + r"answer (?:my|the) questions\b", 0.8, "irrelevant"),
+    phrase("random incoherent repetitive nonsensical misleading inconsistent illogical outdated irrelevant",
+           r"(?:" + _IT + _IS + r"|^\W*)" + _VERY + r"\s*(?:random|incoherent|repetitive|nonsensical|misleading|"
+           r"inconsistent|illogical|outdated)\b", 0.8, "bad"),
+    phrase("weird strange odd random confusing", r"^\W*(?:what an? |such an? |that(?:'?s| is) an? |very |a "
+           r")?(?:weird|strange|odd|random|confusing) "
+           r"(?:answer|reply|response|thing to say|statement|comment)\b|\byou(?:'?re| are| sound| seem)(?: \w+)? "
+           r"(?:weird|strange|odd|confusing|random)\b|\byour (?:answers?|responses?|replies) (?:are|is|seem)(?: \w+)? "
+           r"(?:weird|strange|odd|confusing|random|off)\b", 0.8, "bad"),
+    phrase("complicated complex difficult formal simple technical simplistic robotic cheesy dramatic",
+           r"\btoo (?:complicated|complex|difficult|formal|simple|technical|simplistic|robotic|cheesy|dramatic)\b"
+           r"(?! (?:for (?:me|my) to|to))", 0.7, "bad"),
+    phrase("nothing no same luck working work help", r"^\W*(?:(?:still|nope|sorry|hm+|ok)\W+)*(?:nothing "
+           r"(?:changed|happen(?:ed|s)|works)|"
+           r"no (?:change|difference|luck|improvement)|(?:the )?same (?:again|as before|problem)|not working|no good|"
+           r"(?:did ?n[o']?t|does ?n[o']?t|doesn'?t|didn'?t) (?:work|help))\b", 0.8, "wrong", also_replies=True),
+    phrase("all it & that this", r"^\W*(?:is )?(?:that|this)(?:'?s| is)? (?:all|it)(?: you (?:got|have|can do|"
+           r"know))?\s*\?", 0.8,
+           "missing_detail"),
+    phrase("lazy", r"\byou(?:'?re| are) (?:\w+ )?(?:being )?lazy\b|\bdon'?t be lazy\b", 0.9, "bad"),
+    phrase("shut stop", r"\bshut (?:up|the)\b|^[^\w/]*(?:please |just )?stop(?: it| that| doing (?:that|this)| "
+           r"saying (?:that|this)|"
+           r" talking)?\W*$", 0.8, "bad"),
+    phrase("talk discuss hear & dont don not", r"\bi (?:do not|don'?t) (?:want|wanna|care) to (?:talk|discuss|"
+           r"hear|chat)\b", 0.6,
+           "irrelevant", also_replies=True),
+    phrase("making make & any sense", r"\byou(?:'?re| are) not making (?:any )?sense\b", 1.0, "bad"),
+    phrase("asked & nobody one who", r"\b(?:nobody|no one|who) asked\b", 0.6, "irrelevant"),
 ))  # fmt: skip
 
 _CORRECTED: Final = Phrases(tuple(each for each in correction.PHRASES.all if each.certainty >= 0.8))
@@ -224,7 +272,7 @@ _HYPOTHETICAL: Final = Phrases(
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("complaint", 2, "complaint", PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
+    return PhraseDetector("complaint", 3, PHRASES, weights, (TASK, _HYPOTHETICAL, _CORRECTED))
 
 
 def category_of(text: str) -> ComplaintCategory | None:

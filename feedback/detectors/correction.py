@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import SENTENCE, START, TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import SENTENCE, START, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _SURELY: Final = r"(?:(?:only|just|already|clearly|specifically|explicitly|actually|literally|originally|really) )*"
@@ -33,7 +34,7 @@ PHRASES: Final = Phrases((
     phrase("misunderstood misunderstanding", SENTENCE + r"(?:you(?:'re| are) )?misunderst(?:ood|anding)\b", 0.9),
     phrase("include included add added mention mentioned use used follow consider considered provide provided put "
            "account "
-        "implement cover finish explain give show tell",
+        "implement cover finish explain give show tell & didn didnt did haven havent have failed never don dont do",
            r"\byou (?:did(?: not|n'?t)|have(?: not|n'?t)|failed to|never|do(?: not|n'?t)) (?:even |actually |really )?"
            r"(?:includ|add|mention|us|follow|consider|provid|put|take into account|account for|implement|cover|"
            r"finish|explain|give|show|tell me)"
@@ -71,7 +72,7 @@ PHRASES: Final = Phrases((
            r"this) (?:doesn't|does not|"
            r"didn't|isn't|still)\b.{0,30}$|no\b))\W+\w",
            0.8, also_replies=True),
-    phrase("about", r"^\W*(?:it|this|that)(?:'?s| is) about\b", 0.8, also_replies=True),
+    phrase("about & it this that its thats", r"^\W*(?:it|this|that)(?:'?s| is) about\b", 0.8, also_replies=True),
     phrase("actually", r"^\W*actually\b(?!\W*$)(?! (?:that|this|it)(?:'?s| is) (?:good|great|right|correct|nice|fine|"
            r"cool))", 0.5),
     phrase("mean", r"^\W*(?:no\W+)?i mean\b", 0.6),
@@ -110,9 +111,49 @@ PHRASES: Final = Phrases((
            r"last) one)\b",
            0.6, also_replies=True),
     phrase("rather", SENTENCE + r"(?:i'?d|i would|or) rather\b|\brather than (?:in|a|an|the|what)\b", 0.4),
+    phrase("didnt didn did never & ask want mean say said asked wanted meant need request",
+           r"\bi (?:did not|didn'?t|never) (?:even |actually |really )?(?:ask|want|mean|say|said|asked|need|"
+           r"request)(?:ed)?\b"
+           r"(?! (?:to\b|know\b|anything\b))(?!\W*$)", 0.9),
+    phrase("not", r"\w[.,;:-]+ ?(?:and )?not (?:an? |the |in |for |my |from |by |with |on )?"
+           r"(?!(?:only|too|sure|so|really|very|yet|even|to|be|have|been|that|bad|much|at|necessarily|every|all|always|"
+           r"working|good|me|any|anymore|interested|just|as|quite|great|like|possible|a|the|many|more|exactly)\b)"
+           r"[\w'-]+(?: [\w'-]+)?\W*$", 0.7, also_replies=True),
+    phrase("not", r"^\W*(?:no\W+)?not (?:an? |the |in |my |on |for |from )[\w' -]{1,25}[,.;:-]+ ?(?:but |rather )?"
+           r"(?:an? |the |in |my |it |i |on |for |from )", 0.8, also_replies=True),
+    phrase("not", r"^\W*(?:no\W+)?not (?:those|these|him|her|them|like (?:that|this))\b", 0.7, also_replies=True),
+    phrase("must has have needs supposed meant ought", START
+           + r"the \w+(?: \w+)? (?:must|has to|have to|needs? to|ought to|(?:is|are|was|were) "
+           r"(?:supposed|meant) to)(?: not)? (?:be|have|use|say|contain|include|start|end|return|read|match|look)\b",
+           0.7),
+    phrase("supposed should shouldn shouldnt",
+           r"\byou were (?:\w+ )?supposed to\b|\byou should(?:n'?t| not)? have "
+           r"(?:been|said|used|given|told|done|asked|put|written|known|included|mentioned|answered|made)\b", 0.8),
+    phrase("want need wanted like & it this that them these the", START
+           + r"i (?:need|want|would like|'d like) (?:it|this|that|them|these|the \w+)(?: to be| to have)? "
+           r"(?:in|as|with|without|by|shorter|longer|more|less|not|instead)\b", 0.7),
+    phrase("think believe guess & you u", r"\bi (?:think|believe|guess) (?:you|u)(?:'?ve| have)? (?:are |'re |"
+           r"might have |"
+           r"may have )?(?:mean|meant|got|mixed|mixing|misunder\w+|misread|misinterpret\w+|confus\w+|forgot|missed|"
+           r"made a mistake)\b", 0.9),
+    phrase("missing forgetting ignoring misunderstanding confusing mixing misreading misinterpreting assuming",
+           r"\byou(?:'?re| are) (?:still |just |also |again )?(?:missing|forgetting|ignoring|misunderstanding|"
+           r"confusing|"
+           r"mixing|misreading|misinterpreting|assuming)\b(?! (?:the |my )?(?:point|question)\W*$)", 0.8),
+    phrase("wrong & you u", r"\byou(?:'?ve| have)? (?:\w+ )?(?:used|put|gave|wrote|picked|chose|answered|"
+           r"translated|included|"
+           r"counted|calculated|spelled|named)\b.{0,30}\bwrong\b", 0.9),
+    phrase("just only simply", START + r"(?:just|only|simply) (?:give|tell|show|write|list|answer|use|say|send|return|"
+           r"output)\b(?! (?:curious|kidding|want|wondering))", 0.6, also_replies=True),
+    phrase("without", r"^\W*(?:but |and |please |no,? )?without (?:any|the|using|a|all)\b", 0.7, also_replies=True),
+    phrase("called spelled spelt written pronounced named", r"^\W*(?:no\W+)?(?:that|it|this|he|she)(?:'?s| is| was) "
+           r"(?:called|spelled|spelt|written|pronounced|named)\b", 0.7, also_replies=True),
+    phrase("but & said told asked wanted specified", r"^\W*but i (?:\w+ )?(?:said|told|asked|wanted|specified)\b", 0.9),
+    phrase("u ur & forgot missed skipped ignored misunderstood", r"\bu (?:\w+ )?(?:forgot|missed|skipped|ignored|"
+           r"misunderstood)\b", 1.0),
 ))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("correction", 2, "correction", PHRASES, weights, (TASK,))
+    return PhraseDetector("correction", 3, PHRASES, weights)

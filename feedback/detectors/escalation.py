@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import Phrases, phrase
 from feedback.taxonomy import Weights
 
 _HUMAN: Final = (
@@ -36,4 +37,4 @@ PHRASES: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("escalation", 1, "escalation", PHRASES, weights, (TASK,))
+    return PhraseDetector("escalation", 2, PHRASES, weights)

@@ -1,12 +1,11 @@
-"""Which language a person writes, as far as it must be known: the phrases that detectors know are English.
+"""Which language a person writes, as far as it must be known: phrases are known in four languages only.
 
 In: a person's messages. Out: a language where their words tell one, else none. By script, and by which language has
 most of the words that hardly any sentence does without. English is declined only on evidence of another language.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 
 from feedback.detectors.words import Words
@@ -14,6 +13,8 @@ from feedback.detectors.words import Words
 Language = Literal["en", "cs", "de", "es", "fi", "fr", "id", "it", "nl", "pl", "pt", "sv", "tr", "vi", "und"]
 """ISO 639-1; `und` (ISO 639-2) is a language that is none of the others."""
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+READ: Final[frozenset[Language]] = frozenset(("en", "de", "es", "fr"))
+"""Those whose phrases are known."""
 
 _MIN_WORDS: Final = 2
 """Words of a language before it is believed: one may be a name or a quotation."""
@@ -52,25 +53,31 @@ _LANGUAGES_OF: Final[dict[str, tuple[Language, ...]]] = {
     for words in _STOP_WORDS.values()
     for word in words.split()
 }
-_KNOWN: Final = _LANGUAGES_OF.keys()
+_KNOWN: Final = frozenset(_LANGUAGES_OF)
 
 
 def language_of(messages: Iterable[Words]) -> Language | None:
     """The language of a person's messages, None where they are too few or too plain to tell."""
     read = list(messages)
-    hits = Counter[Language]()
-    for word in _KNOWN & frozenset[str]().union(*(message.words for message in read)):
-        hits.update(_LANGUAGES_OF[word])
+    hits = dict[Language, int]()
+    for word in _KNOWN & frozenset[str]().union(*[message.words for message in read]):
+        for language in _LANGUAGES_OF[word]:
+            hits[language] = hits.get(language, 0) + 1
     text = "".join(message.text for message in read)
     if not text.isascii() and (script := _by_letters(text, hits)):
         return script
     if not hits:
         return None
-    best = max(hits, key=lambda language: (hits[language], language == "en"))
-    return best if hits[best] >= _MIN_WORDS else None
+    most = max(hits.values())
+    best = [language for language in hits if hits[language] == most]
+    if most < _MIN_WORDS:
+        return None
+    if "en" in best:
+        return "en"
+    return best[0] if len(best) == 1 else "und"
 
 
-def _by_letters(text: str, hits: Counter[Language]) -> Language | None:
+def _by_letters(text: str, hits: Mapping[Language, int]) -> Language | None:
     """`und` where the letters say that it is not English, and no words say what it is."""
     foreign, latin = len(_FOREIGN.findall(text)), len(_LATIN.findall(text))
     marked = len(_MARKED.findall(text))

@@ -6,7 +6,7 @@ Objective Function for Neural Conversation Models, section 5.4); it falls less w
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Final
 
 from feedback.conversation import Conversation, Turn
@@ -24,6 +24,8 @@ STUCK_BELOW: Final = 0.55
 """Distinct-2 of a loop."""
 _WORDS_READ: Final = 25
 """Words of each message that are compared: who repeats repeats from the beginning."""
+_CHARS_READ: Final = 200
+"""Characters that hold so many words, and bound what a paste costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,25 @@ class LoopDetector:
         turns = _asked_turns(reading.conversation)
         if len(turns) < STUCK_TURNS or base.is_reported("diversity", found):
             return []
-        texts = chain.from_iterable((turn.request or "", turn.output or "") for turn in turns)
-        if diversity(texts) >= STUCK_BELOW:
+        if not is_stuck([text for turn in turns for text in (turn.request, turn.output) if text]):
             return []
         return [base.about_all(self, "diversity", turns, self.weights, -1)]
 
 
-def diversity(texts: Iterable[str]) -> float:
-    """Distinct pairs of neighbouring words per pair, 0..1; 1 for texts without any."""
-    pairs = [pair for text in texts for pair in pairwise(text[:200].lower().split()[:_WORDS_READ])]
-    return len(set(pairs)) / len(pairs) if pairs else 1.0
+def is_stuck(texts: Iterable[str]) -> bool:
+    """Whether distinct pairs of neighbouring words are less than STUCK_BELOW of all pairs; without any, no.
+
+    Counted only until what is left cannot change the answer.
+    """
+    read = [text[:_CHARS_READ].lower().split()[:_WORDS_READ] for text in texts]
+    pairs = left = sum(len(words) - 1 for words in read if words)
+    distinct = set[tuple[str, str]]()
+    for words in read:
+        if len(distinct) >= STUCK_BELOW * pairs + 1 or len(distinct) + left < STUCK_BELOW * pairs - 1:
+            break
+        distinct.update(pairwise(words))
+        left -= max(len(words) - 1, 0)
+    return pairs > 0 and len(distinct) / pairs < STUCK_BELOW
 
 
 def _asked_turns(conversation: Conversation) -> list[Turn]:

@@ -1,23 +1,22 @@
-"""Signals read from fixed phrases of English: transparent rules, to be replaced by learned models.
+"""Fixed phrases that name a signal: transparent rules, to be replaced by learned models.
 
-In: what people wrote after an answer. Out: at most one signal per message and family, that of the surest phrase.
+In: a message. Out: the surest phrase of a family that matches it.
 
 A pattern is tried only on messages that have one of its words: most messages have none, and cost two set operations.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from feedwheel_capture.vocabulary import ComplaintCategory
 
-from feedback.detectors import base
-from feedback.detectors.reading import Reading, Said
-from feedback.detectors.words import Words
-from feedback.signal import Signal
-from feedback.taxonomy import Weights
-from schemas.signals import SignalKind
+from feedback.detectors.words import Words, bag
+
+PhraseKind = Literal["correction", "complaint", "positive", "clarification", "verification", "escalation"]
+"""Kinds of signals that phrases name."""
 
 START: Final = (
     r"^\W*(?:(?:oh|ah|h+m+|um+|uh|well|ok|okay|so|but|and|hey|hi|wait|sorry|please|no|nope|lol|yes|yeah|actually|"
@@ -33,15 +32,22 @@ SENTENCE: Final = r"(?:^|[.!?;:,\n-]|\b(?:but|and|so|no|well|ok|okay|because|the
 class Phrase:
     """A pattern that names a signal; `certainty` 0..1 relative to the confidence of its kind.
 
-    `words`: a message without any of them does not match. `also_replies`: it also replies to a question, as "no" does,
-    and says nothing where the answer asked one.
+    `words`: a message without any of them does not match; nor, unless `also` is empty, one without any of those.
+    `also_replies`: it also replies to a question, as "no" does, and says nothing where the answer asked one.
     """
 
     words: frozenset[str]
+    also: frozenset[str]
     pattern: re.Pattern[str]
     certainty: float
     category: ComplaintCategory | None = None
     also_replies: bool = False
+
+    def may_match(self, message: Words, asked: bool) -> bool:
+        """Whether a message with one of its `words` is worth a search. `asked`: after a question."""
+        if asked and self.also_replies:
+            return False
+        return not self.also or not self.also.isdisjoint(message.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,12 @@ class Match:
 def phrase(
     words: str, pattern: str, certainty: float, category: ComplaintCategory | None = None, *, also_replies: bool = False
 ) -> Phrase:
-    """Compile a pattern over text in lower case, whose apostrophes are typewriter's; `words` as `Phrase.words`."""
-    return Phrase(frozenset(words.split()), re.compile(pattern), certainty, category, also_replies)
+    """Compile a pattern over text in lower case, whose apostrophes are typewriter's.
+
+    `words`: those of `Phrase.words`, and after an `&` those of `Phrase.also`.
+    """
+    first, _, also = words.partition("&")
+    return Phrase(bag(first), bag(also), re.compile(pattern), certainty, category, also_replies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +74,42 @@ class Phrases:
     """Phrases of one family, and which of them a word calls for: a message without any such word has no match."""
 
     all: tuple[Phrase, ...]
-    words: frozenset[str] = field(init=False)
     called_by: dict[str, tuple[int, ...]] = field(init=False)
+    words: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        words = frozenset[str]().union(*(each.words for each in self.all))
-        called_by = {word: tuple(n for n, each in enumerate(self.all) if word in each.words) for word in words}
-        object.__setattr__(self, "words", words)
-        object.__setattr__(self, "called_by", called_by)
+        called_by = defaultdict[str, tuple[int, ...]](tuple)
+        for number, each in enumerate(self.all):
+            for word in each.words:
+                called_by[word] += (number,)
+        object.__setattr__(self, "called_by", dict(called_by))
+        object.__setattr__(self, "words", frozenset(called_by))
 
     def surest(self, message: Words, *, asked: bool = False) -> Match | None:
         """The match of the surest phrase, of equally sure ones the first in the text. `asked`: after a question."""
-        if self.words.isdisjoint(message.words):
-            return None
-        called = {number for word in self.words & message.words for number in self.called_by[word]}
-        found = list[tuple[float, tuple[int, int], int]]()
-        for number in called:
+        best: tuple[float, tuple[int, int], int] | None = None
+        for number in self._called(message):
             candidate = self.all[number]
-            if not (asked and candidate.also_replies) and (match := candidate.pattern.search(message.text)):
-                found.append((-candidate.certainty, match.span(), number))
-        if not found:
-            return None
-        _, span, number = min(found)
-        return Match(self.all[number], span)
+            if best and -candidate.certainty > best[0]:
+                continue
+            if candidate.may_match(message, asked) and (match := candidate.pattern.search(message.text)):
+                found = (-candidate.certainty, match.span(), number)
+                best = min(best, found) if best else found
+        return Match(self.all[best[2]], best[1]) if best else None
+
+    def match(self, message: Words, *, asked: bool = False) -> bool:
+        """Whether any phrase matches."""
+        called = map(self.all.__getitem__, self._called(message))
+        return any(each.may_match(message, asked) and each.pattern.search(message.text) for each in called)
+
+    def _called(self, message: Words) -> Collection[int]:
+        """Places in `all` of the phrases that have one of a message's words."""
+        words = self.words & message.words
+        if not words:
+            return ()
+        if len(words) == 1:
+            return self.called_by[next(iter(words))]
+        return {number for word in words for number in self.called_by[word]}
 
 
 TASK: Final = Phrases((
@@ -113,33 +136,21 @@ TASK: Final = Phrases((
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseDetector:
-    """Reads one family of phrases in replies; a message with one of `unless` is passed over."""
+class Phrasebook:
+    """The phrases of one language, by kind. `task`: a new piece of work, as TASK is in English."""
 
-    name: str
-    version: int
-    kind: SignalKind
-    phrases: Phrases
-    weights: Weights
-    unless: Sequence[Phrases] = (TASK,)
+    task: Phrases
+    correction: Phrases
+    complaint: Phrases
+    positive: Phrases
+    clarification: Phrases
+    verification: Phrases
+    escalation: Phrases
 
-    def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
-        """At most one signal per reply, where the language is one that the phrases are of."""
-        return [self._signal(said, match) for said, match in self._matches(reading)] if reading.is_read else []
+    def of(self, kind: PhraseKind) -> tuple[Phrases, Sequence[Phrases]]:
+        """The phrases of a kind, and those whose messages are passed over.
 
-    def _matches(self, reading: Reading) -> Iterable[tuple[Said, Match]]:
-        for said in reading.said:
-            match = self.phrases.surest(said.words, asked=said.asked)
-            if match and not any(other.surest(said.words, asked=said.asked) for other in self.unless):
-                yield said, match
-
-    def _signal(self, said: Said, match: Match) -> Signal:
-        return base.in_words(
-            self,
-            self.kind,
-            said.reply,
-            self.weights,
-            certainty=match.phrase.certainty,
-            span=match.span,
-            category=match.phrase.category,
-        )
+        Who says what was wanted corrects, and does not complain besides; a complaint in polite words is no thanks.
+        """
+        over = {"complaint": (self.correction,), "positive": (self.complaint,)}.get(kind, ())
+        return getattr(self, kind), (self.task, *over)

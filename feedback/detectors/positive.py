@@ -3,7 +3,8 @@
 from typing import Final
 
 from feedback.detectors import complaint
-from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import TASK, Phrases, phrase
 from feedback.taxonomy import Weights
 
 _VERY: Final = (
@@ -18,7 +19,7 @@ _FINE: Final = (
 PHRASES: Final = Phrases((
     phrase("right correct perfect great helpful brilliant awesome amazing excellent good useful wonderful fantastic "
            "interesting funny cool nice "
-           "beautiful hilarious lovely impressive incredible better what",
+           "beautiful hilarious lovely impressive incredible better needed wanted looking meant need want",
            r"(?<!is )(?<!are )(?<!was )\b(?:that|this|it|you|these|they|those)(?:'?s|'?re| is| are| was| were|"
            r" has been| have been| sounds?| looks?| seems?)?(?: been)? " + _VERY
            + r"(?:right|correct|perfect|great|helpful|brilliant|awesome|amazing|excellent|good|useful|wonderful|"
@@ -67,6 +68,29 @@ PHRASES: Final = Phrases((
     phrase("got see gotcha understand understood", r"^\W*(?:(?:ah|oh|ok|okay|right|yes)\W+)*(?:got it|gotcha|"
            r"i see(?=\W*$|[,.!;])|understood|now i (?:understand|get it|see))\b(?!\W*but)", 0.5),
     phrase("yay woohoo hooray", r"^\W*(?:yay|woohoo|hooray|woah|woo)\b", 0.8),
+    phrase("thanx thnx thnks thks tyvm thanku", r"\b(?:thanx|thnx|thnks|thks|tyvm|thanku)\b", 0.9),
+    phrase("better", r"^\W*(?:(?:ok|okay|yes|ah|oh)\W+)*(?:that(?:'?s| is) )?(?:much|way|a lot|far|even|so "
+           r"much) better\b", 0.8),
+    phrase("sounds looks & good great perfect nice awesome amazing lovely fantastic", r"^\W*(?:(?:ok|okay|yes|"
+           r"oh|wow|that|this|it)\W+)*"
+           r"(?:sounds|looks) (?:really |very |pretty |so )?(?:good|great|perfect|nice|awesome|amazing|lovely|"
+           r"fantastic)\b"
+           r"(?!\W*(?:but|\?))", 0.8),
+    phrase("helpful useful informative insightful interesting clear & very really so super quite extremely most",
+           r"^\W*(?:very|really|so|super|quite|extremely|most) (?:helpful|useful|informative|insightful|"
+           r"interesting|clear)\b",
+           0.8),
+    phrase("nailed bingo", r"\b(?:you )?nailed it\b|^\W*bingo\b", 0.9),
+    phrase("needed wanted looking", r"\b(?:exactly|just|precisely|that'?s|this is|is) what i (?:needed|wanted|"
+           r"was looking for|"
+           r"had in mind)\b", 0.9),
+    phrase("right correct & youre you", r"^\W*(?:(?:ah|oh|yes|ok|okay|indeed|hm+)\W+)*(?:you(?:'?re| are) "
+           r"(?:absolutely |totally |"
+           r"so |quite )?(?:right|correct))\b(?!\W*(?:but|\?))(?! (?:about|that|to))", 0.7, also_replies=True),
+    phrase("try check look & ill will", r"\bi(?:'?ll| will) (?:definitely |certainly |have to |be sure to "
+           r")?(?:give (?:it|that|this) a "
+           r"(?:try|shot|go|watch)|try (?:it|that|this|those)|check (?:it|that|this|them|those) out)\b", 0.6),
+    phrase("know", r"^\W*good to know\b", 0.6),
 ))  # fmt: skip
 
 UNLESS: Final = Phrases((
@@ -83,4 +107,4 @@ UNLESS: Final = Phrases((
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("positive", 2, "positive", PHRASES, weights, (UNLESS, TASK))
+    return PhraseDetector("positive", 3, PHRASES, weights, (UNLESS, TASK))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from feedback.conversation import Conversation, Reply
 from feedback.detectors import words
-from feedback.detectors.language import Language, language_of
+from feedback.detectors.language import READ, Language, language_of
 from feedback.detectors.similarity import Content, similarity
 from feedback.detectors.words import Words
 
@@ -36,8 +36,14 @@ class Reading:
 
     @property
     def is_read(self) -> bool:
-        """Whether the person's words mean something to the detectors, whose phrases are English."""
+        """Whether all that is read from words can be: sentiment, acceptance and the learned model know English only."""
         return self.language in (None, "en")
+
+    @property
+    def phrases_in(self) -> Language | None:
+        """The language whose phrases the person's words are searched for; None if there are none of theirs."""
+        language = self.language or "en"
+        return language if language in READ else None
 
 
 def read(conversation: Conversation) -> Reading:
@@ -48,11 +54,10 @@ def read(conversation: Conversation) -> Reading:
         if turn.request is not None and not turn.regeneration_of
     }
     contents = {response_id: Content.of(request) for response_id, request in requests.items()}
-    return Reading(
-        conversation,
-        language_of(requests.values()),
-        tuple(_said(reply, requests, contents) for reply in conversation.replies),
-    )
+    language = language_of(requests.values())
+    if language not in (None, "en"):
+        requests = {response_id: words.without_marks(request) for response_id, request in requests.items()}
+    return Reading(conversation, language, tuple(_said(reply, requests, contents) for reply in conversation.replies))
 
 
 def _said(reply: Reply, requests: dict[str, Words], contents: dict[str, Content]) -> Said:

@@ -54,6 +54,8 @@ _MARKS: Final = (
     *("comfortable", "declin", "polic", "guideline", "do not", "don't"),
 )
 """What refusals have one of; most answers have none and are read no further."""
+_PARTS: Final = ("not", "'t", "’t", "unable", "comfortable", "declin", "polic", "guideline")  # noqa: RUF001
+"""What all of these have one of: fewer to look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class RefusalDetector:
 
     weights: Weights
     name: str = "refusal"
-    version: int = 1
+    version: int = 2
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal per answer."""
@@ -80,7 +82,7 @@ class RefusalDetector:
                 certainty=FOUGHT
                 if turn.response_id in fought
                 else ACCEPTED
-                if turn.response_id in replied and reading.is_read
+                if turn.response_id in replied and reading.phrases_in
                 else OPEN,
                 span=span or None,
             )
@@ -91,8 +93,10 @@ class RefusalDetector:
 
 def _refusal(turn: Turn) -> tuple[int, int] | tuple[()] | None:
     """Where the answer refuses, nowhere in particular if a filter did, None if it does not."""
-    output = (turn.output or "")[:_CHARS_READ].lower()
-    match = PHRASES.surest(words.read(turn.output or "")) if any(mark in output for mark in _MARKS) else None
+    output = turn.output or ""
+    head = output[:_CHARS_READ].lower()
+    marked = any(map(head.__contains__, _PARTS)) and any(map(head.__contains__, _MARKS))
+    match = PHRASES.surest(words.read(output)) if marked else None
     if match:
         return match.span
     return () if turn.generation.finish_reason == "content_filter" else None

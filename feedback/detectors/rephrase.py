@@ -25,6 +25,11 @@ PHRASES: Final = Phrases((
            r"again,? (?:what|how|where|why|who|when|is|are|can|do)|"
            r"i(?:'ll| will) ask (?:you )?(?:again|once more)|once (?:again|more),? (?:what|how|where|why|who|when|is|"
            r"are|can|do))\b", 1.0),
+    phrase("clarify clear specific precise explain", START
+           + r"(?:to (?:clarify|be (?:more )?(?:clear|specific|precise))|let me (?:clarify|explain|be (?:more "
+           r")?(?:clear|clearer|"
+           r"specific|precise)))\b", 0.8),
+    phrase("question & again same", START + r"(?:(?:the )?same question\b|(?:the |my )?question again\b)", 1.0),
     phrase("words trying", START + r"in other words\b|\bwhat i(?:'m| am|'ve been) (?:trying to|asking)\b", 0.9),
 ))  # fmt: skip
 
@@ -35,7 +40,7 @@ class RephraseDetector:
 
     weights: Weights
     name: str = "rephrase"
-    version: int = 2
+    version: int = 3
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """At most one signal per reply."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from feedback.detectors.phrases import TASK, PhraseDetector, Phrases, phrase
+from feedback.detectors.phrase_detector import PhraseDetector
+from feedback.detectors.phrases import Phrases, phrase
 from feedback.taxonomy import Weights
 
 PHRASES: Final = Phrases((
@@ -19,9 +20,16 @@ PHRASES: Final = Phrases((
            r"provide)(?: me)?) (?:a |any |the |"
            r"some )?(?:your )?(?:sources?|references?|citations?)\b|^\W*(?:sources?|citation needed)\W*$", 0.8),
     phrase("really seriously", r"^\W*(?:really|seriously)\s*\?", 0.8),
+    phrase("sure serious certain & u", r"\b(?:are|r) u (?:\w+ )?(?:sure|serious|certain)\b|^\W*u sure\b", 1.0),
+    phrase("confirm recheck", r"\b(?:can|could) you (?:please )?(?:confirm (?:that|this|it)|recheck)\b", 0.9),
+    phrase("prove proof evidence", r"^\W*(?:prove (?:it|that)|(?:any|what|where(?:'?s| is) the|do you have(?: any)?) "
+           r"(?:proof|evidence))\b", 0.8),
+    phrase("says according", r"^\W*(?:says who|according to (?:who|whom|what))\b", 0.9),
+    phrase("where how & you u", r"\bwhere did (?:you|u) (?:get|find|read|hear|see) (?:that|this|these|those)\b|"
+           r"\bhow (?:did you (?:get (?:that|this|these|those)|come up with|arrive at|calculate)|sure are you)\b", 0.8),
 ))  # fmt: skip
 
 
 def detector(weights: Weights) -> PhraseDetector:
     """The detector of the family."""
-    return PhraseDetector("verification", 2, "verification", PHRASES, weights, (TASK,))
+    return PhraseDetector("verification", 3, PHRASES, weights)

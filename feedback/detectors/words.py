@@ -4,6 +4,7 @@ In: what somebody wrote. Out: a text in which every code point stands where it s
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,11 @@ MAX_CHARS_READ: Final = 400
 _WORD: Final = re.compile(r"\w+")
 _QUOTED: Final = re.compile(r'"[^"\n]*"|“[^”\n]*”|`[^`]*`|^>.*$', re.MULTILINE)
 _APOSTROPHE: Final = {ord("’"): "'", ord("‘"): "'"}  # noqa: RUF001 (as people type it)
+
+_LATIN_WITH_MARKS: Final = range(0xC0, 0x180)
+_UNMARKED: Final = {code: ord(unicodedata.normalize("NFD", chr(code))[0]) for code in _LATIN_WITH_MARKS} | {
+    ord("ß"): ord("s")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,15 @@ def read(text: str) -> Words:
         lower = _QUOTED.sub(_blank, lower)
     tokens = tuple(_WORD.findall(lower))
     return Words(lower, tokens, frozenset(tokens))
+
+
+def without_marks(message: Words) -> Words:
+    """The same without marks on letters, which people leave out: each code point stands where it stood."""
+    if message.text.isascii():
+        return message
+    text = message.text.translate(_UNMARKED)
+    tokens = tuple(_WORD.findall(text))
+    return Words(text, tokens, frozenset(tokens))
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -28,11 +28,18 @@ def test_language_is_told_by_words_and_script(text, language):
 
 def test_words_of_another_language_are_declined_and_said_to_be():
     found = judged(
-        "u: Wie kann ich die Karte sperren?", "a: Auf der Webseite.", "u: No, das ist nicht richtig und ich bin sauer"
+        "u: Hoe kan ik de kaart blokkeren?", "a: Op de website.", "u: No, dat is niet wat ik wil en het werkt niet"
     )
-    assert found["unread_language"] == "de"
+    assert found["unread_language"] == "nl"
     assert [turn["signals"] for turn in found["turns"]] == [[], [], []]
     assert "unread_language" not in judged("u: Where is the card?", "a: here", "u: No, I mean the other card")
+
+
+def test_a_language_with_phrases_is_read_by_them_and_not_by_the_english_model():
+    found = judged("u: Wie kann ich die Karte sperren?", "a: Auf der Webseite.", "u: Nein, das ist leider falsch")
+    assert "unread_language" not in found
+    assert [signal["kind"] for signal in found["turns"][2]["signals"]] == ["complaint"]
+    assert found["turns"][1]["p_dissatisfied"] == pytest.approx(0.57, abs=0.01)
 
 
 def test_the_same_message_again_is_a_rephrasing_in_every_language():

@@ -1,6 +1,7 @@
 """What people write next, in a hand-made set: one half tuned the phrases, the other came after."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,8 @@ from feedback.detectors import (
     verification,
     words,
 )
+from feedback.detectors.phrasebooks import BOOKS
+from feedback.detectors.phrases import PhraseKind
 from feedback.taxonomy import weights
 from tests.events import conversation, dialogue
 
@@ -35,7 +38,7 @@ def messages(half):
         yield kind, reply, request, answer
 
 
-@pytest.mark.parametrize(("half", "precision", "recall"), [("tuning", 0.95, 0.95), ("held_out", 0.9, 0.6)])
+@pytest.mark.parametrize(("half", "precision", "recall"), [("tuning", 0.95, 0.95), ("held_out", 0.9, 0.7)])
 def test_precision_and_recall(half, precision, recall):
     right = found = wanted = 0
     for kind, reply, request, answer in messages(half):
@@ -52,5 +55,41 @@ def test_the_words_of_a_phrase_lose_no_match():
         message = words.read(reply)
         for family in FAMILIES:
             matching = [each for each in family.all if each.pattern.search(message.text)]
-            lost = [each.pattern.pattern for each in matching if each.words.isdisjoint(message.words)]
+            lost = [
+                each.pattern.pattern
+                for each in matching
+                if each.words.isdisjoint(message.words) or not each.may_match(message, asked=False)
+            ]
             assert not lost, reply
+
+
+ASKED_ABROAD = {
+    "de": ("Was sind die besten Möglichkeiten und wie kann ich das machen?", "Es gibt mehrere Möglichkeiten."),
+    "fr": ("Quelles sont les options et comment est-ce que je dois faire ?", "Il y a plusieurs options."),
+    "es": ("¿Cuáles son las opciones y cómo lo puedo hacer con eso?", "Hay varias opciones."),
+}
+
+
+@pytest.mark.parametrize("language", ASKED_ABROAD)
+def test_precision_and_recall_abroad(language):
+    """Sentences written together with the phrases: they hold what is known, and measure nothing."""
+    missed, false = [], []
+    for line in (DATA / f"natural_feedback_{language}.tsv").read_text().splitlines():
+        kind, reply = line.split("\t")
+        read = reading.read(conversation(*dialogue(*ASKED_ABROAD[language], reply, "")))
+        assert read.language == language
+        found = {signal.kind for signal in detect(read, DETECTORS) if signal.response_id == "a0"}
+        missed += [(kind, reply)] if kind not in {*found, "none"} else []
+        false += [(reply, found)] if found - {kind} else []
+    assert (missed, false) == ([], [])
+
+
+@pytest.mark.parametrize("language", BOOKS)
+def test_the_words_of_a_phrase_lose_no_match_abroad(language):
+    for line in (DATA / f"natural_feedback_{language}.tsv").read_text().splitlines():
+        message = words.without_marks(words.read(line.split("\t")[1]))
+        for kind in get_args(PhraseKind):
+            matching = [each for each in BOOKS[language].of(kind)[0].all if each.pattern.search(message.text)]
+            lost = [each for each in matching if each.words.isdisjoint(message.words)]
+            lost += [each for each in matching if not each.may_match(message, asked=False)]
+            assert not lost, line

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from feedback.detectors import all_detectors, detect, reading
 from feedback.satisfaction import PRIOR_DISSATISFIED, p_dissatisfied, satisfaction
