@@ -90,7 +90,6 @@ def test_what_consent_withholds_is_not_read():
 
 def test_a_language_that_was_never_measured_says_nothing():
     said = [("user", "Wo ist denn meine Karte?"), ("assistant", "banana"), ("user", "Das ist nicht richtig, warum?")]
-    assert score_of(said)["unread_language"] == "de"
     read = reading.read(conversation(*dialogue(*(text for _, text in said), "Ja")))
     assert shipped_model().shifts(read) == {}
 

@@ -42,4 +42,4 @@ def test_every_type_of_application_says_how_it_reads_a_long_conversation():
 
 
 def test_the_prior_is_the_documented_one():
-    assert f"logit {satisfaction.PRIOR_DISSATISFIED} + words -" in DOCS.read_text()
+    assert f"prior of\n{satisfaction.PRIOR_DISSATISFIED} or of what" in DOCS.read_text()
