@@ -108,6 +108,7 @@ def _show(found: "list[Quality]", title: str) -> None:
             f"{each.f1:.2f}",
             f"{each.calibration_error_raw:.3f}",
             f"{each.calibration_error:.3f}",
+            f"{each.calibration_error_by_chance:.3f}",
         ]
         for each in found
     )
@@ -121,5 +122,6 @@ def _show(found: "list[Quality]", title: str) -> None:
         "F1",
         "calibration error",
         "with 200 labels",
+        "by chance",
     )
     print_table(columns, rows, title)

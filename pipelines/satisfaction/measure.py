@@ -1,8 +1,8 @@
 """How good log-odds of dissatisfaction are: discrimination and calibration, with 95 % intervals.
 
 In: log-odds and labels of answers, the conversation of each. Out: figures. Intervals resample conversations, since
-answers of one are alike. Calibration is measured as an application meets it: a line through the log-odds is fitted to
-200 labelled answers of it and judged by the others.
+answers of one are alike. Calibration is measured as an application meets it: 200 labelled answers of it re-estimate
+what its words say (`feedback.reestimate`), and the others judge.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve, roc_auc_score
 
+from feedback.bias.logistic import sigmoid
+from feedback.reestimate import Rated, reestimate
 from feedback.statistics import Floats
+from feedback.taxonomy import weights
 
 _DRAWS: Final = 300
 CALIBRATION_LABELS: Final = 200
@@ -33,7 +35,10 @@ class Figure(Struct, frozen=True):
 
 
 class Quality(Struct, frozen=True):
-    """Of one system's answers, calibration errors before and after the labels for it, which choose f1's threshold."""
+    """Of one system's answers, calibration errors before and after the labels for it, which choose f1's threshold.
+
+    By chance: the error that probabilities would have by these bins and answers if they were exactly right.
+    """
 
     corpus: str
     system: str
@@ -43,6 +48,7 @@ class Quality(Struct, frozen=True):
     f1: float
     calibration_error_raw: float
     calibration_error: float
+    calibration_error_by_chance: float
 
 
 def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int64], seed: int) -> Quality | None:
@@ -51,7 +57,7 @@ def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int
     if len(set(positive.tolist())) < 2:
         return None
     draw = np.random.default_rng(seed)
-    raw, after, f1 = _calibrations(z, positive, draw)
+    raw, after, chance, f1 = _calibrations(z, positive, unit, draw)
     return Quality(
         corpus=corpus,
         system=system,
@@ -61,6 +67,7 @@ def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int
         f1=f1,
         calibration_error_raw=raw,
         calibration_error=after,
+        calibration_error_by_chance=chance,
     )
 
 
@@ -87,20 +94,31 @@ def calibration_error(p: Floats, positive: NDArray[np.bool_]) -> float:
     return float(sum(len(part) * abs(p[part].mean() - positive[part].mean()) for part in bins) / len(p))
 
 
-def _calibrations(z: Floats, positive: NDArray[np.bool_], draw: np.random.Generator) -> tuple[float, float, float]:
-    """Calibration error as it is and after 200 labels, and F1 after them; means over draws of these labels."""
+def _calibrations(
+    z: Floats, positive: NDArray[np.bool_], unit: NDArray[np.int64], draw: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Calibration error as it is, after 200 labels and by chance, and F1 after them; means over draws of the labels."""
     raw, labels = calibration_error(1 / (1 + np.exp(-z)), positive), min(CALIBRATION_LABELS, len(z) // 2)
-    errors, scores = list[float](), list[float]()
+    errors, chances, scores = list[float](), list[float](), list[float]()
     for _ in range(_REPEATS):
         labelled, others = np.split(draw.permutation(len(z)), [labels])
         if len(set(positive[labelled].tolist())) < 2 or not positive[others].any():
             continue
-        line = LogisticRegression(C=1.0).fit(z[labelled, None], positive[labelled])
-        p = line.predict_proba(z[others, None])[:, 1]
-        errors.append(calibration_error(p, positive[others]))
-        threshold = _best_threshold(line.predict_proba(z[labelled, None])[:, 1], positive[labelled])
-        scores.append(float(f1_score(positive[others], p >= threshold)))
-    return raw, float(np.mean(errors)), float(np.mean(scores))
+        p = _reestimated(z, positive, unit, labelled)
+        errors.append(calibration_error(p[others], positive[others]))
+        chances.append(calibration_error(p[others], draw.random(len(others)) < p[others]))
+        threshold = _best_threshold(p[labelled], positive[labelled])
+        scores.append(float(f1_score(positive[others], p[others] >= threshold)))
+    return raw, float(np.mean(errors)), float(np.mean(chances)), float(np.mean(scores))
+
+
+def _reestimated(
+    z: Floats, positive: NDArray[np.bool_], unit: NDArray[np.int64], labelled: NDArray[np.int64]
+) -> Floats:
+    """Probabilities of dissatisfaction, as an application that has these labels would give them."""
+    rated = [Rated(bool(positive[row]), str(unit[row]), None, float(z[row]), {}) for row in labelled.tolist()]
+    found = reestimate(rated, weights({})).others
+    return sigmoid(found.base + found.words * z)
 
 
 def _best_threshold(p: Floats, positive: NDArray[np.bool_]) -> float:
