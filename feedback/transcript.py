@@ -115,7 +115,7 @@ def score(
     }
     return Score(
         conversation_id=transcript.conversation_id,
-        satisfaction=satisfaction(list(dissatisfied.values()), about[None]),
+        satisfaction=satisfaction(list(dissatisfied.values()), about[None], model.whole_shift(read) if read else 0.0),
         turns=[ScoredTurn(n, message.role, dissatisfied.get(n), standing[n]) for n, message in enumerate(messages)],
         signals=standing[None],
         unread_language=read.language if read and not read.is_read else None,

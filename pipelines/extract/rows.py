@@ -55,14 +55,15 @@ class SilverRows:
         about_all = list[Signal]()
         for signal in signals:
             (about_all if signal.response_id is None else about[signal.response_id]).append(signal)
-        words = shipped_model().shifts(read)
+        model = shipped_model()
+        words = model.shifts(read)
         dissatisfied = {
             response_id: p_dissatisfied(found, words.get(response_id, 0.0)) for response_id, found in about.items()
         }
         of = {"conversation_id": conversation.conversation_id, "revision": revision}
         self.turns += [of | _turn(turn, dissatisfied[turn.response_id]) for turn in conversation.turns]
         self.signals += [of | _signal(conversation, signal) for signal in signals]
-        satisfied = satisfaction(list(dissatisfied.values()), about_all)
+        satisfied = satisfaction(list(dissatisfied.values()), about_all, model.whole_shift(read))
         self.conversations.append(of | _conversation(conversation, len(signals), satisfied))
 
     def end(self, conversation_id: str, ending: Ending, events: Iterable[Position], revision: str) -> None:
