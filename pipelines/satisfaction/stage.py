@@ -57,7 +57,8 @@ def train(
     tell: Callable[[str], None],
 ) -> Trained:
     """Train on the corpora named. Raises UsageError."""
-    loaded, encoder = load(data, names), load_encoder(encoder_from)
+    encoder = load_encoder(encoder_from)
+    loaded = load(data, names)
     rows = _rows(loaded, encoder, tell)
     if not rows:
         raise UsageError(f"none of {', '.join(names)} has labelled answers")
