@@ -40,14 +40,15 @@ class ScoreReport:
     unread_languages: int
 
 
-def run(config: Config, app: str, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
+def run(config: Config, app: str | None, source: Path, target: Path, model: Path | None = None) -> ScoreReport:
     """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
 
+    Without it they are read as an assistant's, for whom a long conversation may be good or bad.
     `model`: a folder of weights to judge words by, in place of the shipped ones.
     """
     judge = partial(
         score,
-        app_type=config.app(app).type,
+        app_type=config.app(app).type if app else "assistant",
         detectors=all_detectors(weights(config.signals)),
         model=DissatisfactionModel.load(model) if model else shipped_model(),
     )
