@@ -3,9 +3,8 @@
 In: conversations with one label each, and a model of answers. Out: the numbers that `WholeModel.load` reads; and
 figures. Corpora hold conversations that ran their course, but people who are displeased leave: so each conversation is
 also learned from as it stood after each of its messages, as one that ended there. How satisfied its person would have
-been is not known; the label is `rank * (1 + share) / 2`, its rank among the labels of its corpus times a half for
-coming this far at all and a half for the share that was had. The satisfaction that the answers alone give is held
-fixed (an offset), so the terms are what they leave open.
+been is not known; the label is its rank among the labels of its corpus times the share of it that was had. The
+satisfaction that the answers alone give is held fixed (an offset), so the terms are what they leave open.
 """
 
 import json
@@ -95,7 +94,7 @@ def whole_rows(conversations: Sequence[Labelled], app_type: AppType, model: Diss
         names=names,
         share=np.array([counts(app_type).get(name, 1.0) for name in names]),
         x=np.array([list(row[0].values()) for row in rows]),
-        y=ranked * (1 + shares) / 2,
+        y=ranked * shares,
         offset=np.array([log_odds(answers_alone, row[1], app_type) for row in rows]),
         weight=np.where(whole, 0.5 / whole.sum(), 0.5 / (~whole).sum()),
         whole=whole,
