@@ -59,7 +59,8 @@ class Judge:
             for turn in read.conversation.turns
             if turn.response_id != pending
         }
-        return Judgement(signals, shifts, dissatisfied, satisfaction(list(dissatisfied.values()), about[None]))
+        satisfied = satisfaction(list(dissatisfied.values()), about[None], self.model.whole_shift(read))
+        return Judgement(signals, shifts, dissatisfied, satisfied)
 
     @property
     def version(self) -> str:
@@ -69,7 +70,8 @@ class Judge:
     @cached_property
     def rules(self) -> str:
         """Names the detectors, their weights and the model of words, 12 hexadecimal digits."""
-        rules = [[label(detector) for detector in all_detectors(self.weights)], self.weights, self.model.version]
+        model = [self.model.version, self.model.whole.terms]
+        rules = [[label(detector) for detector in all_detectors(self.weights)], self.weights, model]
         return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()[:12]
 
     @cached_property

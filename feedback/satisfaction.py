@@ -1,12 +1,16 @@
 """How likely a person was dissatisfied with an answer.
 
 In: the signals about one answer, and by how much what both sides wrote moves the log-odds (`feedback.dissatisfaction`;
-0 where no words may be read). Out: a probability. The log-odds before anything is known are moved by words and signals:
+0 where no words may be read: consent, language). Out: a probability. The log-odds before anything is known are moved by
+words and signals:
 
     logit p = base + words - sum of polarity * strength * logit(confidence)
 
 that is naive Bayes with each signal's likelihood ratio confidence / (1 - confidence), tempered by its strength. Of
 several signals of one kind only the one that says most counts: a thumb pressed twice is one judgement.
+
+Satisfaction with a conversation starts from the mean of its answers, and is moved in the same way by what is said about
+all of it, and by the conversation as a whole (`feedback.dissatisfaction.whole`).
 """
 
 import math
@@ -56,13 +60,14 @@ def p_dissatisfied(signals: Iterable[Says], words: float = 0.0, base: float = BA
     return _bounded(_sigmoid(base + words - evidence(signals)))
 
 
-def satisfaction(dissatisfied: Sequence[float], about_all: Iterable[Says]) -> float:
-    """Satisfaction with a conversation, 0.01..0.99: the mean over its answers, moved by signals about all of it.
+def satisfaction(dissatisfied: Sequence[float], about_all: Iterable[Says], words: float = 0.0) -> float:
+    """Satisfaction with a conversation, 0.01..0.99: the mean over its answers, moved by what is said about all of it.
 
-    dissatisfied: `p_dissatisfied` of each answer; without any, the prior.
+    dissatisfied: `p_dissatisfied` of each answer; without any, the prior. about_all: signals about the conversation.
+    words: log-odds, what the conversation as a whole adds (`feedback.dissatisfaction.whole`).
     """
     mean = math.fsum(dissatisfied) / len(dissatisfied) if dissatisfied else PRIOR_DISSATISFIED
-    return _bounded(_sigmoid(log_odds(1 - mean) + evidence(about_all)))
+    return _bounded(_sigmoid(log_odds(1 - mean) + words + evidence(about_all)))
 
 
 def evidence(signals: Iterable[Says]) -> float:

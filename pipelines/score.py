@@ -40,13 +40,15 @@ class ScoreReport:
     unread_languages: int
 
 
-def run(config: Config, app: str, source: Path, target: Path, weights_folder: Path | None = None) -> ScoreReport:
+def run(config: Config, app: str | None, source: Path, target: Path, weights_folder: Path | None = None) -> ScoreReport:
     """Score every line of `source` into `target`; `app` gives the application's type. Raises UsageError.
 
+    Without it they are read as an assistant's, for whom a long conversation may be good or bad.
     `weights_folder`: weights to judge words by, in place of those of the configuration.
     """
     model = model_in(str(weights_folder) if weights_folder else config.extraction.weights)
-    judge = partial(score, app_type=config.app(app).type, judge=Judge(weights(config.signals), model=model))
+    app_type = config.app(app).type if app else "assistant"
+    judge = partial(score, app_type=app_type, judge=Judge(weights(config.signals), model=model))
     scored, unread, bad = 0, 0, list[int]()
     try:
         with source.open("rb") as lines, target.open("wb") as out:

@@ -19,6 +19,7 @@ from feedback.detectors.reading import Reading
 from feedback.dissatisfaction.encoder import Encoder, load_encoder, readable
 from feedback.dissatisfaction.features import Exchange, answer_features
 from feedback.dissatisfaction.trees import Trees
+from feedback.dissatisfaction.whole import WholeModel
 from feedback.statistics import Floats
 
 SHIPPED: Final = Path(__file__).parent / "weights"
@@ -33,13 +34,17 @@ _DECIMALS: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DissatisfactionModel:
-    """`version` names the weights. `features`: the columns of `trees`, by name. `trained_on`: names of corpora."""
+    """`version` names the weights. `features`: the columns of `trees`, by name. `trained_on`: names of corpora.
+
+    `whole` says what a conversation says beyond its answers.
+    """
 
     version: str
     trained_on: frozenset[str]
     encoder: Encoder
     features: Sequence[str]
     trees: Trees
+    whole: WholeModel
 
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> "DissatisfactionModel":
@@ -49,7 +54,8 @@ class DissatisfactionModel:
             about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             with np.load(folder / "trees.npz") as stored:
                 trees = Trees(**{name: stored[name] for name in stored.files}, base=about["base"], depth=about["depth"])
-            return cls(about["version"], frozenset(about["trained_on"]), encoder, tuple(about["features"]), trees)
+        names, columns = frozenset(about["trained_on"]), tuple(about["features"])
+        return cls(about["version"], names, encoder, columns, trees, WholeModel.load(folder))
 
     def shifts(self, read: Reading) -> dict[str, float]:
         """By how much its words move the log-odds of dissatisfaction, by response id; those that can be read alone."""
@@ -57,6 +63,13 @@ class DissatisfactionModel:
         if not places or not read.is_read:
             return {}
         return dict(zip(places, self.of_messages(said).tolist(), strict=True))
+
+    def whole_shift(self, read: Reading) -> float:
+        """By how much a conversation as a whole moves the log-odds of satisfaction; 0 unless all of it may be read."""
+        conversation = read.conversation
+        if conversation.consent != "content" or not read.is_read:
+            return 0.0
+        return self.whole.shift(exchange(conversation)[0], conversation.app_type)
 
     def of_messages(self, said: Exchange) -> Floats:
         """The same for each answer of an exchange of messages, float64 [answers]."""

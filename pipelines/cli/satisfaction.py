@@ -10,6 +10,7 @@ from pipelines.cli.output import Json, command, emit, print_table
 
 if TYPE_CHECKING:
     from pipelines.satisfaction.measure import Quality
+    from pipelines.satisfaction.whole import Whole
 
 Data = Annotated[Path, typer.Option(help="Folder of labelled corpora, each as published, in a folder of its name.")]
 Seed = Annotated[int, typer.Option(help="Of every draw.")]
@@ -59,6 +60,7 @@ def evaluate(
         return
     _show(measured.weights, f"Weights {measured.version}, on corpora that did not train them")
     _show(measured.left_out, "Weights trained on all corpora but the one measured")
+    _show_whole(measured.conversations)
 
 
 @command
@@ -125,3 +127,32 @@ def _show(found: "list[Quality]", title: str) -> None:
         "by chance",
     )
     print_table(columns, rows, title)
+
+
+def _show_whole(found: "list[Whole]") -> None:
+    rows = (
+        [
+            each.quality.corpus,
+            each.quality.system,
+            each.split,
+            f"{each.quality.n:,}",
+            f"{each.quality.n - each.quality.dissatisfied:,}",
+            f"{each.quality.auc.value:.3f}",
+            f"{each.quality.auc.low:.3f} to {each.quality.auc.high:.3f}",
+            f"{each.quality.calibration_error_raw:.3f}",
+            f"{each.quality.calibration_error:.3f}",
+        ]
+        for each in found
+    )
+    columns = (
+        "corpus",
+        "system",
+        "satisfied are those of",
+        "conversations",
+        "satisfied",
+        "AUC",
+        "95 %",
+        "calibration error",
+        "with 200 labels",
+    )
+    print_table(columns, rows, "Satisfaction with whole conversations, on corpora that did not train the weights")

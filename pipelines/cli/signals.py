@@ -63,7 +63,10 @@ def calibrate(app: App = DEFAULT_APP, json: Json = False) -> None:
 def score(
     input: Annotated[Path, typer.Option(help="Conversations as text, one JSON object per line.")],
     output: Annotated[Path, typer.Option(help="Scores, one JSON object per line, in the same order.")],
-    app: App = DEFAULT_APP,
+    app: Annotated[
+        str | None,
+        typer.Option(help="Application whose type counts; without it, an assistant.", envvar="FEEDWHEEL_APP"),
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of other weights than the shipped ones.")] = None,
     json: Json = False,
 ) -> None:

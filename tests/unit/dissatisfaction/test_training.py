@@ -68,6 +68,8 @@ def test_the_same_corpora_and_seed_give_the_same_weights_and_score_takes_them(co
     ]
     assert reports[0]["version"] == reports[1]["version"]
     assert (reports[0]["answers"], reports[0]["may_be_shipped"]) == ({"conture": 240}, True)
+    assert reports[0]["conversations"] == {"conture": 60}
+    assert (tmp_path / "one" / "whole.json").read_text() == (tmp_path / "two" / "whole.json").read_text()
     model = DissatisfactionModel.load(tmp_path / "one")
     good = model.of_messages([("user", "hi"), ("assistant", "I like jazz a lot"), ("user", PRAISE[0])])
     bad = model.of_messages([("user", "hi"), ("assistant", "bananas are nice"), ("user", SCORN[0])])
@@ -87,6 +89,10 @@ def test_measured_is_what_did_not_train_the_weights(corpora, tmp_path):
     assert {each["corpus"] for each in found["left_out"]} == {"dbdc3", "conture"}
     (auc,) = (each["auc"] for each in found["weights"])
     assert 0.9 < auc["low"] <= auc["value"] <= auc["high"] <= 1
+    (extremes, halves) = found["conversations"]
+    assert (extremes["split"], halves["split"]) == ("4 or more against 2 or less", "above the median")
+    assert (extremes["quality"]["n"], extremes["quality"]["dissatisfied"]) == (40, 20)
+    assert extremes["quality"]["auc"]["low"] > 0.9
     shown = run("evaluate", "--data", corpora, "--model", tmp_path / "model").stdout
     assert "Weights trained on all corpora but the one measured" in shown
 
