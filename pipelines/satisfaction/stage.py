@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from feedback.dissatisfaction.encoder import Encoder, load_encoder
-from feedback.dissatisfaction.model import DissatisfactionModel
+from feedback.dissatisfaction.model import DissatisfactionModel, with_neighbours
 from feedback.dissatisfaction.trees import Trees
 from pipelines.satisfaction.corpora import load, may_be_shipped
 from pipelines.satisfaction.learn import Rows, fit, rows_of, save
@@ -54,7 +54,7 @@ def train(
         raise UsageError(f"none of {', '.join(names)} has labelled answers")
     tell("trees")
     trees = fit(list(rows.values()), seed)
-    answers = {name: len(part.y) for name, part in rows.items()}
+    answers = {name: int(part.labelled.sum()) for name, part in rows.items()}
     columns = next(iter(rows.values())).names
     return Trained(save(output, columns, trees, encoder_from, answers), str(output), answers, may_be_shipped(answers))
 
@@ -81,14 +81,16 @@ def _read(data: Path, names: Sequence[str] | None, encoder: Encoder, tell: Calla
     for name, conversations in load(data, names).items():
         tell(f"{name}: {len(conversations)} conversations")
         part = rows_of(conversations, encoder)
-        if len(part.y):
+        if part.labelled.any():
             found[name] = part
     return found
 
 
 def _by_system(corpus: str, part: Rows, trees: Trees, seed: int) -> Iterator[Quality]:
     z = trees.log_odds(part.x)
+    for each in np.unique(part.unit):
+        z[part.unit == each] = with_neighbours(z[part.unit == each])
     for system in np.unique(part.system).tolist():
-        of = part.system == system
+        of = (part.system == system) & part.labelled
         if found := quality(corpus, system, z[of], part.y[of], part.unit[of], seed):
             yield found
