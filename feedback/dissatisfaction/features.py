@@ -53,6 +53,11 @@ _LEXICONS: Final[Mapping[str, frozenset[str]]] = {
     "i": _words("i my me i'm i've mine"),
 }
 """Words of reaction, by what they do."""
+_DOES: Final[Mapping[str, tuple[int, ...]]] = {
+    word: tuple(n for n, lexicon in enumerate(_LEXICONS.values()) if word in lexicon)
+    for word in frozenset().union(*_LEXICONS.values())
+}
+"""For each word of reaction, the places of its lexicons: so a message is read once, whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,12 @@ class Said:
         text = text[:_MAX_CHARS]
         words = tuple(_WORD.findall(text.casefold()))
         content = frozenset(words) - _EMPTY or frozenset(words)
+        found = [0] * len(_LEXICONS)
+        for word in words:
+            for lexicon in _DOES.get(word, ()):
+                found[lexicon] += 1
         length = max(len(words), 1)
-        counts = tuple(sum(word in lexicon for word in words) / length for lexicon in _LEXICONS.values())
-        return cls(words, content, "?" in text, counts)
+        return cls(words, content, "?" in text, tuple(count / length for count in found))
 
 
 _NOTHING: Final = Said((), frozenset(), False, (0.0,) * len(_LEXICONS))
@@ -102,6 +110,12 @@ class _Read:
         return [Said.read(text) for _, text in self.messages]
 
     @cached_property
+    def cosines(self) -> list[list[float]]:
+        """Of all pairs of messages, at once."""
+        found: list[list[float]] = (self.vectors @ self.vectors.T).tolist()
+        return found
+
+    @cached_property
     def answers(self) -> list[int]:
         """Places of the answers."""
         return [place for place, (role, _) in enumerate(self.messages) if role == "assistant"]
@@ -117,7 +131,11 @@ class _Read:
 
     def near(self, one: int | None, other: int | None) -> float:
         """Cosine of two messages; 0 where one of them is not there."""
-        return 0.0 if one is None or other is None else float(self.vectors[one] @ self.vectors[other])
+        return 0.0 if one is None or other is None else self.cosines[one][other]
+
+    def nearest(self, one: int | None, others: Sequence[int]) -> float:
+        """The largest cosine of a message with any of others; 0 where there is none."""
+        return max((self.near(one, other) for other in others), default=0.0)
 
 
 def _last(places: Sequence[int], back: int = 1) -> int | None:
@@ -157,9 +175,9 @@ def _of_answer(read: _Read, place: int) -> dict[str, float]:
         "near answer next": read.near(place, answer_next),
         "near asked before": read.near(place, asked_before),
         "reply near answer next": read.near(reply, answer_next),
-        "nearest earlier answer": max((read.near(place, each) for each in earlier), default=0.0),
-        "nearest earlier asked": max((read.near(place, each) for each in before), default=0.0),
-        "nearest earlier of reply": max((read.near(reply, each) for each in before), default=0.0),
+        "nearest earlier answer": read.nearest(place, earlier),
+        "nearest earlier asked": read.nearest(place, before),
+        "nearest earlier of reply": read.nearest(reply, before),
         "shares words asked": _overlap(here, question),
         "takes up asked": _taken_up(question, here),
         "shares words reply": _overlap(here, said),

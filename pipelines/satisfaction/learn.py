@@ -34,7 +34,10 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Labelled answers. x: float64 [n, features]. y: float64 [n], 0..1. unit: int64 [n], the conversation of each."""
+    """Answers of labelled conversations, in order. x: float64 [n, features]. unit: int64 [n], the conversation of each.
+
+    y: float64 [n], 0..1; NaN for an answer that nobody labelled.
+    """
 
     names: tuple[str, ...]
     x: Floats
@@ -42,9 +45,14 @@ class Rows:
     unit: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     system: "np.ndarray[tuple[int], np.dtype[np.str_]]"
 
+    @property
+    def labelled(self) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+        """Which answers have a label, bool [n]."""
+        return ~np.isnan(self.y)
+
 
 def rows_of(conversations: Iterable[Labelled], encoder: Encoder) -> Rows:
-    """Features and labels of every labelled answer."""
+    """Features of every answer of a conversation with labels."""
     names, x, y, unit, system = tuple[str, ...](), list[Floats](), list[float](), list[int](), list[str]()
     for number, conversation in enumerate(conversations):
         if not conversation.dissatisfied:
@@ -54,21 +62,20 @@ def rows_of(conversations: Iterable[Labelled], encoder: Encoder) -> Rows:
         names = tuple(found)
         table = np.stack([found[name] for name in names], axis=1)
         for row, place in zip(table, (n for n, (role, _) in enumerate(said) if role == "assistant"), strict=True):
-            if place in conversation.dissatisfied:
-                x.append(row)
-                y.append(conversation.dissatisfied[place])
-                unit.append(number)
-                system.append(conversation.system)
+            x.append(row)
+            y.append(conversation.dissatisfied.get(place, np.nan))
+            unit.append(number)
+            system.append(conversation.system)
     return Rows(names, np.array(x), np.array(y), np.array(unit), np.array(system))
 
 
 def fit(parts: Sequence[Rows], seed: int) -> Trees:
-    """Trees on all answers of `parts`. A label between 0 and 1 counts in part for either side.
+    """Trees on all labelled answers of `parts`. A label between 0 and 1 counts in part for either side.
 
     Their mean log-odds over what they were trained on is 0: how often people are dissatisfied differs by application.
     """
-    x = np.concatenate([part.x for part in parts])
-    y = np.concatenate([part.y for part in parts])
+    x = np.concatenate([part.x[part.labelled] for part in parts])
+    y = np.concatenate([part.y[part.labelled] for part in parts])
     both, sides, weights = np.concatenate([x, x]), np.repeat([1, 0], len(y)), np.concatenate([y, 1 - y])
     counts = weights > 0
     learner = GradientBoostingClassifier(**_SETTINGS, random_state=seed)

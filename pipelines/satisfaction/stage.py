@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from feedback.dissatisfaction.encoder import Encoder, load_encoder
-from feedback.dissatisfaction.model import DissatisfactionModel
+from feedback.dissatisfaction.model import DissatisfactionModel, with_neighbours
 from feedback.dissatisfaction.trees import Trees
 from feedback.dissatisfaction.whole import UNTRAINED, WholeModel
 from pipelines.satisfaction.corpora import Labelled, app_type_of, load, may_be_shipped
@@ -64,7 +64,7 @@ def train(
         raise UsageError(f"none of {', '.join(names)} has labelled answers")
     tell("trees")
     trees = fit(list(rows.values()), seed)
-    answers = {name: len(part.y) for name, part in rows.items()}
+    answers = {name: int(part.labelled.sum()) for name, part in rows.items()}
     columns = next(iter(rows.values())).names
     version = save(output, columns, trees, encoder_from, answers)
     tell("whole conversations")
@@ -128,14 +128,16 @@ def _rows(loaded: Mapping[str, Sequence[Labelled]], encoder: Encoder, tell: Call
     for name, conversations in loaded.items():
         tell(f"{name}: {len(conversations)} conversations")
         part = rows_of(conversations, encoder)
-        if len(part.y):
+        if part.labelled.any():
             found[name] = part
     return found
 
 
 def _by_system(corpus: str, part: Rows, trees: Trees, seed: int) -> Iterator[Quality]:
     z = trees.log_odds(part.x)
+    for each in np.unique(part.unit):
+        z[part.unit == each] = with_neighbours(z[part.unit == each])
     for system in np.unique(part.system).tolist():
-        of = part.system == system
+        of = (part.system == system) & part.labelled
         if found := quality(corpus, system, z[of], part.y[of], part.unit[of], seed):
             yield found

@@ -46,14 +46,19 @@ SENTENCES = (
 )
 
 
-def made(number: int, turns: int) -> Conversation:
-    """One conversation whose texts depend on its number alone."""
+def texts(number: int, turns: int) -> list[str]:
+    """What both sides say in turn, the same for the same number."""
     draw = random.Random(number)
-    texts = list[str]()
+    said = list[str]()
     for _ in range(turns):
         reaction = draw.choice(REACTIONS) + " " if draw.random() < 0.25 else ""
-        texts += [reaction + draw.choice(ASKED), " ".join(draw.choices(SENTENCES, k=draw.randint(2, 10)))]
-    return conversation(*dialogue(*texts))
+        said += [reaction + draw.choice(ASKED), " ".join(draw.choices(SENTENCES, k=draw.randint(2, 10)))]
+    return said
+
+
+def made(number: int, turns: int) -> Conversation:
+    """One conversation whose texts depend on its number alone."""
+    return conversation(*dialogue(*texts(number, turns)))
 
 
 def rate(conversations: list[Conversation], rounds: int) -> float:

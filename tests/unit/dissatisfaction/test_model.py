@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.detectors import reading
-from feedback.dissatisfaction.encoder import HEADS, Encoder
+from feedback.dissatisfaction.encoder import Encoder
 from feedback.dissatisfaction.features import answer_features
-from feedback.dissatisfaction.model import SHIPPED, exchange, shipped_model
+from feedback.dissatisfaction.model import SHIPPED, exchange, shipped_model, with_neighbours
 from feedback.dissatisfaction.trees import Trees
 from feedback.judge import Judge
 from feedback.taxonomy import weights
@@ -58,8 +58,7 @@ def test_the_arrays_compute_what_was_trained():
         student.share.normal_()
         expected = student(*_padded(ids)).numpy()
     encoder = Encoder(shipped_model().encoder.tokens, _arrays(student))
-    assert HEADS == 4
-    assert np.sum(encoder._encoded(ids) * expected, axis=1) == pytest.approx([1, 1, 1], abs=1e-3)  # the table is int8
+    assert np.sum(encoder.of_tokens(ids) * expected, axis=1) == pytest.approx([1, 1, 1], abs=1e-3)  # the table is int8
 
 
 def test_a_walk_through_trees():
@@ -73,6 +72,12 @@ def test_a_walk_through_trees():
         depth=1,
     )
     assert tree.log_odds(np.array([[9.0, 0.5], [9.0, 0.6]])).tolist() == [-0.75, 2.25]
+
+
+def test_an_answer_is_drawn_to_those_beside_it():
+    assert with_neighbours(np.array([3.0])).tolist() == [3]
+    assert with_neighbours(np.array([3.0, 0.0])) == pytest.approx([2, 1])
+    assert with_neighbours(np.array([0.0, 3.0, 0.0, 0.0])) == pytest.approx([1, 2, 0.5, 0])
 
 
 def test_features_have_the_same_names_whatever_was_said():
