@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
-from feedback.bias.logistic import likeliest, sigmoid
 from feedback.calibration import STATED, Calibration, Calibrations
 from feedback.detectors.language import Language
 from feedback.satisfaction import log_odds
@@ -83,25 +84,42 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
     kinds = sorted({kind for one in rated for kind in one.evidence})
     believed = before.apply(stated)
     says = [[-one.evidence.get(kind, 0.0) / log_odds(stated[kind].confidence) for one in rated] for kind in kinds]
-    base, words, *found = likeliest(
-        np.column_stack([np.ones(len(rated)), [one.shift for one in rated], *says]),
-        np.array([float(one.disliked) for one in rated]),
-        np.array([before.base, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
-        np.array([_BASE_SPREAD, _WORDS_SPREAD, *(_KIND_SPREAD / stated[kind].strength for kind in kinds)]),
-        _shares([one.person for one in rated]),
-    ).tolist()
+    base, words, *found = _likeliest(
+        design=np.column_stack([np.ones(len(rated)), [one.shift for one in rated], *says]),
+        disliked=np.array([float(one.disliked) for one in rated]),
+        counts=_shares([one.person for one in rated]),
+        expected=np.array([before.base, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
+        spread=np.array([_BASE_SPREAD, _WORDS_SPREAD, *(_KIND_SPREAD / stated[kind].strength for kind in kinds)]),
+        bounds=[(None, None), (0.0, None), *[tuple(map(log_odds, _CONFIDENCES))] * len(kinds)],
+    )
     return Calibration(
         base=round(base, _DECIMALS),
-        words=round(max(words, 0.0), _DECIMALS),
+        words=round(words, _DECIMALS),
         confidences=before.confidences | dict(zip(kinds, map(_confidence, found), strict=True)),
         labels=len(rated),
     )
 
 
+def _likeliest(
+    design: Floats, disliked: Floats, counts: Floats, expected: Floats, spread: Floats, bounds: Sequence[object]
+) -> list[float]:
+    """Coefficients of greatest posterior probability within bounds; design float64 [n, k], k of each of the last three.
+
+    counts: float64 [n], how many labels each row counts for.
+    """
+
+    def surprise(at: Floats) -> tuple[float, Floats]:
+        """Negative log posterior, but for a constant, and its gradient."""
+        logits, away = design @ at, (at - expected) / spread
+        value = counts @ (np.logaddexp(0.0, logits) - disliked * logits) + away @ away / 2
+        return float(value), design.T @ (counts * (expit(logits) - disliked)) + away / spread
+
+    return list(map(float, minimize(surprise, expected, jac=True, method="L-BFGS-B", bounds=bounds).x))
+
+
 def _confidence(found: float) -> float:
-    """Of log-odds, within bounds."""
-    low, high = _CONFIDENCES
-    return round(float(np.clip(sigmoid(np.array(found)), low, high)), _DECIMALS)
+    """Of log-odds."""
+    return round(float(expit(found)), _DECIMALS)
 
 
 def _shares(people: Sequence[str]) -> Floats:

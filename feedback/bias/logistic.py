@@ -42,33 +42,20 @@ class Fit:
 def fit(features: Floats, outcomes: Floats, owners: Codes) -> Fit:
     """Fit P(outcome = 1). `features` float64 [n, k - 1], outcomes float64 [n] of 0 and 1, owners int64 [n]."""
     design = _design(features)
-    spread = np.array([_INTERCEPT_SCALE, *[_SLOPE_SCALE] * features.shape[1]])
-    coefficients = likeliest(design, outcomes, np.zeros(len(spread)), spread)
-    chances = sigmoid(design @ coefficients)
-    bread = np.linalg.inv(_curvature(design, chances) + np.diag(spread**-2))
-    scores = design * (outcomes - chances)[:, None]
-    summed = np.column_stack([by_owner(column, owners) for column in scores.T])
-    return Fit(coefficients, bread @ (summed.T @ summed) @ bread)
-
-
-def likeliest(
-    design: Floats, outcomes: Floats, expected: Floats, spread: Floats, weights: Floats | None = None
-) -> Floats:
-    """Coefficients of greatest posterior probability, float64 [k], where each is normal a priori; by Newton's method.
-
-    design: float64 [n, k]. outcomes: float64 [n], 0 to 1. expected, spread: mean and standard deviation before,
-    float64 [k]. weights: how many outcomes each row counts for, float64 [n], one if not given.
-    """
-    counts = np.ones(len(outcomes)) if weights is None else weights
-    coefficients, precision = expected, spread**-2
+    precision = np.diag([_INTERCEPT_SCALE**-2, *[_SLOPE_SCALE**-2] * features.shape[1]])
+    coefficients = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         chances = sigmoid(design @ coefficients)
-        gradient = design.T @ (counts * (outcomes - chances)) - precision * (coefficients - expected)
-        step = np.linalg.solve(_curvature(design, chances, counts) + np.diag(precision), gradient)
+        gradient = design.T @ (outcomes - chances) - precision @ coefficients
+        step = np.linalg.solve(_curvature(design, chances) + precision, gradient)
         coefficients = coefficients + step
         if np.abs(step).max() < _PRECISION:
             break
-    return coefficients
+    chances = sigmoid(design @ coefficients)
+    bread = np.linalg.inv(_curvature(design, chances) + precision)
+    scores = design * (outcomes - chances)[:, None]
+    summed = np.column_stack([by_owner(column, owners) for column in scores.T])
+    return Fit(coefficients, bread @ (summed.T @ summed) @ bread)
 
 
 def standardised(features: Floats) -> Floats:
@@ -88,6 +75,6 @@ def _design(features: Floats) -> Floats:
     return np.column_stack([np.ones(len(features)), features])
 
 
-def _curvature(design: Floats, chances: Floats, counts: Floats | float = 1.0) -> Floats:
-    curvature: Floats = design.T @ (design * (counts * chances * (1 - chances))[:, None])
+def _curvature(design: Floats, chances: Floats) -> Floats:
+    curvature: Floats = design.T @ (design * (chances * (1 - chances))[:, None])
     return curvature

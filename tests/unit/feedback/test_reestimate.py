@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from feedback.calibration import STATED, Calibration, Calibrations
 from feedback.detectors.base import certainty, tempered
@@ -120,3 +122,17 @@ def test_a_kind_that_nobody_saw_keeps_its_confidence_and_small_changes_are_none(
 @pytest.mark.parametrize("doubt", [0.0, 0.4, 1.0])
 def test_a_rule_s_doubt_can_be_told_from_the_kind_s_confidence(doubt):
     assert certainty(tempered(0.51, doubt), 0.51) == pytest.approx(doubt)
+
+
+@given(st.integers(0, 1_000), st.sampled_from((3.0, -3.0)), st.floats(-4, 4))
+@settings(max_examples=30, deadline=None)
+def test_labels_that_are_far_from_what_was_stated_are_followed_and_not_overshot(seed, spread, base):
+    """Whole steps of Newton's method ended at probabilities of 0 and 1 here."""
+    draw = np.random.default_rng(seed)
+    answers = [
+        Rated(bool(draw.random() < 1 / (1 + np.exp(-base))), str(number), None, spread + draw.normal(), {})
+        for number in range(100)
+    ]
+    found = reestimate(answers, WEIGHTS).others
+    p = np.array([_p(found, answer) for answer in answers])
+    assert p.mean() == pytest.approx(np.mean([answer.disliked for answer in answers]), abs=0.12)
