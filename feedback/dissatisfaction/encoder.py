@@ -9,13 +9,11 @@ more than half of the time of a score, for nothing that can be measured on DBDC3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
 from schemas.errors import UsageError
@@ -46,9 +44,7 @@ class Encoder:
         known = [n for n in range(len(ids)) if ids[n]]
         found = np.zeros((len(texts), self.weights["out.bias"].shape[0]), np.float32)
         if known:
-            # These products are small: a second thread costs more than it brings, and may change their last bits.
-            with _libraries().limit(limits=1, user_api="blas"):
-                found[known] = self.of_tokens([ids[n] for n in known])
+            found[known] = self.of_tokens([ids[n] for n in known])
         return found
 
     def of_tokens(self, ids: Sequence[Sequence[int]]) -> Vectors:
@@ -82,9 +78,3 @@ def readable(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:  # a tokenizer that is none raises nothing narrower
         raise UsageError(f"{folder} holds no weights that can be read ({error}): name what a training wrote") from error
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries of linear algebra in this process: finding them takes longer than encoding a text."""
-    return ThreadpoolController()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from feedback.conversation import Conversation
 from feedback.detectors.reading import Reading
@@ -77,12 +78,25 @@ class DissatisfactionModel:
 
     def of_messages(self, said: Exchange) -> Floats:
         """The same for each answer of an exchange of messages, float64 [answers]."""
-        found = answer_features(said, self.encoder.encode([text for _, text in said]))
+        found = described(said, self.encoder)
         if not found:
             return np.zeros(0)
         rows = np.stack([found[name] for name in self.features], axis=1)
         bounded: Floats = np.clip(with_neighbours(self.trees.log_odds(rows)), -_BOUND, _BOUND)
         return np.round(bounded, _DECIMALS)
+
+
+def described(said: Exchange, encoder: Encoder) -> dict[str, Floats]:
+    """Features by name of each answer of an exchange, float64 [answers]; none without an answer."""
+    # The products are small: a second thread costs more than it brings, and may change their last bits.
+    with _libraries().limit(limits=1, user_api="blas"):
+        return answer_features(said, encoder.encode([text for _, text in said]))
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries of linear algebra in this process: finding them takes longer than describing a conversation."""
+    return ThreadpoolController()
 
 
 def with_neighbours(log_odds: Floats) -> Floats:

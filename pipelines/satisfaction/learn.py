@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
 
 from feedback.dissatisfaction.encoder import Encoder
-from feedback.dissatisfaction.features import answer_features
+from feedback.dissatisfaction.model import described
 from feedback.dissatisfaction.trees import Trees
 from feedback.statistics import Floats
 from pipelines.satisfaction.corpora import Labelled
@@ -58,7 +58,7 @@ def rows_of(conversations: Iterable[Labelled], encoder: Encoder) -> Rows:
         if not conversation.dissatisfied:
             continue
         said = conversation.messages
-        found = answer_features(said, encoder.encode([text for _, text in said]))
+        found = described(said, encoder)
         names = tuple(found)
         table = np.stack([found[name] for name in names], axis=1)
         for row, place in zip(table, (n for n, (role, _) in enumerate(said) if role == "assistant"), strict=True):
