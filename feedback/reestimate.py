@@ -50,7 +50,7 @@ class Rated:
     """An answer that its `person` judged explicitly.
 
     `shift`: log-odds by the model of words. `evidence`: log-odds in favour of satisfaction that each kind of signal
-    that nobody gave on purpose contributes, under the stated weights.
+    that nobody gave on purpose contributes, under the stated weights; one that is stated to say nothing says nothing.
     """
 
     disliked: bool
@@ -81,7 +81,7 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
     """What `rated` say where `before` is what was believed without them."""
     if not rated:
         return before
-    kinds = sorted({kind for one in rated for kind in one.evidence})
+    kinds = sorted({kind for one in rated for kind, says in one.evidence.items() if says})
     believed = before.apply(stated)
     says = [[-one.evidence.get(kind, 0.0) / log_odds(stated[kind].confidence) for one in rated] for kind in kinds]
     base, words, *found = _likeliest(

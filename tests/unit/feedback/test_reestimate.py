@@ -9,7 +9,7 @@ from feedback.calibration import STATED, Calibration, Calibrations
 from feedback.detectors.base import certainty, tempered
 from feedback.reestimate import Rated, reestimate
 from feedback.satisfaction import log_odds
-from feedback.taxonomy import weights
+from feedback.taxonomy import Weight, weights
 
 WEIGHTS = weights({})
 
@@ -117,6 +117,12 @@ def test_a_kind_that_nobody_saw_keeps_its_confidence_and_small_changes_are_none(
     assert near.is_like(Calibrations(others=found.others))
     assert not far.is_like(Calibrations(others=found.others))
     assert len({STATED.version, near.version, far.version}) == 3
+
+
+def test_a_kind_that_is_stated_to_say_nothing_is_not_estimated():
+    answers = [Rated(n % 2 == 0, f"person-{n}", "en", 0.0, {"stop": 0.0}) for n in range(60)]
+    silent = WEIGHTS | {"stop": Weight(0.0, 0.5)}
+    assert reestimate(answers, silent).others.confidences == {}
 
 
 @pytest.mark.parametrize("doubt", [0.0, 0.4, 1.0])
