@@ -62,7 +62,7 @@ class Judge:
         satisfied = satisfaction(list(dissatisfied.values()), about[None], self.model.whole_shift(read))
         return Judgement(signals, shifts, dissatisfied, satisfied)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Names all that a judgement depends on beside the conversation: `rules/calibrations`."""
         return f"{self.rules}/{self.calibrations.version}"

@@ -84,6 +84,8 @@ def run(context: Context, app: str) -> CalibrateReport:
         admitted = admitted_revisions(context.lake, app)
         judge = judge_behind(context, app, admitted)  # 1
         rated = list(_rated(context, app, admitted, judge))  # 2
+        if not rated:
+            raise NothingToDo(f"no admitted answer of {app} was judged on purpose: `feedwheel validate` admits answers")
         found = reestimate(rated, judge.weights)  # 3
         if found.is_like(newest_calibrations(context.lake, app)):
             raise NothingToDo(f"{len(rated)} answers were judged on purpose, and they confirm what is believed")

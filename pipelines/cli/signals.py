@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
 from schemas.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -56,7 +56,20 @@ def calibrate(app: App = DEFAULT_APP, json: Json = False) -> None:
     from pipelines import calibrate as stage
     from pipelines.context import Context
 
-    emit(stage.run(Context.load(), app), json, "Calibrate")
+    report = stage.run(Context.load(), app)
+    if json:
+        emit(report, json)
+        return
+    rows = (
+        [name, f"{report.labels[name]:,}", f"{report.disliked[name]:.0%}", f"{report.words[name]:.2f}"]
+        for name in report.labels
+    )
+    print_table(("language", "judged answers", "disliked", "belief in words"), rows, f"Calibration {report.version}")
+    changes = (
+        [change.language, change.kind, f"{change.stated:.2f}", f"{change.estimated:.2f}"]
+        for change in report.confidences
+    )
+    print_table(("language", "signal", "confidence stated", "learned"), changes, "By which the next extract judges")
 
 
 @command

@@ -1,7 +1,5 @@
 """`feedwheel calibrate` on real Delta tables: what labels say is learned once, and one judge has judged all."""
 
-import json
-
 import pyarrow.compute as pc
 import pytest
 from feedwheel_capture.events import FeedbackValue
@@ -82,6 +80,8 @@ def test_labels_are_learned_once_and_all_is_judged_anew_by_them(admitted):
     assert (report.rebuilt, report.conversations) == (True, ANSWERS)
     assert {row["judged_by"] for row in current(admitted, "silver/conversations", "judged_by")} == {report.judged_by}
     assert report.judged_by.endswith(f"/{learned.version}")
+    with pytest.raises(NothingToDo, match="no admitted answer"):  # nothing is unlearned until it is admitted again
+        calibrate.run(admitted, APP)
     assert confidence(admitted, "bookmark") == found["bookmark"].estimated
     assert dissatisfied(admitted, "a1") > before
     # The same labels say the same: nothing is learned twice, whatever they are judged by now.
@@ -127,8 +127,9 @@ def test_other_weights_judge_all_anew(wheel):
 
 def test_the_command_says_what_was_learned(admitted, monkeypatch):
     monkeypatch.setattr(Context, "load", lambda: admitted)
-    shown = json.loads(CliRunner().invoke(app, ["calibrate", "--app", APP, "--json"]).stdout)
-    assert shown["labels"] == {"*": ANSWERS, "en": ANSWERS}
+    printed = CliRunner().invoke(app, ["calibrate", "--app", APP]).stdout
+    assert f"en {ANSWERS} 75%" in " ".join(printed.split())
+    assert "en bookmark 0.70 0.99" in " ".join(printed.split())
     assert admitted.lake.read("ops/calibrations", where=pc.field("app") == APP).num_rows == 1
     again = CliRunner().invoke(app, ["calibrate", "--app", APP])
     assert "they confirm what is believed" in " ".join(again.output.split())
