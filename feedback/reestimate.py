@@ -3,14 +3,17 @@
 In: answers that people judged explicitly, and what else is known of them. Out: a calibration for each language. Few
 labels move little: estimates are those of greatest posterior probability,
 
-    logit P(disliked) = base + words * shift - sum over kinds of polarity * strength * logit(confidence)
+    logit P(disliked) = base + unasked + words * shift - sum over kinds of polarity * strength * logit(confidence)
 
     base ~ N(stated, 1)    words ~ N(stated, 0.5^2)    strength * logit(confidence) ~ N(stated, 0.5^2)
+
+    unasked ~ N(0, 2^2) where nobody had asked the person to judge, 0 elsewhere
 
 that is logistic regression, shrunk towards what was stated before any label, for the formula by which answers are
 judged (`feedback.satisfaction`). Languages are estimated towards what all others say, and those towards the taxonomy.
 
-Who judges is not like who does not (`feedback.bias.response`): `base` is that of the answers that people judge.
+Who judges unasked is not like who does not (`feedback.bias.response`): `unasked` takes what sets them apart, so `base`
+is that of people who were asked, and stays near what was stated where nobody was.
 """
 
 from collections import Counter
@@ -31,6 +34,8 @@ from schemas.signals import SignalKind
 
 _BASE_SPREAD: Final = 1.0
 """Log-odds: shares of 14 to 54 % around the stated 30 %, as those of published corpora are."""
+_UNASKED_SPREAD: Final = 2.0
+"""Log-odds: one disliked answer in fifty may be half of those that people judge of their own accord."""
 _WORDS_SPREAD: Final = 0.5
 """Half of what the model says, or one and a half times it, would be no surprise; its opposite would."""
 _KIND_SPREAD: Final = 0.5
@@ -47,13 +52,14 @@ _DECIMALS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """An answer that its `person` judged explicitly.
+    """An answer that its `person` judged explicitly; `asked`, if somebody had asked for it.
 
     `shift`: log-odds by the model of words. `evidence`: log-odds in favour of satisfaction that each kind of signal
     that nobody gave on purpose contributes, under the stated weights; one that is stated to say nothing says nothing.
     """
 
     disliked: bool
+    asked: bool
     person: str
     language: Language | None
     shift: float
@@ -84,13 +90,16 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
     kinds = sorted({kind for one in rated for kind, says in one.evidence.items() if says})
     believed = before.apply(stated)
     says = [[-one.evidence.get(kind, 0.0) / log_odds(stated[kind].confidence) for one in rated] for kind in kinds]
-    base, words, *found = _likeliest(
-        design=np.column_stack([np.ones(len(rated)), [one.shift for one in rated], *says]),
+    unasked, shifts = [not one.asked for one in rated], [one.shift for one in rated]
+    base, _, words, *found = _likeliest(
+        design=np.column_stack([np.ones(len(rated)), unasked, shifts, *says]),
         disliked=np.array([float(one.disliked) for one in rated]),
         counts=_shares([one.person for one in rated]),
-        expected=np.array([before.base, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
-        spread=np.array([_BASE_SPREAD, _WORDS_SPREAD, *(_KIND_SPREAD / stated[kind].strength for kind in kinds)]),
-        bounds=[(None, None), (0.0, None), *[tuple(map(log_odds, _CONFIDENCES))] * len(kinds)],
+        expected=np.array([before.base, 0.0, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
+        spread=np.array(
+            [_BASE_SPREAD, _UNASKED_SPREAD, _WORDS_SPREAD, *(_KIND_SPREAD / stated[kind].strength for kind in kinds)]
+        ),
+        bounds=[(None, None), (None, None), (0.0, None), *[tuple(map(log_odds, _CONFIDENCES))] * len(kinds)],
     )
     return Calibration(
         base=round(base, _DECIMALS),

@@ -34,7 +34,7 @@ from schemas.errors import NothingToDo
 from schemas.signals import Polarity, SignalKind
 
 _SIGNAL: Final = ("response_id", "kind", "explicit", "polarity", "strength", "confidence", "signal_time")
-_TURN: Final = ("response_id", "user_key", "user_key_id", "shift")
+_TURN: Final = ("response_id", "user_key", "user_key_id", "exposure_policy", "shift")
 NOT_OF_THE_ANSWER: Final[frozenset[SignalKind]] = frozenset({"nps"})
 """Explicit, but about the product."""
 
@@ -125,6 +125,7 @@ def _rated(context: Context, app: str, admitted: pa.Table, judge: Judge) -> Iter
         said = [_as_stated(row, judge.weights, in_force) for row in signals if not row["explicit"]]
         yield Rated(
             disliked=max(labels, key=_weight)["polarity"] < 0,
+            asked=turn["exposure_policy"] == "gate",
             person=owner_of(turn),
             language=language,
             shift=turn["shift"] or 0.0,

@@ -70,7 +70,7 @@ def test_labels_are_learned_once_and_all_is_judged_anew_by_them(admitted):
     assert set(found) == {"bookmark", "stop"}  # the product's score is no judgement of an answer, a thumb is the label
     assert found["bookmark"].estimated > found["bookmark"].stated + 0.05
     assert found["stop"].estimated < found["stop"].stated
-    assert learned.disliked["en"] > 0.5  # of those that nobody bookmarked
+    assert 0.3 < learned.disliked["en"] < 0.5  # whose judgement nobody had asked for does not stand for all
     # Until extract has run nothing is judged by it, and what is there is what it was judged by.
     with pytest.raises(NothingToDo, match=f"{ANSWERS} answers were judged"):
         calibrate.run(admitted, APP)
@@ -128,7 +128,7 @@ def test_other_weights_judge_all_anew(wheel):
 def test_the_command_says_what_was_learned(admitted, monkeypatch):
     monkeypatch.setattr(Context, "load", lambda: admitted)
     printed = CliRunner().invoke(app, ["calibrate", "--app", APP]).stdout
-    assert f"en {ANSWERS} 75%" in " ".join(printed.split())
+    assert f"en {ANSWERS} 39%" in " ".join(printed.split())
     assert "en bookmark 0.70 0.99" in " ".join(printed.split())
     assert admitted.lake.read("ops/calibrations", where=pc.field("app") == APP).num_rows == 1
     again = CliRunner().invoke(app, ["calibrate", "--app", APP])

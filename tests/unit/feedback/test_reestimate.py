@@ -18,7 +18,7 @@ def says(kind, polarity=-1):
     return polarity * WEIGHTS[kind].strength * log_odds(WEIGHTS[kind].confidence)
 
 
-def rated(n, odds, *, base=0.0, words=1.0, seed=0, language="en", person=str):
+def rated(n, odds, *, base=0.0, words=1.0, seed=0, language="en", person=str, asked=True):
     """Answers whose labels follow the formula; `odds`: log-odds of dislike that each kind really brings."""
     draw = np.random.default_rng(seed)
     answers = []
@@ -27,7 +27,7 @@ def rated(n, odds, *, base=0.0, words=1.0, seed=0, language="en", person=str):
         z = base + words * shift + sum(odds[kind] for kind in has)
         disliked = bool(draw.random() < 1 / (1 + np.exp(-z)))
         evidence = {kind: says(kind, 1 if kind == "positive" else -1) for kind in has}
-        answers.append(Rated(disliked, person(number), language, shift, evidence))
+        answers.append(Rated(disliked, asked, person(number), language, shift, evidence))
     return answers
 
 
@@ -61,6 +61,17 @@ def test_few_labels_move_little_and_more_move_more():
     found = [reestimate(rated(n, truth), WEIGHTS).others.confidences["rephrase"] for n in (10, 100, 1_000)]
     assert stated < found[0] < found[1] < found[2]
     assert found[0] - stated < (found[2] - stated) / 2
+
+
+def test_who_judges_unasked_does_not_stand_for_all():
+    """Two thirds of what people judge of their own accord is disliked, a fifth of what they are asked about."""
+    unasked = rated(2_000, {"rephrase": 1.0}, base=0.7, asked=False)
+    asked = rated(400, {"rephrase": 1.0}, base=-1.4, seed=1)
+    alone, beside = (reestimate(answers, WEIGHTS).others for answers in (unasked, [*unasked, *asked]))
+    stated = STATED.others.base
+    assert abs(alone.base - stated) < 0.35 * abs(0.7 - stated)
+    assert beside.base == pytest.approx(-1.4, abs=0.25)
+    assert brings(beside, "rephrase") == pytest.approx(1.0, abs=0.2)  # what a signal says, all of them teach
 
 
 def test_a_person_has_one_voice_however_often_it_is_raised():
@@ -120,7 +131,7 @@ def test_a_kind_that_nobody_saw_keeps_its_confidence_and_small_changes_are_none(
 
 
 def test_a_kind_that_is_stated_to_say_nothing_is_not_estimated():
-    answers = [Rated(n % 2 == 0, f"person-{n}", "en", 0.0, {"stop": 0.0}) for n in range(60)]
+    answers = [Rated(n % 2 == 0, True, f"person-{n}", "en", 0.0, {"stop": 0.0}) for n in range(60)]
     silent = WEIGHTS | {"stop": Weight(0.0, 0.5)}
     assert reestimate(answers, silent).others.confidences == {}
 
@@ -136,7 +147,7 @@ def test_labels_that_are_far_from_what_was_stated_are_followed_and_not_overshot(
     """Whole steps of Newton's method ended at probabilities of 0 and 1 here."""
     draw = np.random.default_rng(seed)
     answers = [
-        Rated(bool(draw.random() < 1 / (1 + np.exp(-base))), str(number), None, spread + draw.normal(), {})
+        Rated(bool(draw.random() < 1 / (1 + np.exp(-base))), True, str(number), None, spread + draw.normal(), {})
         for number in range(100)
     ]
     found = reestimate(answers, WEIGHTS).others
