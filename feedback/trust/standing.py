@@ -11,11 +11,11 @@ In: claims. Out: the standing of each. The steps:
    e is how clear the peers are, w = DECAY ** (number of claims between), usual what peers grant to the median person;
 4. again from 2 with peers weighed by their trust, ROUNDS times.
 
-It is the one-coin model of Dawid and Skene (1979) as fixed-point iteration, with Beta prior (Laplace's rule, of
-strength STRENGTH) and exponential forgetting (Josang and Ismail 2002, "The Beta Reputation System", section 3.4). Trust
-is of a time because people change and accounts are taken over: who was honest keeps what was said then and no more.
-What peers think is held against persons; against a single claim only where its person has not earned trust. Where
-peers speak about most claims, what a stranger wants and no peer has said trains nothing.
+It is the model of Dawid and Skene (1979) with one rate for each person, as fixed-point iteration, with Beta prior
+(Laplace's rule, of strength STRENGTH) and exponential forgetting (Josang and Ismail 2002, "The Beta Reputation
+System"). Trust is of a time because people change and accounts are taken over: who was honest keeps what was said then
+and no more. What peers think is held against persons; against a single claim only where its person has not earned
+trust. Where peers speak about most claims, what a stranger wants and no peer has said trains nothing.
 """
 
 from collections import Counter, defaultdict

@@ -47,6 +47,7 @@ def train(
 def evaluate(
     data: Data,
     model: Annotated[Path | None, typer.Option(help="Folder of other weights than the shipped ones.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of what was predicted against what was observed.")] = None,
     seed: Seed = 7,
     json: Json = False,
 ) -> None:
@@ -55,6 +56,10 @@ def evaluate(
     from pipelines.satisfaction import stage
 
     measured = stage.evaluate(data, model or SHIPPED, seed, _tell)
+    if plot:
+        from pipelines.satisfaction.plot import reliability
+
+        reliability(measured.weights, plot)
     if json:
         emit(measured, json)
         return

@@ -34,10 +34,19 @@ class Figure(Struct, frozen=True):
     high: float
 
 
+class Bin(Struct, frozen=True):
+    """Answers of like probability: how many, the mean of the probabilities, and the share that was disliked."""
+
+    n: int
+    predicted: float
+    observed: float
+
+
 class Quality(Struct, frozen=True):
     """Of one system's answers, calibration errors before and after the labels for it, which choose f1's threshold.
 
     By chance: the error that probabilities would have by these bins and answers if they were exactly right.
+    `reliability`: the bins behind the error of one draw of labels.
     """
 
     corpus: str
@@ -49,6 +58,7 @@ class Quality(Struct, frozen=True):
     calibration_error_raw: float
     calibration_error: float
     calibration_error_by_chance: float
+    reliability: list[Bin]
 
 
 def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int64], seed: int) -> Quality | None:
@@ -57,7 +67,7 @@ def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int
     if len(set(positive.tolist())) < 2:
         return None
     draw = np.random.default_rng(seed)
-    raw, after, chance, f1 = _calibrations(z, positive, unit, draw)
+    raw, after, chance, f1, bins = _calibrations(z, positive, unit, draw)
     return Quality(
         corpus=corpus,
         system=system,
@@ -68,6 +78,7 @@ def quality(corpus: str, system: str, z: Floats, y: Floats, unit: NDArray[np.int
         calibration_error_raw=raw,
         calibration_error=after,
         calibration_error_by_chance=chance,
+        reliability=bins,
     )
 
 
@@ -89,27 +100,34 @@ def _interval(
 
 def calibration_error(p: Floats, positive: NDArray[np.bool_]) -> float:
     """Expected calibration error over bins of equal size (Naeini et al., AAAI 2015), 0..1."""
-    order = np.argsort(p, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
-    return float(sum(len(part) * abs(p[part].mean() - positive[part].mean()) for part in bins) / len(p))
+    return sum(one.n * abs(one.predicted - one.observed) for one in _bins(p, positive)) / len(p)
+
+
+def _bins(p: Floats, positive: NDArray[np.bool_]) -> list[Bin]:
+    parts = np.array_split(np.argsort(p, kind="stable"), _BINS)
+    return [Bin(len(part), float(p[part].mean()), float(positive[part].mean())) for part in parts if len(part)]
 
 
 def _calibrations(
     z: Floats, positive: NDArray[np.bool_], unit: NDArray[np.int64], draw: np.random.Generator
-) -> tuple[float, float, float, float]:
-    """Calibration error as it is, after 200 labels and by chance, and F1 after them; means over draws of the labels."""
+) -> tuple[float, float, float, float, list[Bin]]:
+    """Calibration error as it is, after 200 labels and by chance, and F1 after them: means over draws of the labels.
+
+    And the bins of the last draw.
+    """
     raw, labels = calibration_error(1 / (1 + np.exp(-z)), positive), min(CALIBRATION_LABELS, len(z) // 2)
-    errors, chances, scores = list[float](), list[float](), list[float]()
+    errors, chances, scores, bins = list[float](), list[float](), list[float](), list[Bin]()
     for _ in range(_REPEATS):
         labelled, others = np.split(draw.permutation(len(z)), [labels])
         if len(set(positive[labelled].tolist())) < 2 or not positive[others].any():
             continue
         p = _reestimated(z, positive, unit, labelled)
         errors.append(calibration_error(p[others], positive[others]))
+        bins = _bins(p[others], positive[others])
         chances.append(calibration_error(p[others], draw.random(len(others)) < p[others]))
         threshold = _best_threshold(p[labelled], positive[labelled])
         scores.append(float(f1_score(positive[others], p[others] >= threshold)))
-    return raw, float(np.mean(errors)), float(np.mean(chances)), float(np.mean(scores))
+    return raw, float(np.mean(errors)), float(np.mean(chances)), float(np.mean(scores)), bins
 
 
 def _reestimated(

@@ -84,7 +84,10 @@ def test_the_same_corpora_and_seed_give_the_same_weights_and_score_takes_them(co
 
 def test_measured_is_what_did_not_train_the_weights(corpora, tmp_path):
     run("train", "--data", corpora, "--corpora", "conture", "--output", tmp_path / "model")
-    found = json.loads(run("evaluate", "--data", corpora, "--model", tmp_path / "model", "--json").stdout)
+    plot = ("--plot", tmp_path / "reliability.png")
+    found = json.loads(run("evaluate", "--data", corpora, "--model", tmp_path / "model", *plot, "--json").stdout)
+    assert (tmp_path / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    assert sum(part["n"] for part in found["weights"][0]["reliability"]) == 20
     assert [(each["corpus"], each["n"], each["dissatisfied"]) for each in found["weights"]] == [("dbdc3", 40, 20)]
     assert {each["corpus"] for each in found["left_out"]} == {"dbdc3", "conture"}
     (auc,) = (each["auc"] for each in found["weights"])
