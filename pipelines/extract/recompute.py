@@ -81,7 +81,7 @@ def _first(members: Members) -> list[Position]:
 class Tally:
     """What became of a batch: new events used by record and dropped by reason, rows by table, signals by kind.
 
-    `ended` conversations hold nothing any more.
+    `ended` conversations hold nothing any more; those in `unread_languages` are of people whose words nothing reads.
     """
 
     used: Counter[str] = field(default_factory=Counter)
@@ -89,6 +89,7 @@ class Tally:
     rows: Counter[str] = field(default_factory=Counter)
     signals: Counter[str] = field(default_factory=Counter)
     unread_messages: int = 0
+    unread_languages: int = 0
     skewed_events: int = 0
     ended: int = 0
 
@@ -99,6 +100,7 @@ class Tally:
             self.rows + other.rows,
             self.signals + other.signals,
             self.unread_messages + other.unread_messages,
+            self.unread_languages + other.unread_languages,
             self.skewed_events + other.skewed_events,
             self.ended + other.ended,
         )
@@ -142,7 +144,9 @@ class Recomputer:
                 self._end(rows, tally, members, withheld)
                 continue
             conversation = assemble(events, self.ending.as_of, silence)
-            judged = rows.add(reading.read(conversation), self.revision)
+            read = reading.read(conversation)
+            judged = rows.add(read, self.revision)
+            tally.unread_languages += read.phrases_in is None
             _count(tally, conversation, members.new - withheld, events)
             tally.signals.update(signal.kind for signal in judged.signals)
         return Manifest(dict(self._written(rows, tally)), tally)

@@ -10,9 +10,9 @@ class ExtractReport:
 
     `taken` events became `used` ones by record, or were `dropped` by reason; `joined` of them are orphans of earlier
     runs. `rows` are those appended by table. `unread_messages` are withheld by consent: their language signals are
-    absent. `due` conversations were touched by silence alone, `late` ones by events that came after a day of silence,
-    which costs more, `reconsidered` ones because somebody's consent changed; of `ended` ones nothing may be used any
-    more. `rebuilt`: all of them were recomputed, because it was asked for or because `judged_by`, the version of the
+    absent, as they are from the conversations in `unread_languages`, whose words no detector reads. `due` conversations
+    were touched by silence alone, `late` ones by events that came after a day of silence, which costs more,
+    `reconsidered` ones because somebody's consent changed; of `ended` ones nothing may be used any more. `rebuilt`: all of them were recomputed, because it was asked for or because `judged_by`, the version of the
     rules, is another than before. `unknown_layers`: changes of consent whose key has more layers than this deployment
     knows, so that they meet only events of the same key.
     """
@@ -35,5 +35,6 @@ class ExtractReport:
     rows: dict[str, int]
     signals: dict[str, int]
     unread_messages: int
+    unread_languages: int
     skewed_events: int
     unknown_layers: int

@@ -104,6 +104,7 @@ def run(context: Context, app: str, rebuild: bool = False) -> ExtractReport:
         rows=dict(tally.rows),
         signals=dict(tally.signals),
         unread_messages=tally.unread_messages,
+        unread_languages=tally.unread_languages,
         skewed_events=tally.skewed_events,
         unknown_layers=sum(not stored.known_layers for stored in plan.changes),
     )

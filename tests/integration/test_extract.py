@@ -189,6 +189,7 @@ def test_without_consent_for_text_signals_count_and_text_does_not_rest(wheel):
     ingest(wheel, *log(*silent))
     report = run(wheel, APP)
     assert report.unread_messages == 1
+    assert report.unread_languages == 0
     assert (column(wheel, "silver/turns", "prompt"), column(wheel, "silver/turns", "output")) == ([None], [None])
     assert kinds(wheel) == ["thumbs"]
 
@@ -286,3 +287,10 @@ def test_a_clock_that_goes_back_does_not_hide_what_is_newer(wheel, clock):
     ingest(wheel, logged(feedback(), 1))
     run(wheel, APP)
     assert kinds(wheel) == ["thumbs"]
+
+
+def test_words_that_no_detector_reads_are_counted_and_the_language_is_on_record(wheel):
+    polish = dialogue("Gdzie jest moja karta, proszę?", "card arrival", "To nie jest to, dlaczego nie mogę?")
+    ingest(wheel, *log(*polish))
+    assert run(wheel, APP).unread_languages == 1
+    assert column(wheel, "silver/conversations", "language") == ["pl"]
