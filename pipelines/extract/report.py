@@ -12,9 +12,10 @@ class ExtractReport:
     runs. `rows` are those appended by table. `unread_messages` are withheld by consent: their language signals are
     absent, as they are from the conversations in `unread_languages`, whose words no detector reads. `due` conversations
     were touched by silence alone, `late` ones by events that came after a day of silence, which costs more,
-    `reconsidered` ones because somebody's consent changed; of `ended` ones nothing may be used any more. `rebuilt`: all of them were recomputed, because it was asked for or because `judged_by`, the version of the
-    rules, is another than before. `unknown_layers`: changes of consent whose key has more layers than this deployment
-    knows, so that they meet only events of the same key.
+    `reconsidered` ones because somebody's consent changed; of `ended` ones nothing may be used any more. `rebuilt`: all
+    of them were recomputed, because it was asked for or because `judged_by`, the version of the rules, is another than
+    before. `unknown_layers`: changes of consent whose key has more layers than this deployment knows, so that they meet
+    only events of the same key.
     """
 
     run_id: str
