@@ -62,6 +62,7 @@ TASK_BUDGETS_S: Final[dict[str, float]] = {
     "extract": 20,
     "validate": 20,
     "privacy": 15,
+    "calibrate": 15,
     "curate": 30,
     "dataset": 15,
     "train": 300,
