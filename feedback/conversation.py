@@ -101,8 +101,7 @@ class Turn:
     @property
     def output(self) -> str | None:
         """The answer's text, None where consent withholds it."""
-        answered = self.event.data
-        return answered.output if answered.consent == "content" else None
+        return self.generation.output if self.generation.consent == "content" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from feedback.calibration import STATED, Calibration, Calibrations
 from feedback.detectors.language import Language
+from feedback.likeliest import likeliest
 from feedback.satisfaction import log_odds
 from feedback.statistics import Floats
 from feedback.taxonomy import Weights
@@ -91,9 +91,9 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
     believed = before.apply(stated)
     says = [[-one.evidence.get(kind, 0.0) / log_odds(stated[kind].confidence) for one in rated] for kind in kinds]
     unasked, shifts = [not one.asked for one in rated], [one.shift for one in rated]
-    base, _, words, *found = _likeliest(
+    base, _, words, *found = likeliest(
         design=np.column_stack([np.ones(len(rated)), unasked, shifts, *says]),
-        disliked=np.array([float(one.disliked) for one in rated]),
+        outcomes=np.array([float(one.disliked) for one in rated]),
         counts=_shares([one.person for one in rated]),
         expected=np.array([before.base, 0.0, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
         spread=np.array(
@@ -107,23 +107,6 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
         confidences=before.confidences | dict(zip(kinds, map(_confidence, found), strict=True)),
         labels=len(rated),
     )
-
-
-def _likeliest(
-    design: Floats, disliked: Floats, counts: Floats, expected: Floats, spread: Floats, bounds: Sequence[object]
-) -> list[float]:
-    """Coefficients of greatest posterior probability within bounds; design float64 [n, k], k of each of the last three.
-
-    counts: float64 [n], how many labels each row counts for.
-    """
-
-    def surprise(at: Floats) -> tuple[float, Floats]:
-        """Negative log posterior, but for a constant, and its gradient."""
-        logits, away = design @ at, (at - expected) / spread
-        value = counts @ (np.logaddexp(0.0, logits) - disliked * logits) + away @ away / 2
-        return float(value), design.T @ (counts * (expit(logits) - disliked)) + away / spread
-
-    return list(map(float, minimize(surprise, expected, jac=True, method="L-BFGS-B", bounds=bounds).x))
 
 
 def _confidence(found: float) -> float:

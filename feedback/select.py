@@ -84,9 +84,9 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
     dropped = dict[str, tuple[Step, Reason]]()
     steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
         ("coordination", "coordinated", lambda left: _all_but_one_of_a_campaign(left, standing)),
-        ("trust", "distrusted", lambda left: _distrusted(left, standing)),
-        ("trust", "contradicted", lambda left: _contradicted(left, standing)),
-        ("trust", "unconfirmed", lambda left: _unconfirmed(left, standing)),
+        ("trust", "distrusted", lambda left: _whose(left, standing, lambda one: one.is_distrusted)),
+        ("trust", "contradicted", lambda left: _whose(left, standing, lambda one: one.is_contradicted)),
+        ("trust", "unconfirmed", lambda left: _whose(left, standing, lambda one: one.is_unconfirmed)),
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
@@ -150,23 +150,9 @@ def _all_but_one_of_a_campaign(candidates: list[Candidate], standing: Mapping[st
     return _all_but_best(members, lambda candidate: standing[candidate.example_id].campaign)
 
 
-def _distrusted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
-    """What was said by people, at a time, against whom what others said speaks."""
-    return {candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_distrusted}
-
-
-def _contradicted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
-    """What others contradict, said by people who have not earned being believed against them."""
-    return {
-        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_contradicted
-    }
-
-
-def _unconfirmed(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
-    """What strangers want and nobody else has said, where others have said something about most."""
-    return {
-        candidate.example_id for candidate in _training(candidates) if standing[candidate.example_id].is_unconfirmed
-    }
+def _whose(candidates: list[Candidate], standing: Mapping[str, Standing], goes: Callable[[Standing], bool]) -> set[str]:
+    """Training examples whose standing says that they go."""
+    return {candidate.example_id for candidate in _training(candidates) if goes(standing[candidate.example_id])}
 
 
 def _outvoted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:

@@ -13,11 +13,11 @@ from kafka.errors import KafkaError
 from pipelines.io.kafka_admin import admin_client
 from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
+from pipelines.stack.kafka import SMALL_JVM
 from pipelines.stack.process import Background, Launch
 from schemas.errors import InfrastructureError
 
 HEAP = "-Xmx256m"
-SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 CLUSTER_ID = "k0000000000000000000AA"
 READY_S = 60.0
 

@@ -11,14 +11,13 @@ from typing import Final
 import numpy as np
 
 from feedback.bias.likelihood import Codes, by_owner
+from feedback.likeliest import likeliest
 from feedback.statistics import Floats
 
 NORMAL_95: Final = 1.959963984540054
 """Standard errors to both sides of a coefficient that hold 95 %."""
 _INTERCEPT_SCALE: Final = 10.0
 _SLOPE_SCALE: Final = 2.5
-_STEPS: Final = 50
-_PRECISION: Final = 1e-8
 _MOST_LOGIT: Final = 30.0
 """Beyond it a probability is 0 or 1 to the last digit that matters."""
 
@@ -42,17 +41,10 @@ class Fit:
 def fit(features: Floats, outcomes: Floats, owners: Codes) -> Fit:
     """Fit P(outcome = 1). `features` float64 [n, k - 1], outcomes float64 [n] of 0 and 1, owners int64 [n]."""
     design = _design(features)
-    precision = np.diag([_INTERCEPT_SCALE**-2, *[_SLOPE_SCALE**-2] * features.shape[1]])
-    coefficients = np.zeros(design.shape[1])
-    for _ in range(_STEPS):
-        chances = sigmoid(design @ coefficients)
-        gradient = design.T @ (outcomes - chances) - precision @ coefficients
-        step = np.linalg.solve(_curvature(design, chances) + precision, gradient)
-        coefficients = coefficients + step
-        if np.abs(step).max() < _PRECISION:
-            break
+    spread = np.array([_INTERCEPT_SCALE, *[_SLOPE_SCALE] * features.shape[1]])
+    coefficients = np.array(likeliest(design, outcomes, np.ones(len(outcomes)), np.zeros(len(spread)), spread))
     chances = sigmoid(design @ coefficients)
-    bread = np.linalg.inv(_curvature(design, chances) + precision)
+    bread = np.linalg.inv(_curvature(design, chances) + np.diag(spread**-2))
     scores = design * (outcomes - chances)[:, None]
     summed = np.column_stack([by_owner(column, owners) for column in scores.T])
     return Fit(coefficients, bread @ (summed.T @ summed) @ bread)

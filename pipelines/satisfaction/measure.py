@@ -115,7 +115,7 @@ def _calibrations(
 
     And the bins of the last draw.
     """
-    raw, labels = calibration_error(1 / (1 + np.exp(-z)), positive), min(CALIBRATION_LABELS, len(z) // 2)
+    raw, labels = calibration_error(sigmoid(z), positive), min(CALIBRATION_LABELS, len(z) // 2)
     errors, chances, scores, bins = list[float](), list[float](), list[float](), list[Bin]()
     for _ in range(_REPEATS):
         labelled, others = np.split(draw.permutation(len(z)), [labels])

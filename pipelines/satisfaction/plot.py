@@ -11,13 +11,12 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from feedback.bias.logistic import NORMAL_95
 from pipelines.satisfaction.measure import Bin, Quality
 
 _COLUMNS: Final = 4
 _PANEL_IN: Final = 2.4
 _INK: Final = "#0f766e"
-_NORMAL_95: Final = 1.96
-"""Standard errors to both sides that hold 95 % of the shares that chance would give a bin that is right."""
 
 
 def reliability(found: Sequence[Quality], target: Path) -> None:
@@ -54,4 +53,5 @@ def _draw(panel: Axes, quality: Quality) -> None:
 
 
 def _chance(one: Bin) -> float:
-    return _NORMAL_95 * math.sqrt(max(one.predicted * (1 - one.predicted), 0.0) / one.n)
+    """How far from its probability chance leaves the share of a bin that is right, in 95 % of all cases."""
+    return NORMAL_95 * math.sqrt(max(one.predicted * (1 - one.predicted), 0.0) / one.n)

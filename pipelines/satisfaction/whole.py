@@ -22,6 +22,8 @@ from feedback.dissatisfaction.features import Exchange
 from feedback.dissatisfaction.model import DissatisfactionModel
 from feedback.dissatisfaction.whole import FILE, UNTRAINED, Term, WholeModel, counts, whole_features
 from feedback.judge import Judge
+from feedback.likeliest import likeliest
+from feedback.satisfaction import log_odds
 from feedback.statistics import Floats
 from feedback.taxonomy import weights
 from feedback.transcript import Message, Transcript, score
@@ -34,8 +36,6 @@ Split = Literal["4 or more against 2 or less", "above the median"]
 _RIDGE: Final = 1e-3
 """Of the squared weights, where all rows together weigh 1: what keeps a feature that never differs finite, no more."""
 _COLUMNS: Final = ("x", "y", "offset", "whole")
-_STEPS: Final = 30
-_PRECISION: Final = 1e-9
 _LEAST_OF_A_KIND: Final = 20
 """Conversations of either kind from which a split is measured."""
 _FEWEST_ABOVE: Final = 0.2
@@ -66,11 +66,10 @@ class WholeRows:
     whole: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
-def log_odds(model: DissatisfactionModel, said: Exchange, app_type: AppType) -> float:
-    """Of satisfaction with a conversation, as `feedwheel score` gives it."""
+def satisfied(model: DissatisfactionModel, said: Exchange, app_type: AppType) -> float:
+    """Log-odds of satisfaction with a conversation, as `feedwheel score` gives it."""
     transcript = Transcript("", [Message(role, text) for role, text in said])
-    p = score(transcript, app_type, Judge(weights({}), model=model)).satisfaction
-    return float(np.log(p / (1 - p)))
+    return log_odds(score(transcript, app_type, Judge(weights({}), model=model)).satisfaction)
 
 
 def whole_rows(conversations: Sequence[Labelled], app_type: AppType, model: DissatisfactionModel) -> WholeRows | None:
@@ -95,14 +94,14 @@ def whole_rows(conversations: Sequence[Labelled], app_type: AppType, model: Diss
         share=np.array([counts(app_type).get(name, 1.0) for name in names]),
         x=np.array([list(row[0].values()) for row in rows]),
         y=ranked * shares,
-        offset=np.array([log_odds(answers_alone, row[1], app_type) for row in rows]),
+        offset=np.array([satisfied(answers_alone, row[1], app_type) for row in rows]),
         weight=np.where(whole, 0.5 / whole.sum(), 0.5 / (~whole).sum()),
         whole=whole,
     )
 
 
 def fit_whole(parts: Sequence[WholeRows], trained_on: dict[str, int]) -> WholeModel:
-    """Logistic regression over all corpora, each of the same weight: Newton's steps on the weighted likelihood.
+    """Logistic regression over all corpora, each of the same weight.
 
     Labels between 0 and 1 count in part for either side. The shift is 0 for the mean of conversations that ended.
     """
@@ -114,16 +113,9 @@ def fit_whole(parts: Sequence[WholeRows], trained_on: dict[str, int]) -> WholeMo
     means, deviations = np.average(x[whole], axis=0, weights=weight[whole]), x.std(axis=0)
     deviations[deviations == 0] = 1.0
     design = np.column_stack([np.ones(len(x)), share * (x - means) / deviations])
-    ridge = np.diag([0.0, *[_RIDGE] * x.shape[1]])
-    found = np.zeros(design.shape[1])
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-(design @ found + offset)))
-        gradient = design.T @ (weight * (y - p)) - ridge @ found
-        step = np.linalg.solve(design.T @ (design * (weight * p * (1 - p))[:, None]) + ridge, gradient)
-        found = found + step
-        if np.abs(step).max() < _PRECISION:
-            break
-    numbers = zip(parts[0].names, means.tolist(), deviations.tolist(), found[1:].tolist(), strict=True)
+    spread = np.array([np.inf, *[_RIDGE**-0.5] * x.shape[1]])
+    _, *found = likeliest(design, y, weight, np.zeros(len(spread)), spread, offset)
+    numbers = zip(parts[0].names, means.tolist(), deviations.tolist(), found, strict=True)
     terms = {name: Term(*(round(each, 6) for each in term)) for name, *term in numbers}
     return WholeModel(terms, trained_on)
 
@@ -138,7 +130,7 @@ def measure_whole(
 ) -> Iterator[Whole]:
     """How well the satisfaction with conversations, as `feedwheel score` gives it, goes with what people said."""
     labelled = [each for each in conversations if each.satisfied is not None]
-    z = np.array([-log_odds(model, each.messages, app_type) for each in labelled])
+    z = np.array([-satisfied(model, each.messages, app_type) for each in labelled])
     y = np.array([each.satisfied for each in labelled])
     system = np.array([each.system for each in labelled])
     for name in np.unique(system).tolist():

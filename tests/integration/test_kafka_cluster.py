@@ -19,9 +19,10 @@ from pipelines.ingest.offsets import progress_of
 from pipelines.io.kafka import Outgoing, publish
 from pipelines.stack.jars import classpath
 from pipelines.stack.java import find_java
+from pipelines.stack.kafka import SMALL_JVM
 from schemas.errors import InfrastructureError, NothingToDo
 from tests.conftest import JAR_CACHE
-from tests.kafka_nodes import HEAP, SMALL_JVM, KafkaNodes
+from tests.kafka_nodes import HEAP, KafkaNodes
 from tests.ports import free_port
 from tests.topics import create_topic, declaring, generations, produce
 

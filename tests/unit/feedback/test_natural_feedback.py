@@ -17,6 +17,7 @@ from feedback.detectors import (
     verification,
     words,
 )
+from feedback.detectors.language import READ
 from feedback.detectors.phrasebooks import BOOKS
 from feedback.detectors.phrases import PhraseKind
 from feedback.taxonomy import weights
@@ -82,6 +83,10 @@ def test_precision_and_recall_abroad(language):
         missed += [(kind, reply)] if kind not in {*found, "none"} else []
         false += [(reply, found)] if found - {kind} else []
     assert (missed, false) == ([], [])
+
+
+def test_a_language_is_read_if_and_only_if_it_has_phrases():
+    assert {"en", *BOOKS} == READ
 
 
 @pytest.mark.parametrize("language", BOOKS)
