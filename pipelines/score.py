@@ -4,12 +4,9 @@ In: a file of `feedback.transcript.Transcript` lines. Out: a file with one line 
 or an error with the line's number and what is wrong, without what it says. Holds one line in memory.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -17,18 +14,9 @@ from feedback.dissatisfaction.model import model_in
 from feedback.judge import Judge
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
+from pipelines.json_lines import BadLine, bad_line, read_lines
 from schemas.config import Config
 from schemas.errors import UsageError
-
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
-_DECODER: Final = msgspec.json.Decoder(Transcript)
-
-
-class BadLine(msgspec.Struct, frozen=True):
-    """In place of a score: the line, counted from 1, and what is wrong with it."""
-
-    line: int
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +39,22 @@ def run(config: Config, app: str | None, source: Path, target: Path, weights_fol
     judge = partial(score, app_type=app_type, judge=Judge(weights(config.signals), model=model))
     scored, unread, bad = 0, 0, list[int]()
     try:
-        with source.open("rb") as lines, target.open("wb") as out:
-            for number, line in enumerate(lines, start=1):
-                for result in _judged(number, line, judge):
-                    out.write(msgspec.json.encode(result) + b"\n")
-                    if isinstance(result, BadLine):
-                        bad.append(number)
-                    else:
-                        scored += 1
-                        unread += result.unread_language is not None
+        with target.open("wb") as out:
+            for number, transcript in read_lines(source, Transcript):
+                result = transcript if isinstance(transcript, BadLine) else _judged(number, transcript, judge)
+                out.write(msgspec.json.encode(result) + b"\n")
+                if isinstance(result, BadLine):
+                    bad.append(number)
+                else:
+                    scored += 1
+                    unread += result.unread_language is not None
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
     return ScoreReport(scored, bad, unread)
 
 
-def _judged(number: int, line: bytes, judge: "partial[Score]") -> Iterator[Score | BadLine]:
-    """The score of a line, or its error; nothing for an empty line."""
-    if not line.strip():
-        return
+def _judged(number: int, transcript: Transcript, judge: "partial[Score]") -> Score | BadLine:
     try:
-        yield judge(_DECODER.decode(line))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        yield BadLine(number, _QUOTED.sub("'…'", str(error)) or type(error).__name__)
+        return judge(transcript)
+    except (ValueError, RecursionError) as error:
+        return bad_line(number, error)
