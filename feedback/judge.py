@@ -70,8 +70,8 @@ class Judge:
     @cached_property
     def rules(self) -> str:
         """Names the detectors, their weights and the model of words, 12 hexadecimal digits."""
-        model = [self.model.version, self.model.whole.terms]
-        rules = [[label(detector) for detector in all_detectors(self.weights)], self.weights, model]
+        detectors = [label(detector) for detector in all_detectors(self.weights)]
+        rules = [detectors, self.weights, self.model.version]
         return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()[:12]
 
     @cached_property

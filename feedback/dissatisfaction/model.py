@@ -5,6 +5,7 @@ log-odds that the person was dissatisfied: 0 says nothing. What consent withhold
 never measured, is not read.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from feedback.statistics import Floats
 
 SHIPPED: Final = Path(__file__).parent / "weights"
 """The weights that come with Feedwheel; its CARD.md says what they were trained on."""
+FILES: Final = ("encoder.npz", "tokenizer.json", "model.json", "trees.npz", "whole.json")
+"""All that a model computes with."""
 
 _BOUND: Final = 3.0
 """Log-odds: words alone never say more than 20 to 1, which no corpus bears out."""
@@ -39,7 +42,7 @@ _DECIMALS: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DissatisfactionModel:
-    """`version` names the weights. `features`: the columns of `trees`, by name. `trained_on`: names of corpora.
+    """`version`: a hash of all weights. `features`: the columns of `trees`, by name. `trained_on`: names of corpora.
 
     `whole` says what a conversation says beyond its answers.
     """
@@ -60,7 +63,7 @@ class DissatisfactionModel:
             with np.load(folder / "trees.npz") as stored:
                 trees = Trees(**{name: stored[name] for name in stored.files}, base=about["base"], depth=about["depth"])
         names, columns = frozenset(about["trained_on"]), tuple(about["features"])
-        return cls(about["version"], names, encoder, columns, trees, WholeModel.load(folder))
+        return cls(version_of(folder), names, encoder, columns, trees, WholeModel.load(folder))
 
     def shifts(self, read: Reading) -> dict[str, float]:
         """By how much its words move the log-odds of dissatisfaction, by response id; those that can be read alone."""
@@ -84,6 +87,15 @@ class DissatisfactionModel:
         rows = np.stack([found[name] for name in self.features], axis=1)
         bounded: Floats = np.clip(with_neighbours(self.trees.log_odds(rows)), -_BOUND, _BOUND)
         return np.round(bounded, _DECIMALS)
+
+
+def version_of(folder: Path) -> str:
+    """Names the weights in a folder by all that they compute with, 12 hexadecimal digits. Raises UsageError."""
+    content = hashlib.sha256()
+    with readable(folder):
+        for name in FILES:
+            content.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    return content.hexdigest()[:12]
 
 
 def described(said: Exchange, encoder: Encoder) -> dict[str, Floats]:

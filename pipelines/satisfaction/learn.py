@@ -4,7 +4,6 @@ In: labelled conversations and an encoder. Out: a folder that `DissatisfactionMo
 corpora, encoder and seed give the same arrays.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -102,19 +101,13 @@ def _arrays(learner: GradientBoostingClassifier) -> Trees:
     return Trees(feature, threshold, left, right, value, base=0.0, depth=max(tree.max_depth for tree in grown))
 
 
-def save(folder: Path, names: Sequence[str], trees: Trees, encoder_from: Path, trained_on: Mapping[str, int]) -> str:
-    """Write a model beside the encoder of another; its version, a hash of all that it computes with."""
+def save(folder: Path, names: Sequence[str], trees: Trees, encoder_from: Path, trained_on: Mapping[str, int]) -> None:
+    """Write a model of answers beside the encoder of another."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("encoder.npz", "tokenizer.json"):
         if encoder_from.resolve() != folder.resolve():
             shutil.copyfile(encoder_from / name, folder / name)
     arrays = {name: getattr(trees, name) for name in ("feature", "threshold", "left", "right", "value")}
     np.savez_compressed(folder / "trees.npz", **arrays)
-    content = hashlib.sha256((folder / "encoder.npz").read_bytes() + (folder / "tokenizer.json").read_bytes())
-    for array in arrays.values():
-        content.update(array.tobytes())
     about = {"features": list(names), "base": trees.base, "depth": trees.depth, "trained_on": dict(trained_on)}
-    content.update(json.dumps(about).encode())
-    version = content.hexdigest()[:12]
-    (folder / "model.json").write_text(json.dumps({"version": version, **about}, indent=1) + "\n", encoding="utf-8")
-    return version
+    (folder / "model.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from feedback.dissatisfaction.encoder import Encoder, load_encoder
-from feedback.dissatisfaction.model import DissatisfactionModel, with_neighbours
+from feedback.dissatisfaction.model import DissatisfactionModel, version_of, with_neighbours
 from feedback.dissatisfaction.trees import Trees
 from feedback.dissatisfaction.whole import UNTRAINED, WholeModel
 from pipelines.satisfaction.corpora import Labelled, app_type_of, load, may_be_shipped
@@ -66,11 +66,11 @@ def train(
     trees = fit(list(rows.values()), seed)
     answers = {name: int(part.labelled.sum()) for name, part in rows.items()}
     columns = next(iter(rows.values())).names
-    version = save(output, columns, trees, encoder_from, answers)
+    save(output, columns, trees, encoder_from, answers)
     tell("whole conversations")
-    whole = _whole(loaded, DissatisfactionModel(version, frozenset(answers), encoder, columns, trees, UNTRAINED))
+    whole = _whole(loaded, DissatisfactionModel("unnamed", frozenset(answers), encoder, columns, trees, UNTRAINED))
     save_whole(output, whole)
-    return Trained(version, str(output), answers, dict(whole.trained_on), may_be_shipped(answers))
+    return Trained(version_of(output), str(output), answers, dict(whole.trained_on), may_be_shipped(answers))
 
 
 def evaluate(data: Path, weights: Path, seed: int, tell: Callable[[str], None]) -> Measured:
