@@ -42,6 +42,9 @@ _KIND_SPREAD: Final = 0.5
 """Log-odds by which a kind of signal moves an answer: stated ones are 0.04 to 2, most of them below 1."""
 _LABELS_OF_A_PERSON: Final = 20.0
 """What all labels of one person weigh together at most: nobody decides alone what a signal is worth."""
+_HALF_LIFE_DAYS: Final = 30.0
+"""After which a label counts half: it judged an answer of the model of its time, and releases come by the month. A
+choice, not a measurement: it takes labels of one application over many releases."""
 _MIN_LABELS: Final = 50
 """Of a language, before it is estimated apart from the others."""
 _CONFIDENCES: Final = (0.51, 0.99)
@@ -52,7 +55,7 @@ _DECIMALS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """An answer that its `person` judged explicitly; `asked`, if somebody had asked for it.
+    """An answer that its `person` judged explicitly, `age` days before the newest; `asked`, if they had been asked.
 
     `shift`: log-odds by the model of words. `evidence`: log-odds in favour of satisfaction that each kind of signal
     that nobody gave on purpose contributes, under the stated weights; one that is stated to say nothing says nothing.
@@ -61,6 +64,7 @@ class Rated:
     disliked: bool
     asked: bool
     person: str
+    age: float
     language: Language | None
     shift: float
     evidence: Mapping[SignalKind, float]
@@ -94,7 +98,7 @@ def _estimate(rated: Sequence[Rated], before: Calibration, stated: Weights) -> C
     base, _, words, *found = likeliest(
         design=np.column_stack([np.ones(len(rated)), unasked, shifts, *says]),
         outcomes=np.array([float(one.disliked) for one in rated]),
-        counts=_shares([one.person for one in rated]),
+        counts=_shares(rated),
         expected=np.array([before.base, 0.0, before.words, *(log_odds(believed[kind].confidence) for kind in kinds)]),
         spread=np.array(
             [_BASE_SPREAD, _UNASKED_SPREAD, _WORDS_SPREAD, *(_KIND_SPREAD / stated[kind].strength for kind in kinds)]
@@ -114,7 +118,12 @@ def _confidence(found: float) -> float:
     return round(float(expit(found)), _DECIMALS)
 
 
-def _shares(people: Sequence[str]) -> Floats:
+def _shares(rated: Sequence[Rated]) -> Floats:
     """How many labels each label counts for, float64 [n]."""
-    counts = Counter(people)
-    return np.array([min(1.0, _LABELS_OF_A_PERSON / counts[person]) for person in people])
+    fresh = [0.5 ** (one.age / _HALF_LIFE_DAYS) for one in rated]
+    of_person = Counter[str]()
+    for one, share in zip(rated, fresh, strict=True):
+        of_person[one.person] += share
+    return np.array(
+        [share * min(1.0, _LABELS_OF_A_PERSON / of_person[one.person]) for one, share in zip(rated, fresh, strict=True)]
+    )

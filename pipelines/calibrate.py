@@ -5,7 +5,7 @@ in the code:
 
 1. find by what calibration silver was judged, and that it was by the rules of now;
 2. of every answer that its person judged on purpose take the judgement, and what else was known of it, as it would be
-   without any calibration;
+   without any calibration; people whom the newest curation did not trust are left out;
 3. estimate (`feedback.reestimate`), and write what differs from the newest: the next extract judges all anew by it.
 """
 
@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -26,6 +27,8 @@ from feedback.reestimate import Rated, reestimate
 from feedback.satisfaction import evidence_by_kind, log_odds
 from feedback.taxonomy import Weights
 from pipelines.context import Context
+from pipelines.curate.record import newest_curation
+from pipelines.io.lake import Lake
 from pipelines.judging import judge_behind, newest_calibrations
 from pipelines.people import UserKeys, lifted, owner_of
 from pipelines.runs import canonical_json, stage_run
@@ -34,7 +37,9 @@ from schemas.errors import NothingToDo
 from schemas.signals import Polarity, SignalKind
 
 _SIGNAL: Final = ("response_id", "kind", "explicit", "polarity", "strength", "confidence", "signal_time")
-_TURN: Final = ("response_id", "user_key", "user_key_id", "exposure_policy", "shift")
+_TURN: Final = ("response_id", "user_key", "user_key_id", "turn_time", "exposure_policy", "shift")
+_UNTRUSTED: Final = frozenset({"coordinated", "distrusted"})
+"""Reasons for which curation drops what a person said because of who said it."""
 NOT_OF_THE_ANSWER: Final[frozenset[SignalKind]] = frozenset({"nps"})
 """Explicit, but about the product."""
 
@@ -114,23 +119,40 @@ def _rated(context: Context, app: str, admitted: pa.Table, judge: Judge) -> Iter
     judging = (pc.field("polarity") != 0) & pc.field("response_id").is_valid()
     for row in rows_of(lake, "silver/signals", app, admitted, _SIGNAL, judging).to_pylist():
         about[row["response_id"]].append(row)
-    turns = rows_of(lake, "silver/turns", app, admitted, _TURN)
-    for turn in lifted(turns, UserKeys(context.settings.user_keys)).to_pylist():
-        signals = about[turn["response_id"]]
-        labels = [row for row in signals if row["explicit"] and row["kind"] not in NOT_OF_THE_ANSWER]
-        if not labels:
+    rows = lifted(rows_of(lake, "silver/turns", app, admitted, _TURN), UserKeys(context.settings.user_keys)).to_pylist()
+    turns = [turn for turn in rows if any(map(_is_label, about[turn["response_id"]]))]
+    suspect = _conversations_of_untrusted(lake, app)
+    untrusted = {owner_of(turn) for turn in rows if turn["conversation_id"] in suspect}
+    newest = max((turn["turn_time"] for turn in turns), default=None)
+    for turn in turns:
+        if owner_of(turn) in untrusted:
             continue
+        signals = about[turn["response_id"]]
         language = language_of[turn["conversation_id"]]
         in_force = of.of(language).apply(judge.weights)
         said = [_as_stated(row, judge.weights, in_force) for row in signals if not row["explicit"]]
         yield Rated(
-            disliked=max(labels, key=_weight)["polarity"] < 0,
+            disliked=max(filter(_is_label, signals), key=_weight)["polarity"] < 0,
             asked=turn["exposure_policy"] == "gate",
             person=owner_of(turn),
+            age=(newest - turn["turn_time"]) / timedelta(days=1),
             language=language,
             shift=turn["shift"] or 0.0,
             evidence=evidence_by_kind(said),
         )
+
+
+def _conversations_of_untrusted(lake: Lake, app: str) -> frozenset[str]:
+    """In which the newest curation found somebody whom it did not trust."""
+    curation = newest_curation(lake, app)
+    if curation is None:
+        return frozenset()
+    where = (pc.field("run_id") == curation.run_id) & pc.field("reason").isin(sorted(_UNTRUSTED))
+    return frozenset(lake.read("gold/dropped", ["conversation_id"], where).column("conversation_id").to_pylist())
+
+
+def _is_label(signal: Mapping[str, Any]) -> bool:
+    return signal["explicit"] and signal["kind"] not in NOT_OF_THE_ANSWER
 
 
 def _weight(label: Mapping[str, Any]) -> tuple[float, Any]:

@@ -134,7 +134,9 @@ def _reestimated(
     z: Floats, positive: NDArray[np.bool_], unit: NDArray[np.int64], labelled: NDArray[np.int64]
 ) -> Floats:
     """Probabilities of dissatisfaction, as an application that has these labels would give them."""
-    rated = [Rated(bool(positive[row]), True, str(unit[row]), None, float(z[row]), {}) for row in labelled.tolist()]
+    rated = [
+        Rated(bool(positive[row]), True, str(unit[row]), 0.0, None, float(z[row]), {}) for row in labelled.tolist()
+    ]
     found = reestimate(rated, weights({})).others
     return sigmoid(found.base + found.words * z)
 

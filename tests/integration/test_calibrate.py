@@ -92,6 +92,15 @@ def test_labels_are_learned_once_and_all_is_judged_anew_by_them(admitted):
         extract.run(admitted, APP)
 
 
+def test_whom_curation_does_not_trust_teaches_nothing(admitted):
+    curate.run(admitted, APP)
+    run_id = newest_curation(admitted.lake, APP).run_id
+    whom = {"user_key": "person-1", "conversation_id": "c1", "app": APP, "run_id": run_id}
+    dropped = {"step": "trust", "reason": "distrusted", "example_id": "e"}
+    admitted.lake.append("gold/dropped", [whom | dropped])
+    assert calibrate.run(admitted, APP).labels == {"*": ANSWERS - 1, "en": ANSWERS - 1}
+
+
 def test_a_replay_judges_as_the_curation_was_judged(admitted):
     learned = calibrate.run(admitted, APP)
     extract.run(admitted, APP)

@@ -1,5 +1,7 @@
 """Confidences from labels: the truth where there are many, what was stated where there are none, a person one voice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ def rated(n, odds, *, base=0.0, words=1.0, seed=0, language="en", person=str, as
         z = base + words * shift + sum(odds[kind] for kind in has)
         disliked = bool(draw.random() < 1 / (1 + np.exp(-z)))
         evidence = {kind: says(kind, 1 if kind == "positive" else -1) for kind in has}
-        answers.append(Rated(disliked, asked, person(number), language, shift, evidence))
+        answers.append(Rated(disliked, asked, person(number), 0.0, language, shift, evidence))
     return answers
 
 
@@ -54,6 +56,12 @@ def test_many_labels_find_the_truth():
 def test_what_says_the_opposite_says_nothing_rather():
     found = reestimate(rated(5_000, {"stop": -1.0}), WEIGHTS).others
     assert found.confidences["stop"] == 0.51
+
+
+def test_what_old_labels_said_fades():
+    old = [replace(one, age=180.0) for one in rated(2_000, {}, base=1.0)]
+    found = reestimate([*old, *rated(500, {}, base=-1.0, seed=1)], WEIGHTS).others
+    assert found.base == pytest.approx(-1.0, abs=0.25)
 
 
 def test_few_labels_move_little_and_more_move_more():
@@ -131,7 +139,7 @@ def test_a_kind_that_nobody_saw_keeps_its_confidence_and_small_changes_are_none(
 
 
 def test_a_kind_that_is_stated_to_say_nothing_is_not_estimated():
-    answers = [Rated(n % 2 == 0, True, f"person-{n}", "en", 0.0, {"stop": 0.0}) for n in range(60)]
+    answers = [Rated(n % 2 == 0, True, f"person-{n}", 0.0, "en", 0.0, {"stop": 0.0}) for n in range(60)]
     silent = WEIGHTS | {"stop": Weight(0.0, 0.5)}
     assert reestimate(answers, silent).others.confidences == {}
 
@@ -147,7 +155,7 @@ def test_labels_that_are_far_from_what_was_stated_are_followed_and_not_overshot(
     """Whole steps of Newton's method ended at probabilities of 0 and 1 here."""
     draw = np.random.default_rng(seed)
     answers = [
-        Rated(bool(draw.random() < 1 / (1 + np.exp(-base))), True, str(number), None, spread + draw.normal(), {})
+        Rated(bool(draw.random() < 1 / (1 + np.exp(-base))), True, str(number), 0.0, None, spread + draw.normal(), {})
         for number in range(100)
     ]
     found = reestimate(answers, WEIGHTS).others
