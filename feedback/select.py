@@ -12,20 +12,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from feedback.grounding import stands_in
 from feedback.near_duplicates import Signatures, clusters, containing
 from feedback.trust.claims import Claim
 from feedback.trust.standing import Standing, standings
 from feedback.trust.voice import Vote, voice
-from schemas.examples import ExampleUse, Split
+from schemas.examples import TRAINING_USES, ExampleUse, Split
 
 Step = Literal[
-    "coordination", "trust", "conflicts", "exact duplicates", "near duplicates", "decontamination", "user cap"
+    "coordination",
+    "trust",
+    "grounding",
+    "conflicts",
+    "exact duplicates",
+    "near duplicates",
+    "decontamination",
+    "user cap",
 ]
 Reason = Literal[
     "coordinated",
     "distrusted",
     "contradicted",
     "unconfirmed",
+    "ungrounded",
     "conflict",
     "duplicate",
     "near_duplicate",
@@ -40,7 +49,8 @@ class Candidate:
 
     `prompt` is all the model saw, `text` what the person wrote, both normalised; `owner` is the person, or the
     conversation of an anonymous one. `source`: where it was said. `written`: the answer as the person wrote it, if
-    they wrote one, normalised.
+    they wrote one, normalised. `wants`: whether it says which answer is right, not only which is good or better.
+    `context`: what the application gave the model beside the conversation, normalised.
     """
 
     example_id: str
@@ -56,6 +66,10 @@ class Candidate:
     completion: str
     liked: bool | None
     weight: float
+    rejected: str | None
+    wants: bool
+    context: str
+    only_liked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
     names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
     cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
     themes = _themes(candidates, names, writing, limits.near_duplicate_jaccard)
-    standing = standings([_as_claim(candidate, themes[candidate.example_id]) for candidate in _training(candidates)])
+    standing = _standing(candidates, themes)
     kept = sorted(candidates, key=lambda candidate: candidate.example_id)
     dropped = dict[str, tuple[Step, Reason]]()
     steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
@@ -87,6 +101,7 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
         ("trust", "distrusted", lambda left: _whose(left, standing, lambda one: one.is_distrusted)),
         ("trust", "contradicted", lambda left: _whose(left, standing, lambda one: one.is_contradicted)),
         ("trust", "unconfirmed", lambda left: _whose(left, standing, lambda one: one.is_unconfirmed)),
+        ("grounding", "ungrounded", lambda left: _ungrounded(left, cluster_of)),
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
@@ -100,18 +115,17 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
     return Selection({candidate.example_id: cluster_of[candidate.example_id] for candidate in kept}, dropped)
 
 
-_TRAINING_USES: Final = ("sft", "kto")
 _MIN_OWN_WORDS: Final = 5
 """Words of an answer that two people do not write alike by chance; the name of a topic they do."""
 
 
 def _training(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
-    return (candidate for candidate in candidates if candidate.use in _TRAINING_USES)
+    return (candidate for candidate in candidates if candidate.use in TRAINING_USES)
 
 
 def _claim(candidate: Candidate) -> Hashable:
-    """What an example says about its prompt: the wanted answer, or whether one was liked."""
-    return candidate.completion if candidate.use == "sft" else candidate.liked
+    """What an example says about its prompt: the wanted or the preferred answer, or whether one was liked."""
+    return candidate.liked if candidate.use == "kto" else candidate.completion
 
 
 def _themes(
@@ -129,6 +143,17 @@ def _themes(
     }
 
 
+def _standing(candidates: Sequence[Candidate], themes: Mapping[str, str]) -> dict[str, Standing]:
+    """Of each training example. Several that rest on one thing said are one claim: an edit wants, and prefers."""
+    said = defaultdict[Hashable, list[Candidate]](list)
+    for candidate in sorted(_training(candidates), key=lambda candidate: candidate.example_id):
+        said[candidate.owner, candidate.response_id, candidate.completion, candidate.liked, candidate.wants].append(
+            candidate
+        )
+    found = standings([_as_claim(same[0], themes[same[0].example_id]) for same in said.values()])
+    return {candidate.example_id: found[same[0].example_id] for same in said.values() for candidate in same}
+
+
 def _as_claim(candidate: Candidate, theme: str) -> Claim:
     return Claim(
         claim_id=candidate.example_id,
@@ -139,7 +164,7 @@ def _as_claim(candidate: Candidate, theme: str) -> Claim:
         text=candidate.text,
         value=candidate.completion,
         affirms=candidate.liked is not False,
-        wants=candidate.use == "sft",
+        wants=candidate.wants,
         theme=theme,
     )
 
@@ -153,6 +178,21 @@ def _all_but_one_of_a_campaign(candidates: list[Candidate], standing: Mapping[st
 def _whose(candidates: list[Candidate], standing: Mapping[str, Standing], goes: Callable[[Standing], bool]) -> set[str]:
     """Training examples whose standing says that they go."""
     return {candidate.example_id for candidate in _training(candidates) if goes(standing[candidate.example_id])}
+
+
+def _ungrounded(candidates: list[Candidate], cluster_of: Mapping[str, str]) -> set[str]:
+    """Wanted answers that were only liked: nobody else said that they are right, and no context has them."""
+    said = defaultdict[Hashable, set[str]](set)
+    for candidate in _training(candidates):
+        if candidate.use == "sft" and not candidate.only_liked:
+            said[cluster_of[candidate.example_id], candidate.completion].add(candidate.owner)
+    return {
+        candidate.example_id
+        for candidate in candidates
+        if candidate.only_liked
+        and not said[cluster_of[candidate.example_id], candidate.completion] - {candidate.owner}
+        and not stands_in(candidate.completion, candidate.context)
+    }
 
 
 def _outvoted(candidates: list[Candidate], standing: Mapping[str, Standing]) -> set[str]:
@@ -181,12 +221,16 @@ def _vote(candidate: Candidate, standing: Standing) -> Vote:
 
 def _question(candidate: Candidate) -> Hashable:
     """What two examples must share to contradict or repeat each other."""
-    judged = candidate.completion if candidate.use == "kto" else None
-    return candidate.use, candidate.prompt, judged
+    if candidate.wants:
+        return "wanted", candidate.prompt
+    compared = {candidate.completion, candidate.rejected} if candidate.use == "dpo" else {candidate.completion}
+    return candidate.use, candidate.prompt, frozenset(compared)
 
 
 def _exact_duplicates(candidates: list[Candidate]) -> set[str]:
-    return _all_but_best(candidates, lambda candidate: (_question(candidate), _claim(candidate)))
+    return _all_but_best(
+        candidates, lambda candidate: (candidate.use, candidate.rejected, _question(candidate), _claim(candidate))
+    )
 
 
 def _near_duplicates(candidates: list[Candidate], cluster_of: Mapping[str, str]) -> set[str]:
@@ -198,6 +242,7 @@ def _near_duplicates(candidates: list[Candidate], cluster_of: Mapping[str, str])
             cluster_of[candidate.example_id],
             candidate.completion,
             candidate.liked,
+            candidate.rejected,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from feedwheel_capture.events import Candidate
 from feedwheel_capture.identity import Person
 from feedwheel_capture.vocabulary import ComplaintCategory
 from msgspec import Struct
@@ -14,6 +15,7 @@ class Signal(Struct, frozen=True):
 
     `strength` 0..1, `confidence` 0.5..1 that the direction is right. `span` is the part of `text` that says so, or,
     where there is no text, of the answer, in code points, half-open. `event_ids` are the events it was read from.
+    Of a choice, `options` are the answers that were shown side by side, and `chosen` is one's response id.
     """
 
     kind: SignalKind
@@ -32,3 +34,5 @@ class Signal(Struct, frozen=True):
     surface: str | None = None
     category: ComplaintCategory | None = None
     edited_output: str | None = None
+    options: tuple[Candidate, ...] | None = None
+    chosen: str | None = None

@@ -158,6 +158,9 @@ _REVISION: Final = [
     _required("revision", pa.string()),
 ]
 _MESSAGES: Final = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_OPTIONS: Final = pa.list_(
+    pa.struct([("response_id", pa.string()), ("position", pa.int64()), ("propensity", pa.float64())])
+)
 
 _TURNS: Final = _table(
     "silver/turns",
@@ -211,6 +214,9 @@ _SIGNALS: Final = _table(
     pa.field("surface", pa.string()),
     _one_of("category", ComplaintCategory, nullable=True),
     pa.field("edited_output", pa.string()),
+    # Of a choice: the answers shown side by side, and the response id of the one that was chosen.
+    pa.field("options", _OPTIONS),
+    pa.field("chosen", pa.string()),
     pa.field("text", pa.string()),
     # The words in `text`, or without one in the answer, that say so, in code points, half-open.
     _within("span_start", pa.int64(), 0, math.inf, nullable=True),
@@ -290,10 +296,12 @@ _EXAMPLE: Final = [
     _one_of("use", ExampleUse),
     _required("rule", pa.string()),
     _required("prompt", _MESSAGES),
-    # sft and eval: the wanted answer. kto: the answer that was judged.
+    # sft and eval: the wanted answer. kto: the answer that was judged. dpo: the preferred one.
     _required("completion", pa.string()),
     # kto: whether the answer was liked; null for the other uses.
     pa.field("liked", pa.bool_()),
+    # dpo: the answer to which `completion` is preferred; null for the other uses.
+    pa.field("rejected", pa.string()),
     _within("weight", pa.float64(), 0, 1),
     # eval: the answer that was shown when the person confirmed or corrected; null for the other uses.
     pa.field("shown", pa.string()),

@@ -20,7 +20,7 @@ class ReportedDetector:
 
     weights: Weights
     name: str = "reported"
-    version: int = 2
+    version: int = 3
 
     def detect(self, reading: Reading, found: Sequence[Signal]) -> list[Signal]:
         """One signal for each standing feedback."""
@@ -57,6 +57,8 @@ class ReportedDetector:
             surface=said.surface,
             category=_category(said, value),
             edited_output=value.edited_output if readable else None,
+            options=tuple(value.candidates) if value.candidates else None,
+            chosen=value.chosen,
         )
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from feedback.calibration import STATED, Calibrations
-from feedback.labels import Answer, Evidence, answers_of, evidence_of
+from feedback.labels import Answer, Evidence, answers_of, evidence_of, with_attention
 from pipelines.context import Context
 from pipelines.judging import judge_behind
 from pipelines.people import UserKeys, lifted
@@ -98,7 +98,7 @@ def conversation_table(turns: Sequence[dict[str, Any]], signals: Iterable[dict[s
     for answer in answers_of(turns):
         answers[answer.conversation_id].append(answer)
     signal_rows = list(signals)
-    for row, signal in zip(signal_rows, evidence_of(signal_rows), strict=True):
+    for row, signal in zip(signal_rows, with_attention(evidence_of(signal_rows)), strict=True):
         evidence[row["conversation_id"]].append(signal)
     names = sorted(answers)
     payloads = [msgspec.msgpack.encode(Payload(answers[name], evidence[name])) for name in names]

@@ -31,6 +31,8 @@ EXAMPLE: Final = pa.schema(
         # Both null while the row is kept; "label" rows are answers, the others examples.
         ("step", pa.string()),
         ("reason", pa.string()),
+        # Whether nobody said that the wanted answer is right, only that it pleased; null in "label" rows.
+        ("only_liked", pa.bool_()),
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
@@ -45,6 +47,9 @@ DOUBTFUL: Final = "low_confidence"
 _MINHASH_SEED: Final = 1
 NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "split", "cluster")
 """Columns outside an example's id: keys that rotate, what configuration may move, and what other examples decide."""
+
+_ADDED: Final = ("rejected",)
+"""Columns that examples did not always have: empty ones are left out of the id, which stays what it was."""
 
 
 def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) -> pa.Table:
@@ -90,19 +95,22 @@ def _person(answer: Answer, eval_share: float) -> dict[str, Any]:
 
 def _row(label: Label, eval_share: float) -> dict[str, Any]:
     answer = label.answer
-    events = {answer.event_id, *(event for signal in label.evidence for event in signal.event_ids)}
+    answers = [answer, label.beside] if label.beside else [answer]
+    events = {each.event_id for each in answers} | {event for each in label.evidence for event in each.event_ids}
     return _person(answer, eval_share) | {
         "use": label.use,
         "rule": label.rule,
         "prompt": [{"role": message.role, "content": message.content} for message in answer.prompt or ()],
         "completion": label.completion,
         "liked": label.liked,
+        "rejected": label.rejected,
         "weight": label.weight,
         "shown": answer.output if label.use == "eval" else None,
         "model_version": answer.model_version,
         "example_time": answer.turn_time,
         "signal_ids": sorted({signal.signal_id for signal in label.evidence}),
         "event_ids": sorted(events),
+        "only_liked": label.only_liked,
         "said_at": label.evidence[-1].signal_time,
         "source": label.evidence[-1].source,
         "step": None,
@@ -119,7 +127,7 @@ def _check_format(row: dict[str, Any], max_chars: int) -> None:
     """Drop what no model should be asked or answer; the first reason counts."""
     size = len(row["completion"]) + sum(len(message["content"]) for message in row["prompt"])
     reasons = {
-        "empty_answer": not row["completion"].strip(),
+        "empty_answer": not row["completion"].strip() or row["rejected"] == "",
         "no_words": not normalise(user_text(row["prompt"])),
         "no_question": row["prompt"][-1]["role"] == "assistant",
         "too_long": size > max_chars,
@@ -133,7 +141,8 @@ def _redact(row: dict[str, Any]) -> None:
     """Take out what is personal by its form once more: text that came in before a pattern was known (I4)."""
     row["prompt"] = [{**message, "content": redact(message["content"])} for message in row["prompt"]]
     row["completion"] = redact(row["completion"])
-    row["shown"] = row["shown"] and redact(row["shown"])
+    for name in ("shown", "rejected"):
+        row[name] = row[name] and redact(row[name])
 
 
 def user_text(prompt: Iterable[Mapping[str, str]]) -> str:
@@ -144,6 +153,9 @@ def user_text(prompt: Iterable[Mapping[str, str]]) -> str:
 def example_id(row: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical row: evidence, text and judgement, without what `NOT_CONTENT` names."""
     content = {field.name: row.get(field.name) for field in _FIELDS if field.name not in NOT_CONTENT}
+    for name in _ADDED:
+        if content[name] is None:
+            del content[name]
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 

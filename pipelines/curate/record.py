@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feedback.agreement import Agreement
 from pipelines.curate.evidence import Inputs
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
@@ -32,6 +33,8 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
     dropped: dict[str, dict[str, int]]
     gate_asked: int
     gate_answered: int
+    agreement: Agreement | None = None
+    """Of people who judged the same answer to the same request; None in records of before it was measured."""
 
     def read_config(self) -> Config:
         """The configuration it was made with. Raises pydantic's ValidationError if this code knows another shape."""

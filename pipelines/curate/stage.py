@@ -16,6 +16,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from feedback.agreement import Agreement
 from pipelines.context import Context
 from pipelines.curate.evidence import Inputs, read_admitted
 from pipelines.curate.record import Curation, newest_curation, write_curation
@@ -32,6 +33,7 @@ class CurateReport:
     """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason.
 
     `gate_asked` answers were shown with a request to confirm or correct, `gate_answered` of them were.
+    `agreement`: of people who judged the same answer to the same request.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class CurateReport:
     dropped: dict[str, dict[str, int]]
     gate_asked: int
     gate_answered: int
+    agreement: Agreement
 
 
 def run(context: Context, app: str) -> CurateReport:
@@ -69,6 +72,7 @@ def run(context: Context, app: str) -> CurateReport:
         dropped=curation.dropped,
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
+        agreement=result.agreement,
     )
 
 
@@ -87,6 +91,7 @@ def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Cur
         dropped=result.drops,
         gate_asked=result.gate_asked,
         gate_answered=result.gate_answered,
+        agreement=result.agreement,
     )
 
 

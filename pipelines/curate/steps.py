@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from feedback.agreement import Agreement, agreement
 from feedback.near_duplicates import PERMUTATIONS, Signatures, normalise
 from feedback.select import Candidate, Limits, select
 from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, sign, user_text
@@ -21,6 +22,8 @@ from pipelines.runs import Counts
 from schemas.config import Config
 from schemas.tables import TABLES, TableName
 
+GIVEN: Final = ("system", "developer", "tool")
+"""Roles of what the application gives the model: instructions, documents, results of tools."""
 _CONVERSATIONS_PER_BATCH: Final = 256
 """Some thousand rows: large enough for columns, small enough to spread over a cluster's workers."""
 
@@ -63,6 +66,12 @@ class Curated:
     def gate_asked(self) -> int:
         """Answers that were drawn for the gate and may be read."""
         return self.gate_answered + len([row for row in self.rows if row["reason"] == "gate_unanswered"])
+
+    @property
+    def agreement(self) -> Agreement:
+        """Of people who judged the same answer to the same request, whatever was kept of what they said."""
+        judged = (row for row in self.rows if row["use"] == "kto")
+        return agreement((_question(row), owner_of(row), row["liked"]) for row in judged)
 
     @property
     def counts(self) -> Counts:
@@ -117,6 +126,15 @@ def _stacked(signatures: Sequence[Sequence[int]]) -> Signatures:
     return np.array(signatures, dtype=np.uint32).reshape(len(signatures), PERMUTATIONS)
 
 
+def _question(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What was judged: the request as the model saw it, and the answer."""
+    return _prompt(row), _folded(row["completion"])
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    return "\n".join(f"{message['role']} {normalise(message['content'])}" for message in row["prompt"])
+
+
 def _candidate(row: Mapping[str, Any]) -> Candidate:
     return Candidate(
         example_id=row["example_id"],
@@ -126,13 +144,23 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         source=row["source"],
         time=row["said_at"],
         response_id=row["response_id"],
-        prompt="\n".join(f"{message['role']} {normalise(message['content'])}" for message in row["prompt"]),
+        prompt=_prompt(row),
         text=normalise(user_text(row["prompt"])),
         written=normalise(row["completion"]) if row["rule"] == "edited" else None,
-        completion=" ".join(row["completion"].casefold().split()),
+        completion=_folded(row["completion"]),
         liked=row["liked"],
         weight=row["weight"],
+        rejected=row["rejected"] and _folded(row["rejected"]),
+        # A pair that somebody's own answer won says what is wanted, as that answer alone does.
+        wants=row["use"] == "sft" or row["rule"] == "edit_preferred",
+        context=normalise(" ".join(message["content"] for message in row["prompt"] if message["role"] in GIVEN)),
+        only_liked=row["only_liked"],
     )
+
+
+def _folded(answer: str) -> str:
+    """What two answers must share to be the same: an edit of case and white space confirms."""
+    return " ".join(answer.casefold().split())
 
 
 def _table(name: TableName, rows: Sequence[Mapping[str, Any]]) -> pa.Table:

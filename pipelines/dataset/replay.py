@@ -37,6 +37,7 @@ from pipelines.io.ray import ray_session
 from pipelines.people import UserKeys, lifted, stored_keys
 from pipelines.version import code_hash
 from schemas.errors import CheckFailed, InputGone
+from schemas.tables import TableName
 
 ReplayVerdict = Literal["INPUT_GONE", "IDENTICAL", "REDUCED", "CODE_DIFFERS", "DEFECT"]
 
@@ -154,7 +155,8 @@ def _compare(context: Context, manifest: Manifest, rows_now: int) -> Comparison:
     withdrawn = people_behind(
         context.lake, manifest.app, withheld_events(context.lake, manifest.app, consents, consents.limits.keys())
     )
-    derived, dropped = _derive(context, manifest, consents), _dropped(context.lake, manifest)
+    derived = _derive(context, manifest, consents)
+    candidates, dropped = (_of_curation(context.lake, manifest, table) for table in ("gold/candidates", "gold/dropped"))
     return Comparison(
         then=set(members(stored)),
         now=set(members(take(derived.kept, manifest.selection))),
@@ -163,7 +165,7 @@ def _compare(context: Context, manifest: Manifest, rows_now: int) -> Comparison:
         erased=bool(erased),
         gone={
             example_id
-            for rows in (stored, dropped, derived.kept, derived.dropped)
+            for rows in (stored, candidates, dropped, derived.kept, derived.dropped)
             for example_id in _touched(rows, stored_keys(context.lake, manifest.app, keys, erased), withdrawn.keys())
         },
         dropped_then=set(dropped.column("example_id").to_pylist()),
@@ -203,6 +205,7 @@ def _erased(lake: Lake, app: str, keys: UserKeys) -> frozenset[str]:
     return frozenset(rows.column("user_key").drop_null().to_pylist())
 
 
-def _dropped(lake: Lake, manifest: Manifest) -> pa.Table:
-    """What the curation of a data set left out."""
-    return lake.read("gold/dropped", where=pc.field("run_id") == manifest.curation_run_id)
+def _of_curation(lake: Lake, manifest: Manifest, table: TableName) -> pa.Table:
+    """What the curation of a data set kept, or left out: also of people who withdrew before the set was built."""
+    columns = ["example_id", "user_key", "conversation_id"]
+    return lake.read(table, columns, pc.field("run_id") == manifest.curation_run_id)

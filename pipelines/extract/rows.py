@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from feedwheel_capture.events import Candidate
 from feedwheel_capture.identity import Person
 from feedwheel_capture.vocabulary import AppType
 
@@ -148,11 +149,17 @@ def _signal(conversation: Conversation, signal: Signal) -> Row:
         "surface": signal.surface,
         "category": signal.category,
         "edited_output": signal.edited_output,
+        "options": signal.options and [_option(option) for option in signal.options],
+        "chosen": signal.chosen,
         "text": signal.text,
         "span_start": start,
         "span_end": end,
         "event_ids": list(signal.event_ids),
     }
+
+
+def _option(option: Candidate) -> Row:
+    return {name: getattr(option, name) for name in option.__struct_fields__}
 
 
 def signal_id(conversation_id: str, signal: Signal) -> str:

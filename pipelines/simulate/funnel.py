@@ -6,7 +6,7 @@ counts its own unit (events, signals, labels, examples), so only what stands bes
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 import pyarrow as pa
@@ -17,9 +17,9 @@ from pipelines.context import Context
 from pipelines.curate.examples import UNLABELLED
 from pipelines.curate.record import Curation, newest_curation
 from pipelines.dataset.manifest import newest_manifest
+from schemas.examples import TRAINING_USES
 
 LevelName = Literal["events", "signals", "valid signals", "labels", "deduplicated", "training examples"]
-_TRAINING_SETS: Final = ("sft", "kto")
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ def measure_funnel(context: Context, app: str) -> list[Level]:
     if (curation := newest_curation(context.lake, app)) is not None:
         levels += [_labels(curation), _deduplicated(curation)]
     if (manifest := newest_manifest(context.lake, app)) is not None:
-        training = {name: count for name, count in manifest.sets.items() if name in _TRAINING_SETS}
+        training: dict[str, int] = {use: manifest.sets[use] for use in sorted(TRAINING_USES & manifest.sets.keys())}
         others = {f"kept for {name}": count for name, count in manifest.sets.items() if name not in training}
         levels.append(Level("training examples", sum(training.values()), training, others))
     return levels

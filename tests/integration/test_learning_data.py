@@ -26,6 +26,7 @@ from pipelines.people import UserKeys
 from pipelines.simulate.funnel import measure_funnel
 from schemas.arrow import to_row
 from schemas.errors import CheckFailed, ContractViolation, InputGone, NothingToDo, UsageError
+from schemas.examples import TRAINING_USES
 from tests import bronze
 from tests.events import APP, START, feedback, logged
 from tests.people import Town, messages
@@ -101,7 +102,7 @@ def test_the_funnel_says_what_stands_in_the_tables(town):
     taken_away = sum(levels["deduplicated"].dropped.values())
     assert taken_away == lake.read("gold/dropped").num_rows > 0
     assert levels["deduplicated"].count == levels["labels"].count - taken_away == lake.read("gold/candidates").num_rows
-    assert levels["training examples"].count == report.sets["sft"] + report.sets["kto"]
+    assert levels["training examples"].count == sum(report.sets[use] for use in TRAINING_USES)
     assert levels["training examples"].dropped == {"kept for eval": report.sets["eval"]}
 
 

@@ -57,11 +57,12 @@ class Seen:
     rule: str
     completion: str
     liked: bool | None = None
+    rejected: str | None = None
 
 
 def labels(*signals, answers=None):
     found = label_conversation(answers or [answer()], signals, EVAL_SHARE)
-    return {Seen(label.use, label.rule, label.completion, label.liked) for label in found.kept}
+    return {Seen(label.use, label.rule, label.completion, label.liked, label.rejected) for label in found.kept}
 
 
 def unlabelled(*signals, **fields):
@@ -72,6 +73,7 @@ def test_an_edit_is_the_wanted_answer_and_a_judgement_of_the_one_shown():
     assert labels(edit("lost card")) == {
         Seen("sft", "edited", "lost card"),
         Seen("kto", "disliked", "card arrival", False),
+        Seen("dpo", "edit_preferred", "lost card", rejected="card arrival"),
     }
 
 
@@ -143,7 +145,7 @@ def test_opportunistic_signals_of_evaluators_label_nothing():
 
 
 def test_a_gate_draw_of_a_trainer_is_no_evidence_for_the_gate():
-    assert {seen.use for seen in labels(edit("lost card"), answers=[answer(exposure_policy="gate")])} == {"sft", "kto"}
+    assert "eval" not in {seen.use for seen in labels(edit("lost card"), answers=[answer(exposure_policy="gate")])}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,7 @@ def test_the_most_confident_label_wins_and_the_others_are_counted():
     assert {(label.use, label.completion, label.liked) for label in found.kept} == {
         ("sft", "lost card", None),
         ("kto", "card arrival", False),
+        ("dpo", "lost card", None),
     }
     assert [(label.use, label.rule) for label in found.outweighed] == [("sft", "confirmed"), ("kto", "liked")]
 

@@ -1,6 +1,7 @@
 """Selection over all examples: conflicts, duplicates, contamination, caps; evaluation is never touched."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,10 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
         "text": normalise(text),
         "liked": None if use != "kto" else True,
         "weight": 0.8,
+        "rejected": None,
+        "wants": use == "sft",
+        "context": "",
+        "only_liked": False,
     }
     return Candidate(example_id=example_id, use=use, completion=completion, **{**defaults, **fields})
 
@@ -55,6 +60,32 @@ def test_contradicting_judgements_of_one_answer():
     dislike = candidate("b", use="kto", liked=False, weight=0.9)
     other = candidate("c", use="kto", completion="lost card", liked=False)
     assert reasons(like, dislike, other) == {"a": "conflict"}
+
+
+def test_what_was_only_liked_trains_if_somebody_said_it_or_the_context_has_it():
+    liked = candidate("l", only_liked=True)
+    assert reasons(liked) == {"l": "ungrounded"}
+    assert reasons(liked, candidate("s", "wheres my card?", completion="lost card")) == {"l": "ungrounded"}
+    assert reasons(liked, candidate("s", owner=liked.owner, weight=0.1)) == {"l": "ungrounded"}  # their own word again
+    assert reasons(liked, candidate("s", weight=0.1)) == {"s": "duplicate"}
+    assert reasons(replace(liked, context="routes are card arrival and lost card")) == {}
+    fee = candidate("f", completion="the fee is 25 pounds", only_liked=True, context="the fee is 20 pounds")
+    assert reasons(fee) == {"f": "ungrounded"}
+    assert reasons(replace(fee, context="the fee is 25 pounds a year")) == {}
+
+
+def test_a_pair_that_contradicts_what_is_wanted_goes_with_its_edit():
+    pair = {"use": "dpo", "rejected": "jazz", "wants": True, "owner": "person-w", "response_id": "answer-w"}
+    right = [candidate(name, weight=0.6) for name in "ab"]
+    wrong = [candidate("w", completion="top up", weight=0.7), candidate("p", completion="top up", weight=0.7, **pair)]
+    assert reasons(*wrong, *right) == {"w": "conflict", "p": "conflict", "b": "duplicate"}
+
+
+def test_of_choices_between_the_same_two_answers_the_heavier_side_stays():
+    one = candidate("a", use="dpo", completion="card arrival", rejected="jazz")
+    other = candidate("b", use="dpo", completion="jazz", rejected="card arrival", weight=0.6)
+    elsewhere = candidate("c", use="dpo", completion="jazz", rejected="top up")
+    assert reasons(one, other, elsewhere) == {"b": "conflict"}
 
 
 def test_judgements_and_wanted_answers_do_not_compete():
