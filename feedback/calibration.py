@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from feedback.detectors.language import Language
 from feedback.satisfaction import BASE
 from feedback.taxonomy import Weight, Weights
+from schemas.languages import Language
 from schemas.signals import SignalKind
 
 _CONFIDENCE_STEP: Final = 0.02

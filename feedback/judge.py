@@ -15,12 +15,12 @@ import msgspec
 from feedback.calibration import STATED, Calibrations
 from feedback.detectors import all_detectors, detect
 from feedback.detectors.base import Detector, label
-from feedback.detectors.language import Language
 from feedback.detectors.reading import Reading
 from feedback.dissatisfaction.model import DissatisfactionModel, shipped_model
 from feedback.satisfaction import p_dissatisfied, satisfaction
 from feedback.signal import Signal
 from feedback.taxonomy import Weights
+from schemas.languages import Language
 
 
 @dataclass(frozen=True, slots=True)

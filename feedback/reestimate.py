@@ -25,11 +25,11 @@ import numpy as np
 from scipy.special import expit
 
 from feedback.calibration import STATED, Calibration, Calibrations
-from feedback.detectors.language import Language
 from feedback.likeliest import likeliest
 from feedback.satisfaction import log_odds
 from feedback.statistics import Floats
 from feedback.taxonomy import Weights
+from schemas.languages import Language
 from schemas.signals import SignalKind
 
 _BASE_SPREAD: Final = 1.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from feedback.budget import Item, within_budget
 from feedback.grounding import stands_in
 from feedback.near_duplicates import Signatures, clusters, containing
 from feedback.trust.claims import Claim
@@ -28,6 +29,7 @@ Step = Literal[
     "near duplicates",
     "decontamination",
     "user cap",
+    "budget",
 ]
 Reason = Literal[
     "coordinated",
@@ -40,6 +42,7 @@ Reason = Literal[
     "near_duplicate",
     "eval_neighbour",
     "user_cap",
+    "over_budget",
 ]
 
 
@@ -50,6 +53,7 @@ class Candidate:
     `prompt` is all the model saw, `text` what the person wrote, both normalised; `owner` is the person, or the
     conversation of an anonymous one. `source`: where it was said. `written`: the answer as the person wrote it, if
     they wrote one, normalised. `wants`: whether it says which answer is right, not only which is good or better.
+    `groups`: by dimension, what it is one of.
     `context`: what the application gave the model beside the conversation, normalised.
     """
 
@@ -70,6 +74,7 @@ class Candidate:
     wants: bool
     context: str
     only_liked: bool
+    groups: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Limits:
 
     near_duplicate_jaccard: float
     max_examples_per_user: int
+    max_examples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
         ("decontamination", "eval_neighbour", lambda left: _eval_neighbours(left, cluster_of)),
         ("user cap", "user_cap", lambda left: _above_cap(left, limits.max_examples_per_user)),
+        ("budget", "over_budget", lambda left: _over_budget(left, limits.max_examples)),
     )
     for step, reason, decide in steps:
         goes = decide(kept)
@@ -281,4 +288,14 @@ def _above_cap(candidates: list[Candidate], limit: int) -> set[str]:
         counts[candidate.owner, candidate.use] += 1
         if counts[candidate.owner, candidate.use] > limit:
             goes.add(candidate.example_id)
+    return goes
+
+
+def _over_budget(candidates: list[Candidate], budget: int | None) -> set[str]:
+    """Training examples of each use beyond the budget."""
+    goes = set[str]()
+    for use in TRAINING_USES if budget is not None else ():
+        of_use = [candidate for candidate in candidates if candidate.use == use]
+        items = [Item(candidate.example_id, candidate.weight, candidate.groups) for candidate in of_use]
+        goes |= {item.item_id for item in items} - within_budget(items, budget or 0)
     return goes

@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from feedback.conversation import Logged, Position, assemble
 from feedback.detectors import reading
-from feedback.detectors.language import Language
 from feedback.judge import NOTHING_SAID, Judge
 from feedback.signal import Signal
+from schemas.languages import Language
 from schemas.signals import Polarity, SignalKind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

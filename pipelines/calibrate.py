@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 
 from feedback.calibration import Calibration, Calibrations
 from feedback.detectors.base import certainty, tempered
-from feedback.detectors.language import Language
 from feedback.judge import Judge
 from feedback.reestimate import Rated, reestimate
 from feedback.satisfaction import evidence_by_kind, log_odds
@@ -34,6 +33,7 @@ from pipelines.people import UserKeys, lifted, owner_of
 from pipelines.runs import canonical_json, stage_run
 from pipelines.silver import admitted_revisions, rows_of
 from schemas.errors import NothingToDo
+from schemas.languages import Language
 from schemas.signals import Polarity, SignalKind
 
 _SIGNAL: Final = ("response_id", "kind", "explicit", "polarity", "strength", "confidence", "signal_time")

@@ -15,6 +15,7 @@ from feedwheel_capture.vocabulary import AppType, Consent
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from schemas.errors import ConfigError, UsageError
+from schemas.languages import Language
 from schemas.signals import SignalKind
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -93,13 +94,16 @@ class Validation(_Section):
 class Curation(_Section):
     """What may become an example, and how many of one person's.
 
-    `min_label_confidence` is of training labels: how sure their evidence makes them at least.
+    `min_label_confidence` is of training labels: how sure their evidence makes them at least. `languages`: of what
+    people wrote, as far as it can be told; all if empty. `max_examples`: training examples of a use; all if not given.
     """
 
     max_examples_per_user: Positive
     near_duplicate_jaccard: ProperShare
     min_label_confidence: Share
     max_chars: Positive
+    languages: tuple[Language, ...] = ()
+    max_examples: Positive | None = None
 
 
 class Split(_Section):

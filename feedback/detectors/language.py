@@ -6,13 +6,11 @@ most of the words that hardly any sentence does without. English is declined onl
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, get_args
+from typing import Final
 
 from feedback.detectors.words import Words
+from schemas.languages import Language
 
-Language = Literal["en", "cs", "de", "es", "fi", "fr", "id", "it", "nl", "pl", "pt", "sv", "tr", "vi", "und"]
-"""ISO 639-1; `und` (ISO 639-2) is a language that is none of the others."""
-LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 READ: Final[frozenset[Language]] = frozenset(("en", "de", "es", "fr"))
 """Those whose phrases are known."""
 

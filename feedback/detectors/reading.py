@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from feedback.conversation import Conversation, Reply
 from feedback.detectors import words
-from feedback.detectors.language import READ, Language, language_of
+from feedback.detectors.language import READ, language_of
 from feedback.detectors.similarity import Content, similarity
 from feedback.detectors.words import Words
+from schemas.languages import Language
 
 
 @dataclass(frozen=True, slots=True)

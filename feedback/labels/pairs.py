@@ -6,6 +6,7 @@ Both answers may be read, and are not the same.
 
 from collections.abc import Iterator, Sequence
 
+from feedback.cleanup import clean
 from feedback.edits import is_same_answer
 from feedback.labels.records import Answer, Evidence, Label, Option
 from feedback.taxonomy import TAXONOMY
@@ -32,8 +33,10 @@ def pairs(
 
 def _edited(answer: Answer, shown: str, found: Sequence[Evidence]) -> Iterator[Label]:
     for signal in found:
-        wanted = signal.edited_output if signal.kind == "edit" else None
-        if wanted is not None and not is_same_answer(wanted, shown):
+        if signal.kind != "edit" or signal.edited_output is None:
+            continue
+        wanted = clean(signal.edited_output)
+        if not is_same_answer(wanted, shown):
             yield Label(
                 answer=answer,
                 use="dpo",

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from feedback.cleanup import clean
 from feedback.edits import is_same_answer
 from feedback.labels.pairs import About, pairs
 from feedback.labels.records import LIKING, Answer, Evidence, Label, Labelled, Rule, Unlabelled
@@ -83,7 +84,8 @@ def _precedence(label: Label) -> tuple[bool, float, datetime, str]:
 def _settled_on(answer: Answer, signal: Evidence) -> str | None:
     """What one signal says the right answer is, None if it does not say."""
     if signal.kind == "edit" and signal.edited_output is not None:
-        return answer.output if is_same_answer(signal.edited_output, answer.output) else signal.edited_output
+        edited = clean(signal.edited_output)
+        return answer.output if is_same_answer(edited, answer.output) else edited
     is_confirmation = signal.explicit and signal.kind in CONFIRMING and signal.polarity > 0
     return answer.output if is_confirmation else None
 

@@ -12,6 +12,8 @@ import msgspec
 import pyarrow as pa
 from feedwheel_capture.redact import redact
 
+from feedback.detectors.language import language_of
+from feedback.detectors.words import read
 from feedback.labels import Answer, Label, label_conversation
 from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
 from feedback.split import split_of
@@ -33,6 +35,8 @@ EXAMPLE: Final = pa.schema(
         ("reason", pa.string()),
         # Whether nobody said that the wanted answer is right, only that it pleased; null in "label" rows.
         ("only_liked", pa.bool_()),
+        # Of what the person wrote, null where it cannot be told and in "label" rows.
+        ("language", pa.string()),
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
@@ -62,7 +66,7 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
         if row["step"] is None:
             _check_label(row, limits.min_label_confidence)
         if row["step"] is None:
-            _check_format(row, limits.max_chars)
+            _check_format(row, limits)
     kept = [row for row in rows if row["step"] is None]
     for row in kept:
         _redact(row)
@@ -111,10 +115,15 @@ def _row(label: Label, eval_share: float) -> dict[str, Any]:
         "signal_ids": sorted({signal.signal_id for signal in label.evidence}),
         "event_ids": sorted(events),
         "only_liked": label.only_liked,
+        "language": _language(answer),
         "said_at": label.evidence[-1].signal_time,
         "source": label.evidence[-1].source,
         "step": None,
     }
+
+
+def _language(answer: Answer) -> str | None:
+    return language_of([read(each.content) for each in answer.prompt or () if each.role == "user" and each.content])
 
 
 def _check_label(row: dict[str, Any], least: float) -> None:
@@ -123,14 +132,15 @@ def _check_label(row: dict[str, Any], least: float) -> None:
         row.update(step="labels", reason=DOUBTFUL)
 
 
-def _check_format(row: dict[str, Any], max_chars: int) -> None:
+def _check_format(row: dict[str, Any], limits: Curation) -> None:
     """Drop what no model should be asked or answer; the first reason counts."""
     size = len(row["completion"]) + sum(len(message["content"]) for message in row["prompt"])
     reasons = {
         "empty_answer": not row["completion"].strip() or row["rejected"] == "",
         "no_words": not normalise(user_text(row["prompt"])),
         "no_question": row["prompt"][-1]["role"] == "assistant",
-        "too_long": size > max_chars,
+        "too_long": size > limits.max_chars,
+        "language": bool(limits.languages and row["language"]) and row["language"] not in limits.languages,
     }
     reason = next((name for name, applies in reasons.items() if applies), None)
     if reason is not None:

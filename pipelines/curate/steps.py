@@ -24,6 +24,8 @@ from schemas.tables import TABLES, TableName
 
 GIVEN: Final = ("system", "developer", "tool")
 """Roles of what the application gives the model: instructions, documents, results of tools."""
+_LENGTHS: Final = (("short", 8), ("medium", 40))
+"""Words of what a person wrote, at most; a message of search-engine length, a paragraph, and what is longer."""
 _CONVERSATIONS_PER_BATCH: Final = 256
 """Some thousand rows: large enough for columns, small enough to spread over a cluster's workers."""
 
@@ -110,7 +112,9 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
 
 def decide(rows: Sequence[dict[str, Any]], config: Config) -> None:
     """Mark in place what selection drops, and name the cluster of the others."""
-    limits = Limits(config.curation.near_duplicate_jaccard, config.curation.max_examples_per_user)
+    limits = Limits(
+        config.curation.near_duplicate_jaccard, config.curation.max_examples_per_user, config.curation.max_examples
+    )
     candidates = [_candidate(row) for row in rows]
     signatures = _stacked([row["signature"] for row in rows])
     writing = _stacked(sign([candidate.written or "" for candidate in candidates]))
@@ -155,7 +159,19 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         wants=row["use"] == "sft" or row["rule"] == "edit_preferred",
         context=normalise(" ".join(message["content"] for message in row["prompt"] if message["role"] in GIVEN)),
         only_liked=row["only_liked"],
+        groups=_groups(row),
     )
+
+
+def _groups(row: Mapping[str, Any]) -> dict[str, str]:
+    """What a set that cannot have everything must keep something of."""
+    words = len(user_text(row["prompt"]).split())
+    return {
+        "language": row["language"] or "unknown",
+        "length": next((name for name, most in _LENGTHS if words <= most), "long"),
+        "model": row["model_version"],
+        "rule": row["rule"],
+    }
 
 
 def _folded(answer: str) -> str:

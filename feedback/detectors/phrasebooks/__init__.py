@@ -6,9 +6,9 @@ The tables were written, not learned, and not measured on real users. English is
 from collections.abc import Mapping
 from typing import Final
 
-from feedback.detectors.language import Language
 from feedback.detectors.phrasebooks import french, german, spanish
 from feedback.detectors.phrases import Phrasebook
+from schemas.languages import Language
 
 BOOKS: Final[Mapping[Language, Phrasebook]] = {"de": german.BOOK, "es": spanish.BOOK, "fr": french.BOOK}
 """Phrases by language; `language.READ` names the same ones."""

@@ -31,6 +31,7 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
         "wants": use == "sft",
         "context": "",
         "only_liked": False,
+        "groups": {},
     }
     return Candidate(example_id=example_id, use=use, completion=completion, **{**defaults, **fields})
 
