@@ -96,12 +96,14 @@ class Curation(_Section):
 
     `min_label_confidence` is of training labels: how sure their evidence makes them at least. `languages`: of what
     people wrote, as far as it can be told; all if empty. `max_examples`: training examples of a use; all if not given.
+    `max_toxicity`: P(toxic) of what a model would be taught to answer.
     """
 
     max_examples_per_user: Positive
     near_duplicate_jaccard: ProperShare
     min_label_confidence: Share
     max_chars: Positive
+    max_toxicity: Share = 1.0
     languages: tuple[Language, ...] = ()
     max_examples: Positive | None = None
 

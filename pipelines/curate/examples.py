@@ -17,6 +17,7 @@ from feedback.detectors.words import read
 from feedback.labels import Answer, Label, label_conversation
 from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
 from feedback.split import split_of
+from feedback.toxicity import shipped_toxicity
 from pipelines.curate.evidence import Payload
 from pipelines.runs import canonical_json
 from schemas.config import Curation
@@ -57,7 +58,7 @@ _ADDED: Final = ("rejected",)
 
 
 def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) -> pa.Table:
-    """The rows of a batch of conversations, schema EXAMPLE: label, check label and format, redact, sign."""
+    """The rows of a batch of conversations, schema EXAMPLE: label, check label, format and toxicity, redact, sign."""
     rows = list[dict[str, Any]]()
     for payload in conversations.column("payload").to_pylist():
         conversation = msgspec.msgpack.decode(payload, type=Payload)
@@ -67,6 +68,8 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
             _check_label(row, limits.min_label_confidence)
         if row["step"] is None:
             _check_format(row, limits)
+        if row["step"] is None:
+            _check_toxicity(row, limits.max_toxicity)
     kept = [row for row in rows if row["step"] is None]
     for row in kept:
         _redact(row)
@@ -145,6 +148,14 @@ def _check_format(row: dict[str, Any], limits: Curation) -> None:
     reason = next((name for name, applies in reasons.items() if applies), None)
     if reason is not None:
         row.update(step="format", reason=reason)
+
+
+def _check_toxicity(row: dict[str, Any], most: float) -> None:
+    """Drop what would teach a model toxic words. What people write, and answers they dislike, may be as they are."""
+    if row["use"] == "eval" or row["liked"] is False:
+        return
+    if most < 1 and shipped_toxicity().p_toxic(row["completion"]) > most:
+        row.update(step="toxicity", reason="toxic")
 
 
 def _redact(row: dict[str, Any]) -> None:

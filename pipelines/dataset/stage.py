@@ -27,6 +27,7 @@ from feedback.detectors.base import label
 from feedback.dissatisfaction.model import model_in
 from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
+from feedback.toxicity import shipped_toxicity
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context
 from pipelines.curate.record import Curation, candidates_of, newest_curation
@@ -204,5 +205,6 @@ def artefacts(config: Config) -> dict[str, str]:
         "redactor": REDACTOR,
         "detectors": " ".join(detectors),
         "dissatisfaction": model_in(config.extraction.weights).version,
+        "toxicity": shipped_toxicity().version,
         "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
     }
