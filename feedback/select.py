@@ -29,6 +29,7 @@ Step = Literal[
     "near duplicates",
     "decontamination",
     "user cap",
+    "generated share",
     "budget",
 ]
 Reason = Literal[
@@ -42,6 +43,7 @@ Reason = Literal[
     "near_duplicate",
     "eval_neighbour",
     "user_cap",
+    "generated",
     "over_budget",
 ]
 
@@ -53,7 +55,7 @@ class Candidate:
     `prompt` is all the model saw, `text` what the person wrote, both normalised; `owner` is the person, or the
     conversation of an anonymous one. `source`: where it was said. `written`: the answer as the person wrote it, if
     they wrote one, normalised. `wants`: whether it says which answer is right, not only which is good or better.
-    `groups`: by dimension, what it is one of.
+    `generated`: whether a model wrote the wanted answer. `groups`: by dimension, what it is one of.
     `context`: what the application gave the model beside the conversation, normalised.
     """
 
@@ -74,6 +76,7 @@ class Candidate:
     wants: bool
     context: str
     only_liked: bool
+    generated: bool
     groups: Mapping[str, str]
 
 
@@ -83,6 +86,7 @@ class Limits:
 
     near_duplicate_jaccard: float
     max_examples_per_user: int
+    max_generated_share: float = 1.0
     max_examples: int | None = None
 
 
@@ -113,6 +117,7 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
         ("decontamination", "eval_neighbour", lambda left: _eval_neighbours(left, cluster_of)),
         ("user cap", "user_cap", lambda left: _above_cap(left, limits.max_examples_per_user)),
+        ("generated share", "generated", lambda left: _above_generated_share(left, limits.max_generated_share)),
         ("budget", "over_budget", lambda left: _over_budget(left, limits.max_examples)),
     )
     for step, reason, decide in steps:
@@ -291,11 +296,23 @@ def _above_cap(candidates: list[Candidate], limit: int) -> set[str]:
     return goes
 
 
+def _above_generated_share(candidates: list[Candidate], share: float) -> set[str]:
+    """Wanted answers that models wrote, beyond their share of all wanted answers."""
+    wanted = [candidate for candidate in candidates if candidate.use == "sft"]
+    generated = [candidate for candidate in wanted if candidate.generated]
+    if share == 1:
+        return set()
+    return _beyond(generated, int(share / (1 - share) * (len(wanted) - len(generated))))
+
+
 def _over_budget(candidates: list[Candidate], budget: int | None) -> set[str]:
     """Training examples of each use beyond the budget."""
-    goes = set[str]()
-    for use in TRAINING_USES if budget is not None else ():
-        of_use = [candidate for candidate in candidates if candidate.use == use]
-        items = [Item(candidate.example_id, candidate.weight, candidate.groups) for candidate in of_use]
-        goes |= {item.item_id for item in items} - within_budget(items, budget or 0)
-    return goes
+    if budget is None:
+        return set()
+    of_uses = ([candidate for candidate in candidates if candidate.use == use] for use in sorted(TRAINING_USES))
+    return {example_id for of_use in of_uses for example_id in _beyond(of_use, budget)}
+
+
+def _beyond(candidates: Iterable[Candidate], budget: int) -> set[str]:
+    items = [Item(candidate.example_id, candidate.weight, candidate.groups) for candidate in candidates]
+    return {item.item_id for item in items} - within_budget(items, budget)

@@ -96,7 +96,8 @@ class Curation(_Section):
 
     `min_label_confidence` is of training labels: how sure their evidence makes them at least. `languages`: of what
     people wrote, as far as it can be told; all if empty. `max_examples`: training examples of a use; all if not given.
-    `max_toxicity`: P(toxic) of what a model would be taught to answer.
+    `max_toxicity`: P(toxic) of what a model would be taught to answer. `max_generated_share`: of wanted answers, how
+    many models may have written: who learns from what models wrote forgets what is rare (Shumailov et al., 2024).
     """
 
     max_examples_per_user: Positive
@@ -104,6 +105,7 @@ class Curation(_Section):
     min_label_confidence: Share
     max_chars: Positive
     max_toxicity: Share = 1.0
+    max_generated_share: Share = 1.0
     languages: tuple[Language, ...] = ()
     max_examples: Positive | None = None
 

@@ -119,6 +119,11 @@ class Label(Struct, frozen=True, kw_only=True):
         """Whether nobody said that the wanted answer is right, only that it pleased."""
         return self.use == "sft" and self.evidence[-1].kind in LIKING
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether a model wrote the wanted answer, and a person only agreed."""
+        return self.use == "sft" and (self.rule == "confirmed" or self.evidence[-1].edited_output is None)
+
 
 class Labelled(Struct, frozen=True):
     """What became of one conversation's answers: labels that stand, labels that lost, answers without any."""

@@ -36,6 +36,8 @@ EXAMPLE: Final = pa.schema(
         ("reason", pa.string()),
         # Whether nobody said that the wanted answer is right, only that it pleased; null in "label" rows.
         ("only_liked", pa.bool_()),
+        # Whether a model wrote the wanted answer; null in "label" rows.
+        ("generated", pa.bool_()),
         # Of what the person wrote, null where it cannot be told and in "label" rows.
         ("language", pa.string()),
         # When and where the person said what the label rests on; null in "label" rows.
@@ -118,6 +120,7 @@ def _row(label: Label, eval_share: float) -> dict[str, Any]:
         "signal_ids": sorted({signal.signal_id for signal in label.evidence}),
         "event_ids": sorted(events),
         "only_liked": label.only_liked,
+        "generated": label.is_generated,
         "language": _language(answer),
         "said_at": label.evidence[-1].signal_time,
         "source": label.evidence[-1].source,

@@ -112,9 +112,7 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
 
 def decide(rows: Sequence[dict[str, Any]], config: Config) -> None:
     """Mark in place what selection drops, and name the cluster of the others."""
-    limits = Limits(
-        config.curation.near_duplicate_jaccard, config.curation.max_examples_per_user, config.curation.max_examples
-    )
+    limits = Limits(**{name: getattr(config.curation, name) for name in Limits.__slots__})
     candidates = [_candidate(row) for row in rows]
     signatures = _stacked([row["signature"] for row in rows])
     writing = _stacked(sign([candidate.written or "" for candidate in candidates]))
@@ -159,6 +157,7 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         wants=row["use"] == "sft" or row["rule"] == "edit_preferred",
         context=normalise(" ".join(message["content"] for message in row["prompt"] if message["role"] in GIVEN)),
         only_liked=row["only_liked"],
+        generated=row["generated"],
         groups=_groups(row),
     )
 

@@ -31,6 +31,7 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
         "wants": use == "sft",
         "context": "",
         "only_liked": False,
+        "generated": False,
         "groups": {},
     }
     return Candidate(example_id=example_id, use=use, completion=completion, **{**defaults, **fields})
@@ -73,6 +74,25 @@ def test_what_was_only_liked_trains_if_somebody_said_it_or_the_context_has_it():
     fee = candidate("f", completion="the fee is 25 pounds", only_liked=True, context="the fee is 20 pounds")
     assert reasons(fee) == {"f": "ungrounded"}
     assert reasons(replace(fee, context="the fee is 25 pounds a year")) == {}
+
+
+def test_what_models_wrote_is_at_most_a_share_of_what_is_wanted():
+    texts = [" ".join(random.Random(n).sample("abcdefghijklmnopqrstuvwxyz", 12)) for n in range(30)]
+    written = [candidate(f"w{n}", texts[n]) for n in range(10)]
+    generated = [candidate(f"g{n}", texts[10 + n], generated=True) for n in range(20)]
+    counts = {
+        share: len(reasons(*written, *generated, limits=Limits(0.85, 40, share))) for share in (1.0, 0.5, 0.2, 0.0)
+    }
+    assert counts == {1.0: 0, 0.5: 10, 0.2: 18, 0.0: 20}
+
+
+def test_a_budget_holds_for_each_use():
+    texts = [" ".join(random.Random(n).sample("abcdefghijklmnopqrstuvwxyz", 12)) for n in range(40)]
+    wanted = [candidate(f"w{n}", texts[n]) for n in range(20)]
+    judged = [candidate(f"k{n}", texts[20 + n], use="kto") for n in range(20)]
+    asked = [candidate(f"e{n}", f"evaluated {n}", use="eval") for n in range(20)]
+    gone = reasons(*wanted, *judged, *asked, limits=Limits(0.85, 40, max_examples=5))
+    assert sorted(name[0] for name, reason in gone.items() if reason == "over_budget") == ["k"] * 15 + ["w"] * 15
 
 
 def test_a_pair_that_contradicts_what_is_wanted_goes_with_its_edit():
