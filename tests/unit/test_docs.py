@@ -11,6 +11,8 @@ from feedwheel_capture import settings as capture_settings
 from feedwheel_capture.signing import verify
 
 from feedback.capture.collector.settings import CollectorSettings
+from feedback.labels import Rule, Unlabelled
+from feedback.select import Reason, Step
 from pipelines.cli.main import app
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
@@ -110,3 +112,10 @@ def test_the_guide_to_producing_names_every_reason() -> None:
     guide = (REPOSITORY / "docs" / "producing.md").read_text(encoding="utf-8")
     table = guide.partition("| reason |")[2]
     assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == get_args(RejectReason)
+
+
+def test_every_rule_and_every_reason_of_curation_is_explained() -> None:
+    text = (REPOSITORY / "docs" / "curation.md").read_text(encoding="utf-8")
+    names = [*get_args(Rule), *get_args(Unlabelled), *get_args(Reason)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [step for step in get_args(Step) if step not in text] == []
