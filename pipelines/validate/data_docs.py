@@ -11,6 +11,8 @@ from typing import Any, Final
 from pipelines.validate.engine import Judged
 from pipelines.validate.expectations import DefaultJinjaPageView, ValidationResultsPageRenderer
 from pipelines.validate.record import Judgement
+from pipelines.validate.refusal import Broken
+from pipelines.validate.suites import Threshold
 
 KEPT: Final = 100
 """Pages of one application, some 150 kB each: two weeks of batches every three hours."""
@@ -20,15 +22,17 @@ _OF_EXPECTATIONS: Final = slice(1, -1)
 """What Great Expectations renders of a suite, without its overview and its run info, which the page says itself."""
 
 
-def write(folder: Path, judgement: Judgement, found: Sequence[Judged]) -> Path:
+def write(
+    folder: Path, judgement: Judgement, found: Sequence[Judged], broken: Sequence[Broken], bounds: Sequence[Threshold]
+) -> Path:
     """Write the page of a run, forget the oldest, and list those that are kept. Returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     view = DefaultJinjaPageView(custom_views_directory=str(_TEMPLATES))
     decided_at = f"{judgement.decided_at:%Y%m%dT%H%M%SZ}"
     page = folder / f"{decided_at}_{judgement.verdict}_{judgement.gate_id}.html"
-    failed = [outcome for outcome in judgement.outcomes if not outcome.success]
+    facts = {"gate": judgement, "broken": broken, "allowed": {bound.fact: bound.allowed for bound in bounds}}
     rendered = [_rendered(judged) for judged in found]
-    _replace(page, view.env.get_template("gate.j2").render(gate=judgement, failed=failed, suites=rendered))
+    _replace(page, view.env.get_template("gate.j2").render(facts, suites=rendered))
     pages = sorted(folder.glob("*_*.html"), reverse=True)  # newest first
     for old in pages[KEPT:]:
         old.unlink()

@@ -1,15 +1,32 @@
 """Why a batch was refused, and what a person can do.
 
-In: a judgement and the bounds in use. Out: a message: where, what, what to do next.
+In: a judgement and the bounds in use. Out: what is broken, for the page of a run; a message: where, what, what to do.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pipelines.validate import suites
 from pipelines.validate.record import FailingRow, Judgement
-from pipelines.validate.suites import Threshold
 from schemas.config import Validation
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One expectation that does not hold, in words; a figure also has what is `allowed` and what `moved`."""
+
+    what: str
+    observed: str
+    allowed: str | None = None
+    moved: str | None = None
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        allowed = f", allowed is {self.allowed}" if self.allowed else ""
+        return "".join(
+            (self.observed, allowed, f", {self.moved}" if self.moved else "", f": {self.remedy}" if self.remedy else "")
+        )
 
 
 def failures(failing: Sequence[FailingRow]) -> dict[str, int]:
@@ -17,14 +34,19 @@ def failures(failing: Sequence[FailingRow]) -> dict[str, int]:
     return dict(Counter(f"{row.table} {row.expectation}" for row in failing))
 
 
-def refusal(judgement: Judgement, validation: Validation, page: str) -> str:
+def broken(judgement: Judgement, validation: Validation) -> list[Broken]:
+    """The figures out of bounds, then the rows that break their expectation."""
+    return [*_figures(judgement, validation), *_rows(judgement)]
+
+
+def refusal(judgement: Judgement, found: Sequence[Broken], page: str) -> str:
     """Which figures are out of bounds, by how much, what moved, and what to do. `page`: where Data Docs show it."""
-    said = [*_figures(judgement, suites.thresholds(validation)), *_rows(judgement)]
     return (
-        f"{judgement.app}: none of {len(judgement.revisions)} conversations was admitted: {'; '.join(said)}. "
+        f"{judgement.app}: none of {len(judgement.revisions)} conversations was admitted: "
+        f"{'; '.join(map(str, found))}. "
         "Remove the cause, or change the bound in feedwheel.toml [validation], and run `feedwheel validate` again; "
-        "or let this batch pass with `feedwheel validate --waive REASON`. "
-        f"The evidence is gate {judgement.gate_id} of ops/gates, and {page}"
+        "`feedwheel validate --waive REASON` admits this batch as it is. "
+        f"The evidence is gate {judgement.gate_id} of ops/gates, as a page {page}"
     )
 
 
@@ -36,23 +58,21 @@ def too_few(judgement: Judgement, validation: Validation) -> str:
     )
 
 
-def _figures(judgement: Judgement, bounds: Sequence[Threshold]) -> Iterator[str]:
-    of = {bound.expectation: bound for bound in bounds}
-    for outcome in judgement.outcomes:
-        if outcome.table == suites.BATCH and not outcome.success:
-            bound = of[outcome.expectation]
-            yield (
-                f"{bound.fact} is {judgement.figures.facts[bound.fact]:.3g}, allowed is {bound.allowed} "
-                f"({bound.setting}){_moved(judgement.figures.moved, bound.fact)}: {bound.remedy}"
+def _figures(judgement: Judgement, validation: Validation) -> Iterator[Broken]:
+    figures = judgement.figures
+    failed = {outcome.expectation for outcome in judgement.outcomes if not outcome.success}
+    for bound in suites.thresholds(validation):
+        if bound.expectation in failed:
+            yield Broken(
+                bound.fact,
+                f"{bound.fact} is {figures.facts[bound.fact]:.3g}",
+                f"{bound.allowed} ({bound.setting})",
+                figures.moved.get(bound.fact),
+                bound.remedy,
             )
 
 
-def _moved(moved: Mapping[str, str], fact: str) -> str:
-    return f", {moved[fact]}" if fact in moved else ""
-
-
-def _rows(judgement: Judgement) -> Iterator[str]:
+def _rows(judgement: Judgement) -> Iterator[Broken]:
     for name, count in failures(judgement.failing).items():
         table, _, expectation = name.partition(" ")
-        remedy = suites.remedies(table).get(expectation)
-        yield f"{count} rows of {name}" + (f": {remedy}" if remedy else "")
+        yield Broken(name, f"{count} rows of {name}", remedy=suites.remedies(table).get(expectation))

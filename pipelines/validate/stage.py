@@ -29,7 +29,7 @@ from pipelines.validate.engine import Engine, Judged, Outcome
 from pipelines.validate.figures import Figures, measure
 from pipelines.validate.record import ADMITTING, FailingRow, Judgement, admitted_evidence, bronze_judged, write
 from pipelines.validate.references import REVISION
-from pipelines.validate.refusal import failures, refusal, too_few
+from pipelines.validate.refusal import broken, failures, refusal, too_few
 from pipelines.validate.report import ValidateReport
 from schemas.errors import GateRefused, NothingToDo, UsageError
 from schemas.tables import TABLES
@@ -52,13 +52,13 @@ def run(context: Context, app: str, waive: str | None = None, by: str | None = N
         judgement, found = judge(context, app, batch, stage.run_id)
         if waive is not None:
             judgement = _waived(judgement, by or getpass.getuser(), waive.strip())  # 4
-        page = data_docs.write(context.settings.data_docs_folder / app, judgement, found)  # 5
+        page = _show(context, judgement, found)  # 5
         write(context.lake, judgement)
         _count(stage.counts, judgement)
     if judgement.verdict == "INCONCLUSIVE":
         raise NothingToDo(too_few(judgement, context.config.validation))
     if judgement.verdict == "FAIL":
-        raise GateRefused(refusal(judgement, context.config.validation, page.as_uri()))
+        raise GateRefused(refusal(judgement, broken(judgement, context.config.validation), page))
     return ValidateReport(
         gate_id=judgement.gate_id,
         verdict=judgement.verdict,
@@ -69,7 +69,7 @@ def run(context: Context, app: str, waive: str | None = None, by: str | None = N
         facts=judgement.figures.facts,
         unjudged=judgement.figures.unjudged,
         failures=failures(judgement.failing),
-        data_docs=page.as_uri(),
+        data_docs=page,
         waived_by=judgement.waiver.by if judgement.waiver else None,
     )
 
@@ -137,6 +137,13 @@ def _waived(judgement: Judgement, by: str, reason: str) -> Judgement:
             "and no waiver admits those: `feedwheel validate` without one says which rows and why"
         )
     return waived
+
+
+def _show(context: Context, judgement: Judgement, found: Sequence[Judged]) -> str:
+    """The address of the judgement's page."""
+    validation, folder = context.config.validation, context.settings.data_docs_folder / judgement.app
+    page = data_docs.write(folder, judgement, found, broken(judgement, validation), suites.thresholds(validation))
+    return page.as_uri()
 
 
 def _count(counts: Counts, judgement: Judgement) -> None:
