@@ -26,7 +26,7 @@ Mix = dict[str, dict[str, Histogram]]
 DRIFTING: Final[tuple[Drifting, ...]] = get_args(Drifting)
 DECLARED: Final[tuple[Declared, ...]] = get_args(Declared)
 
-ABSENT: Final = "-"
+ABSENT: Final = "none"
 """The category of rows that have no value."""
 
 _LONGEST_NAME: Final = 64
