@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.stack.paths import REPOSITORY
 from pipelines.validate.baseline import Baseline, Entry, baseline_of
 from pipelines.validate.suites import thresholds
 from schemas.config import parse
@@ -48,3 +49,10 @@ def test_every_bound_of_the_reviewed_suite_is_a_setting_with_a_remedy() -> None:
     for bound in thresholds(VALIDATION):
         assert bound.setting in type(VALIDATION).model_fields
         assert bound.remedy, bound.fact
+
+
+def test_the_guide_names_every_setting_and_every_figure_against_the_baseline() -> None:
+    guide = (REPOSITORY / "docs" / "validation.md").read_text(encoding="utf-8")
+    settings = list(type(VALIDATION).model_fields)
+    drifts = [bound.fact for bound in thresholds(VALIDATION) if bound.setting == "max_drift"]
+    assert [name for name in (*settings, *drifts, "volume_ratio", "undeclared_share") if f"`{name}`" not in guide] == []
