@@ -15,7 +15,8 @@ is stored, and deletes files of older versions; nothing waits for it.
 
 * **extract skipped**: nothing was touched.
 * **validate failed**: the batch is not admitted, and nothing downstream sees it. The message names the expectation,
-  what was observed and what is allowed; the record is in `ops/gates`, failing rows in `silver/rejected`.
+  what was observed and what is allowed, and the page that shows all of it; the record is in `ops/gates`, failing rows
+  in `silver/rejected`. Remove the cause; or start `feedwheel_waive_<app>` with a reason, which admits the batch.
 * **privacy skipped**: nobody has withdrawn anything. **failed**: `feedwheel privacy apply` goes on where it was.
 * Where did an answer or a person's data go? `feedwheel lineage ID`.
 """

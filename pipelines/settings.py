@@ -46,6 +46,8 @@ class Settings(SharedSettings):
     """Where `feedwheel ingest --metrics-port` listens; 0.0.0.0 lets a Prometheus on another machine ask."""
     metrics_textfile: TextFile | None = None
     """Written at the end of each drain that is not part of `--follow`, for node_exporter's textfile collector."""
+    data_docs: Path | None = None
+    """Folder of the pages that show what the gate on feedback data found."""
     openlineage_file: Path | None = None
     """Events about runs of ingest and extract are appended here, one JSON object a line."""
     openlineage_url: str | None = Field(None, validation_alias="openlineage_url")
@@ -60,6 +62,11 @@ class Settings(SharedSettings):
     def lake_url(self) -> str:
         """Where the tables are."""
         return self.lake or str(self.home.absolute() / "lake")
+
+    @property
+    def data_docs_folder(self) -> Path:
+        """Where the gate on feedback data leaves its pages."""
+        return (self.data_docs or self.home / "data-docs").absolute()
 
     @property
     def mlflow(self) -> str:

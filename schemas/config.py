@@ -82,13 +82,27 @@ class Extraction(_Section):
 
 
 class Validation(_Section):
-    """Bounds of the gate on feedback data; the shares are of a batch of newly extracted turns."""
+    """Bounds of the gate on feedback data; the shares are of a batch of newly extracted turns.
+
+    What has a default came later: manifests of earlier data sets hold the file as it was, and replay reads them.
+    """
 
     min_turns: Positive
     max_rejected_share: Share
     max_duplicate_share: Share
     max_error_share: Share
     min_feedback_per_turn: Share
+    max_newest_turn_age_s: Positive = 604_800
+    baseline_batches: Positive = 20
+    """Newest admitted batches that a batch is compared with, and below how many it is not."""
+    min_baseline_batches: Positive = 3
+    max_volume_ratio: Annotated[float, Field(gt=1.0)] = 20.0
+    max_person_share: Share = 0.5
+    max_undeclared_share: Share = 0.05
+    max_drift: Annotated[float, Field(gt=0.0)] = 0.25
+    """Population stability index."""
+    drift_alpha: ProperShare = 0.001
+    """How often chance alone may refuse a batch that is like its baseline, by all drifts together."""
 
 
 class Curation(_Section):

@@ -42,12 +42,18 @@ def extract(
 
 
 @command
-def validate(app: App = DEFAULT_APP, json: Json = False) -> None:
+def validate(
+    app: App = DEFAULT_APP,
+    waive: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Admit this batch whatever the gate says, and record why.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Admit the conversations that keep their contract, or refuse the batch."""
     from pipelines import validate as stage
     from pipelines.context import Context
 
-    emit(stage.run(Context.load(), app), json, "Validate")
+    emit(stage.run(Context.load(), app, waive), json, "Validate")
 
 
 @command

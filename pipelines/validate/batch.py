@@ -1,101 +1,144 @@
-"""What a validate run judges: revisions nobody has judged, their rows, and the figures of the batch.
+"""What a validate run judges: revisions nobody has judged, their rows, and which of these are new.
 
 A revision is judged once it is admitted, or rejected by a run that admitted others: a run that died between its two
-commits has judged nothing.
+commits has judged nothing. Texts are not read: no expectation is on what somebody wrote.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import silver
-from pipelines.bronze import CONVERSATION_TABLES, Partition, rows_between
-from pipelines.extract.arrivals import read_ends
+from pipelines.bronze import CONVERSATION_TABLES, Offsets, rows_between
 from pipelines.io.lake import Lake
 from pipelines.people import UserKeys, lifted
-from pipelines.validate import suites
-from pipelines.validate.thresholds import Facts
+from pipelines.silver import RevisedTable
+from pipelines.validate import references
+from pipelines.validate.mix import described, judging
+from pipelines.validate.references import REVISION
+from schemas.errors import InfrastructureError
+from schemas.tables import TABLES
 
-_REVISION = ["conversation_id", "revision"]
+_TABLES: Final[tuple[RevisedTable, ...]] = ("silver/turns", "silver/signals", "silver/conversations")
+_TEXTS: Final = frozenset({"prompt", "output", "edited_output", "text"})
+_ATTEMPTS: Final = 5
+"""An extract run commits three times at its end; so many reads in a row between other commits would be no accident."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of the revisions to judge. `revisions` has conversation_id, revision and user_key.
+    """Rows of the revisions to judge, and of them those that no admitted batch had.
 
-    `turns` have a column more, `known_split_bucket`: the one that their person had first.
+    `versions` of the Delta tables were read; `as_of` is extract's clock. Turns and signals have columns more, which
+    `references` and `mix` explain.
     """
 
     turns: pa.Table
     signals: pa.Table
     conversations: pa.Table
+    new_turns: pa.Table
+    new_signals: pa.Table
+    versions: Mapping[RevisedTable, int]
 
     @property
     def revisions(self) -> list[tuple[str, str, str | None]]:
         """Conversation, revision and person of each."""
-        columns = (self.conversations.column(name).to_pylist() for name in (*_REVISION, "user_key"))
+        columns = (self.conversations.column(name).to_pylist() for name in (*REVISION, "user_key"))
         return list(zip(*columns, strict=True))
+
+    @property
+    def as_of(self) -> datetime:
+        """The clock of the newest extract run in it."""
+        newest: datetime = pc.max(self.conversations.column("as_of")).as_py()
+        return newest
+
+    @property
+    def tables(self) -> dict[RevisedTable, pa.Table]:
+        """The rows to judge, by table."""
+        return dict(zip(_TABLES, (self.turns, self.signals, self.conversations), strict=True))
+
+    def without(self, conversation_ids: Collection[str]) -> "Batch":
+        """The same batch, in which nothing of these conversations is new: what breaks its contract is no evidence."""
+        sound = ~pc.field("conversation_id").isin(pa.array(sorted(conversation_ids), pa.string()))
+        return replace(self, new_turns=self.new_turns.filter(sound), new_signals=self.new_signals.filter(sound))
 
 
 def read_batch(lake: Lake, app: str, keys: UserKeys) -> Batch | None:
-    """The current revisions of `app` that nobody has judged, people under their newest key; None if there are none."""
+    """The current revisions of `app` that nobody has judged, people under their newest key; None if there are none.
+
+    Raises InfrastructureError if silver never rests.
+    """
+    for _ in range(_ATTEMPTS):
+        versions = _versions(lake)
+        batch = _read(lake, app, keys, versions)
+        if versions == _versions(lake):
+            return batch
+    raise InfrastructureError(f"{lake.url}: silver was written to during {_ATTEMPTS} reads in a row: run it again")
+
+
+def _versions(lake: Lake) -> dict[RevisedTable, int]:
+    return {name: lake.open(name).version() for name in _TABLES}
+
+
+def _read(lake: Lake, app: str, keys: UserKeys, versions: Mapping[RevisedTable, int]) -> Batch | None:
     revisions = silver.current_revisions(lake, app)
     for judged in _judged(lake, app):
-        revisions = revisions.join(judged, keys=_REVISION, join_type="left anti")
+        revisions = revisions.join(judged, keys=REVISION, join_type="left anti")
     if revisions.num_rows == 0:
         return None
-    turns, signals, conversations = (
-        lifted(silver.rows_of(lake, table, app, revisions), keys)
-        for table in ("silver/turns", "silver/signals", "silver/conversations")
+    turns, signals, conversations = (lifted(_rows(lake, name, app, revisions), keys) for name in _TABLES)
+    events = references.event_ids(lake, app, conversations)
+    judged_turns = references.refer_turns(lake, app, keys, described(turns, conversations), events)
+    judged_signals = references.refer_signals(judging(signals, turns), turns, events)
+    earlier = _admitted_before(lake, app, conversations)
+    return Batch(
+        judged_turns,
+        judged_signals,
+        references.refer_conversations(conversations, turns, signals),
+        _new(lake, app, "silver/turns", judged_turns, earlier),
+        _new(lake, app, "silver/signals", judged_signals, earlier),
+        versions,
     )
-    return Batch(_with_known_buckets(lake, app, keys, turns), signals, conversations)
 
 
-def _with_known_buckets(lake: Lake, app: str, keys: UserKeys, turns: pa.Table) -> pa.Table:
-    """A person who is not known, or new, has the bucket of the turn itself."""
-    where = (pc.field("app") == app) & pc.field("user_key").is_valid()
-    columns = ["user_key", "user_key_id", "split_bucket", "first_time"]
-    met = lifted(lake.read("silver/conversations", columns, where), keys).sort_by("first_time")
-    first = met.group_by("user_key", use_threads=False).aggregate([("split_bucket", "first")])
-    known = dict(zip(*(first.column(name).to_pylist() for name in ("user_key", "split_bucket_first")), strict=True))
-    people = zip(*(turns.column(name).to_pylist() for name in ("user_key", "split_bucket")), strict=True)
-    buckets = [known.get(user_key, bucket) for user_key, bucket in people]
-    return turns.append_column(suites.KNOWN_SPLIT_BUCKET, pa.array(buckets, pa.int64()))
+def _rows(lake: Lake, name: RevisedTable, app: str, revisions: pa.Table) -> pa.Table:
+    """Statistics of files skip those of other extract runs: their revisions lie before or after."""
+    columns = [field.name for field in TABLES[name].schema if field.name not in _TEXTS]
+    runs = pc.field("revision").isin(revisions.column("revision").unique())
+    return silver.rows_of(lake, name, app, revisions, columns, runs)
+
+
+def _admitted_before(lake: Lake, app: str, conversations: pa.Table) -> pa.Table:
+    """The admitted revisions of these conversations."""
+    admitted = lake.read("silver/admissions", REVISION, pc.field("app") == app)
+    return admitted.join(conversations.select(["conversation_id"]), keys="conversation_id", join_type="left semi")
+
+
+def _new(lake: Lake, app: str, name: RevisedTable, rows: pa.Table, earlier: pa.Table) -> pa.Table:
+    """The rows that are in none of the earlier revisions of their conversation."""
+    if not earlier.num_rows:
+        return rows
+    key = [column for column in TABLES[name].key if column != "revision"]
+    runs = pc.field("revision").isin(earlier.column("revision").unique())
+    met = silver.rows_of(lake, name, app, earlier, key, runs).select(key)
+    numbered = rows.select(key).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+    return rows.take(numbered.join(met, keys=key, join_type="left anti").column("row").sort())
 
 
 def _judged(lake: Lake, app: str) -> tuple[pa.Table, pa.Table]:
-    columns = [*_REVISION, "run_id"]
+    columns = [*REVISION, "run_id"]
     admitted = lake.read("silver/admissions", columns, pc.field("app") == app)
     rejected = lake.read("silver/rejected", columns, pc.field("app") == app)
     completed = rejected.filter(pc.is_in(rejected.column("run_id"), admitted.column("run_id").combine_chunks()))
-    return admitted.select(_REVISION), completed.select(_REVISION)
+    return admitted.select(REVISION), completed.select(REVISION)
 
 
-def read_facts(lake: Lake, batch: Batch, since: Mapping[Partition, int], failing: int) -> Facts:
-    """The figures of a batch of which `failing` conversations break their contract.
-
-    The share of rejected records is of all that reached bronze since the offsets `since`: they name no application.
-    """
-    turns = batch.turns.num_rows
-    events = pc.sum(pc.list_value_length(batch.conversations.column("events"))).as_py()
-    return Facts(
-        turns=turns,
-        bronze_rejected_share=_rejected_share(lake, since),
-        silver_rejected_share=failing / batch.conversations.num_rows,
-        duplicate_share=pc.sum(batch.conversations.column("duplicates")).as_py() / events,
-        error_share=_share(batch.turns, "finish_reason", "error"),
-        feedback_per_turn=(pc.sum(batch.signals.column("explicit")).as_py() or 0) / turns,
-    )
-
-
-def _share(rows: pa.Table, column: str, value: str) -> float:
-    return (pc.sum(pc.equal(rows.column(column), value)).as_py() or 0) / rows.num_rows if rows.num_rows else 0.0
-
-
-def _rejected_share(lake: Lake, since: Mapping[Partition, int]) -> float:
-    status = pa.concat_tables(
-        lake.read(table, ["status"], rows_between(since, read_ends(lake, table))) for table in CONVERSATION_TABLES
-    )
-    return _share(status, "status", "rejected")
+def rejected_share(lake: Lake, since: Offsets, ends: Offsets) -> float:
+    """Share of the records of bronze between these offsets that were rejected; those name no application."""
+    status = pa.concat_tables(lake.read(table, ["status"], rows_between(since, ends)) for table in CONVERSATION_TABLES)
+    rejected = pc.sum(pc.equal(status.column("status"), "rejected")).as_py() or 0
+    return rejected / status.num_rows if status.num_rows else 0.0

@@ -3,6 +3,8 @@
 import logging
 import os
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 # Read at import.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -14,7 +16,25 @@ with warnings.catch_warnings():
     from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation import Expectation
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
 
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
-__all__ = ["Expectation", "ProgressBarsConfig", "gx", "gxe"]
+__all__ = [
+    "DefaultJinjaPageView",
+    "Expectation",
+    "ProgressBarsConfig",
+    "ValidationResultsPageRenderer",
+    "gx",
+    "gxe",
+    "name_of",
+]
+
+
+def name_of(kind: str, arguments: Mapping[str, Any]) -> str:
+    """For example `column_values_to_be_in_set(arm)`."""
+    columns = arguments.get("column") or ", ".join(
+        arguments.get("column_list") or filter(None, (arguments.get("column_A"), arguments.get("column_B")))
+    )
+    return f"{kind.removeprefix('expect_')}({columns})"

@@ -5,9 +5,9 @@ that died before them has judged nothing, and the next one judges the same revis
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow.compute as pc
@@ -16,10 +16,12 @@ from feedwheel_capture.vocabulary import GateVerdict
 from pipelines.bronze import Partition
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
+from pipelines.silver import RevisedTable
 from pipelines.validate.engine import Outcome
-from pipelines.validate.thresholds import Facts
+from pipelines.validate.figures import Figures
 
-STAGE = "validate"
+STAGE: Final = "validate"
+ADMITTING: Final[frozenset[GateVerdict]] = frozenset({"PASS", "WAIVED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +37,53 @@ class FailingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Who let a batch pass, why, and what the gate had said."""
+
+    by: str
+    reason: str
+    verdict: GateVerdict
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """A gate's answer and its evidence. `bronze` is how far the rejected share was taken."""
+    """A gate's answer and its evidence. `bronze` is how far the rejected share was taken, `versions` what was read."""
 
     gate_id: str
     app: str
     verdict: GateVerdict
     decided_at: datetime
     revisions: Sequence[tuple[str, str, str | None]]
-    facts: Facts
+    figures: Figures
     bronze: Mapping[Partition, int]
+    versions: Mapping[RevisedTable, int]
     outcomes: Sequence[Outcome]
     failing: Sequence[FailingRow]
+    waiver: Waiver | None = None
+
+    @property
+    def admitted(self) -> list[tuple[str, str, str | None]]:
+        """The revisions that may be used: none of a refused batch, else those whose rows keep their contract."""
+        if self.verdict not in ADMITTING:
+            return []
+        failing = {(row.conversation_id, row.revision) for row in self.failing}
+        return [revision for revision in self.revisions if revision[:2] not in failing]
+
+    def waived(self, by: str, reason: str) -> "Judgement":
+        """The same evidence, and a person's decision; a batch that passed needs none."""
+        if self.verdict == "PASS":
+            return self
+        return replace(self, verdict="WAIVED", waiver=Waiver(by, reason, self.verdict))
 
 
-def write(lake: Lake, judgement: Judgement) -> int:
-    """Store a judgement; of a PASS also its rejections and admissions. Returns the number of admissions."""
+def write(lake: Lake, judgement: Judgement) -> None:
+    """Store a judgement; of one that admits also its rejections and admissions."""
     lake.append("ops/gates", [_gate(judgement)])
-    if judgement.verdict != "PASS":
-        return 0
+    if judgement.verdict not in ADMITTING:
+        return
     if judgement.failing:
         lake.append("silver/rejected", [_rejection(judgement, row) for row in judgement.failing])
-    failing = {(row.conversation_id, row.revision) for row in judgement.failing}
-    admitted = [revision for revision in judgement.revisions if revision[:2] not in failing]
-    lake.append("silver/admissions", [_admission(judgement, *revision) for revision in admitted])
-    return len(admitted)
+    lake.append("silver/admissions", [_admission(judgement, *revision) for revision in judgement.admitted])
 
 
 def _gate(judgement: Judgement) -> dict[str, Any]:
@@ -71,12 +95,20 @@ def _gate(judgement: Judgement) -> dict[str, Any]:
         "verdict": judgement.verdict,
         "decided_at": judgement.decided_at,
         "evidence": canonical_json(_evidence(judgement)),
+        "waived_by": judgement.waiver and judgement.waiver.by,
+        "waiver_reason": judgement.waiver and judgement.waiver.reason,
     }
 
 
 def _evidence(judgement: Judgement) -> dict[str, Any]:
+    figures = judgement.figures
     return {
-        "facts": judgement.facts,
+        "facts": figures.facts,
+        "moved": figures.moved,
+        "unjudged": figures.unjudged,
+        "batch": figures.entry,
+        "waived_verdict": judgement.waiver and judgement.waiver.verdict,
+        "silver": judgement.versions,
         "bronze": {_name(partition): offset for partition, offset in judgement.bronze.items()},
         "expectations": [
             {
@@ -117,13 +149,19 @@ def _admission(judgement: Judgement, conversation_id: str, revision: str, user_k
     }
 
 
-def bronze_judged(lake: Lake, app: str) -> dict[Partition, int]:
-    """How far the last admitted batch had looked into bronze; the next looks from there on."""
+def admitted_evidence(lake: Lake, app: str) -> list[dict[str, Any]]:
+    """The evidence of every admitted batch, oldest first."""
     admitted = lake.read("silver/admissions", ["run_id"], pc.field("app") == app).column("run_id").unique()
     where = (pc.field("app") == app) & (pc.field("stage") == STAGE) & pc.field("gate_id").isin(admitted)
+    rows = lake.read("ops/gates", ["gate_id", "evidence"], where).sort_by("gate_id")
+    return [msgspec.json.decode(evidence) for evidence in rows.column("evidence").to_pylist()]
+
+
+def bronze_judged(evidence: Sequence[Mapping[str, Any]]) -> dict[Partition, int]:
+    """How far the admitted batches had looked into bronze; the next looks from there on."""
     judged = dict[Partition, int]()
-    for evidence in lake.read("ops/gates", ["gate_id", "evidence"], where).column("evidence").to_pylist():
-        for partition, offset in _partitions(msgspec.json.decode(evidence)["bronze"]):
+    for found in evidence:
+        for partition, offset in _partitions(found["bronze"]):
             judged[partition] = max(offset, judged.get(partition, 0))
     return judged
 

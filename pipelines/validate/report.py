@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ValidateReport:
-    """One gate's answer. `facts` are the batch's figures, `failures` the number of failing rows by expectation."""
+    """One gate's answer.
+
+    `facts` are the batch's figures, `unjudged` says of others why there are none, `failures` is the number of failing
+    rows by expectation, `data_docs` the page that shows it all. A waived batch has `waived_by`.
+    """
 
     gate_id: str
     verdict: str
@@ -14,4 +18,7 @@ class ValidateReport:
     admitted: int
     rejected: int
     facts: dict[str, float]
+    unjudged: dict[str, str]
     failures: dict[str, int]
+    data_docs: str
+    waived_by: str | None = None

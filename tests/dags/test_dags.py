@@ -52,6 +52,7 @@ def test_each_task_is_a_stage_in_its_order(described: dict[str, Any]) -> None:
         "feedwheel_signals_routing": ["extract", "validate", "privacy"],
         "feedwheel_dataset_routing": ["curate", "dataset", "calibrate"],
         "feedwheel_retrain_routing": ["train", "evaluate", "release"],
+        "feedwheel_waive_routing": ["validate"],
     }
 
 
@@ -110,3 +111,23 @@ def outcomes(airflow_environment: dict[str, str]) -> list[list[Any]]:
 def test_an_outcome_means_to_airflow_what_the_design_says(outcomes: list[list[Any]], case: int) -> None:
     _, _, states, run_state, calls = OUTCOMES[case]
     assert outcomes[case] == [states, run_state, calls]
+
+
+WAIVE = """
+import json
+from unittest.mock import patch
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(dag_folder="{dags}").dags["feedwheel_waive_routing"]
+said = []
+with patch("pipelines.entry.run_stage", lambda stage, app, **options: said.append([stage, app, options])):
+    run = dag.test(run_conf={{"waive": "an import of old conversations"}})
+print("RESULT", json.dumps([str(run.state), said]))
+"""
+
+
+def test_a_waiver_takes_its_reason_and_who_gave_it_to_the_stage(airflow_environment: dict[str, str]) -> None:
+    code = WAIVE.format(dags=airflow_environment["AIRFLOW__CORE__DAGS_FOLDER"])
+    (line,) = [line for line in run_python(code, airflow_environment).splitlines() if line.startswith("RESULT")]
+    state, said = json.loads(line.removeprefix("RESULT"))
+    reason = {"waive": "an import of old conversations", "by": "dag_test"}
+    assert (state, said) == ("success", [["validate", "routing", reason]])

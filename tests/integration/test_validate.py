@@ -1,60 +1,18 @@
 """The gate on feedback data, on real Delta tables and a real Great Expectations run."""
 
-from dataclasses import dataclass
-
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import write_deltalake
 from feedwheel_capture.ids import user_key
 
-from pipelines import extract, silver
-from pipelines.context import Context
+from pipelines import extract
 from pipelines.validate import run
 from schemas.errors import GateRefused, NothingToDo
 from tests import bronze
-from tests.events import APP, START, feedback, generation, logged
+from tests.batches import Wheel
+from tests.events import APP, START, feedback, logged
 
 pytestmark = pytest.mark.integration
-
-
-@dataclass
-class Wheel:
-    """A context, and what happens in it: one answer and one thumb per conversation."""
-
-    context: Context
-    offset: int = 0
-
-    def talk(self, conversations, judged=True, **fields):
-        """Extract that many new conversations; returns their ids."""
-        names, events = [], []
-        for _ in range(conversations):
-            number = self.offset
-            self.offset += 1
-            names.append(f"conversation-{number}")
-            events.append(logged(generation(f"a{number}", conversation_id=names[-1], **fields), number))
-            if judged:
-                events.append(logged(feedback(response_id=f"a{number}"), number, event_id=f"said-{number}"))
-        bronze.ingest(self.context.lake, events, START)
-        extract.run(self.context, APP)
-        return names
-
-    def break_rows(self, table, column, value, conversation_ids):
-        """Replace a column's value in the current rows of some conversations: what no code of ours would write."""
-        lake = self.context.lake
-        rows = lake.read(table).to_pylist()
-        for row in rows:
-            if row["conversation_id"] in conversation_ids:
-                row[column] = value
-        data = pa.Table.from_pylist(rows, schema=lake.read(table).schema)
-        write_deltalake(lake.uri(table), data, mode="overwrite")
-
-    def admitted(self):
-        return sorted(silver.admitted_revisions(self.context.lake, APP).column("conversation_id").to_pylist())
-
-    def gates(self):
-        return self.context.lake.read("ops/gates", where=pc.field("stage") == "validate").to_pylist()
 
 
 @pytest.fixture
