@@ -21,8 +21,8 @@ from typing import Any, Final
 import msgspec
 
 from pipelines.context import Context
-from pipelines.dataset.files import training_row, write_jsonl
 from pipelines.dataset.manifest import Manifest, find_manifest, newest_manifest, readable_examples_of
+from pipelines.dataset.rows import training_row, write_jsonl
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import build_once, file_digest
 from pipelines.io.ray import ray_session
