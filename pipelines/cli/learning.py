@@ -1,6 +1,7 @@
 """Commands of learning: curate, train, curve, evaluate, release, promote, rollback."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Mount the commands."""
     app.command()(curate)
     app.command()(train)
+    app.command()(curve)
     app.command()(evaluate)
     app.command()(release)
     app.command()(promote)
@@ -46,6 +48,25 @@ def train(
 
     logging.getLogger("pipelines.train").setLevel(logging.INFO)  # progress, on stderr
     emit(stage.run(_context(), app, dataset), json, "Train")
+
+
+@command
+def curve(
+    app: App = DEFAULT_APP,
+    dataset: Annotated[str | None, typer.Option(help="Id of a data set; without it the newest of all.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curve there: NAME.png, NAME.svg.")] = None,
+    json: Json = False,
+) -> None:
+    """Train on 25, 50 and 100 % of the people of a data set, and say whether more of it is worth collecting."""
+    from pipelines import curve as stage
+
+    logging.getLogger("pipelines.train").setLevel(logging.INFO)  # progress, on stderr
+    report = stage.run(_context(), app, dataset)
+    if plot is not None:
+        from pipelines.curve_plot import draw
+
+        draw(report, plot)
+    emit(report, json, "Learning curve")
 
 
 @command

@@ -112,7 +112,7 @@ def _selection(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 def _purpose(manifest: Manifest) -> Section:
     bad = [
-        "Not for training on the set eval, nor for choosing among models that were: its people train nothing.",
+        "Not for training on the set eval: its people train nothing, and what learnt from it cannot be judged by it.",
         "Not for statements about people who gave no feedback: those who do differ from the others (see Bias).",
         "Not for another application without a look at what its people ask.",
     ]
