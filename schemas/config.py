@@ -35,7 +35,10 @@ class _Section(BaseModel):
 
 
 class App(_Section):
-    """One application that people use. `base_model` is what every training starts from."""
+    """One application that people use. `base_model` is what every training starts from.
+
+    `data_licence`: under which people's words may be used; it goes into every data set and its card.
+    """
 
     type: AppType
     base_model: Literal["smollm2-135m-instruct"]
@@ -43,6 +46,7 @@ class App(_Section):
     prompt_version: str
     prompts: dict[str, str]
     simulated: bool = False
+    data_licence: str = "by people's consent, within this deployment"
 
     @model_validator(mode="after")
     def _prompt_exists(self) -> "App":

@@ -346,6 +346,12 @@ _EXAMPLES: Final = _table(
     _required("dataset_id", pa.string()),
     _required("set_name", pa.string()),
     *_EXAMPLE,
+    # What its people allow, and what was done to its text, with versions.
+    pa.field("consent", pa.string()),
+    pa.field("transforms", pa.list_(pa.string())),
+    # The version of the model that wrote the answer; null where a person did.
+    pa.field("generator", pa.string()),
+    pa.field("licence", pa.string()),
 )
 
 _MANIFESTS: Final = _table(

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from feedback.dislikes import Dimension
-from pipelines.cli.learning import Since, Until, utc
+from pipelines.cli.datasets import Since, Until, utc
 from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
 
 if TYPE_CHECKING:

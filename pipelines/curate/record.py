@@ -66,6 +66,12 @@ def curations(lake: Lake, app: str) -> list[Curation]:
     return [msgspec.json.decode(record, type=Curation) for record in records.to_pylist()]
 
 
+def candidate_ids(lake: Lake, run_id: str) -> frozenset[str]:
+    """Example ids of the candidates of a curation."""
+    rows = lake.read("gold/candidates", ["example_id"], pc.field("run_id") == run_id)
+    return frozenset(rows.column("example_id").to_pylist())
+
+
 def candidates_of(lake: Lake, curation: Curation) -> pa.Table:
     """The candidates of a curation, in no particular order."""
     return lake.read("gold/candidates", where=pc.field("run_id") == curation.run_id)

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from feedback.bias.report import BiasReport
 from pipelines.curate.evidence import Inputs
+from pipelines.dataset.composition import Composition
+from pipelines.dataset.funnel import Step
 from pipelines.dataset.selection import Selection
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
@@ -28,7 +30,9 @@ WITHDRAWN_TEXT: Final = ""
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """One data set. `config` is the whole product configuration; `input_rows` the accepted events of the vector.
 
-    `bias` describes the set and is no part of its content; None only in sets that were built before there were reports.
+    `bias`, `composition` and `funnel` describe the set and are no part of its content; they are missing only in sets
+    that were built before there were any. `versions` are of the Delta tables that were read: a replay needs the offsets
+    in `inputs`, and no version. `licences` by whose words they are.
     """
 
     dataset_id: str
@@ -50,11 +54,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     gate_answered: int
     new_examples: int
     bias: BiasReport | None = None
+    composition: Composition | None = None
+    funnel: list[Step] = []
+    licences: dict[str, str] = {}
+    versions: dict[str, int] = {}
 
     @property
     def is_whole(self) -> bool:
         """Whether it holds all candidates: only such a set is trained on unless another is asked for."""
         return self.selection == Selection()
+
+    @property
+    def app_type(self) -> str:
+        """The type of the application when it was built."""
+        return str(self.config["apps"][self.app]["type"])
 
     def read_config(self) -> Config:
         """The configuration it was curated with. Raises pydantic's ValidationError if this code knows another shape."""
@@ -110,6 +123,16 @@ def examples_of(lake: Lake, dataset_id: str, set_name: str | None = None) -> pa.
     if set_name is not None:
         where &= pc.field("set_name") == set_name
     return lake.read("gold/datasets/examples", where=where).sort_by("example_id")
+
+
+def dropped_by(lake: Lake, manifest: Manifest) -> pa.Table:
+    """What the curation of a data set left out: rows of gold/dropped."""
+    return lake.read("gold/dropped", where=pc.field("run_id") == manifest.curation_run_id)
+
+
+def candidates_behind(lake: Lake, manifest: Manifest) -> pa.Table:
+    """What it could be chosen from, also of people who withdrew before it was built: rows of gold/candidates."""
+    return lake.read("gold/candidates", where=pc.field("run_id") == manifest.curation_run_id)
 
 
 def readable_examples_of(lake: Lake, dataset_id: str, set_name: str | None = None) -> pa.Table:

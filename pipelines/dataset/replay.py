@@ -14,30 +14,32 @@ what is missing besides if selection drops it now.
 """
 
 import time
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from feedwheel_capture.catalogue import TYPE_OF_RECORD
-from feedwheel_capture.events import Erasure
 from pydantic import ValidationError
 
-from pipelines.bronze import accepted
-from pipelines.consents import Consents, people_behind, read_consents, withheld_events
+from pipelines.consents import Consents, read_consents
 from pipelines.context import Context
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.steps import Curated, curated
-from pipelines.dataset.manifest import Manifest, content_hash, examples_of, find_manifest, members
+from pipelines.dataset.gone import who_is_gone
+from pipelines.dataset.manifest import (
+    Manifest,
+    candidates_behind,
+    content_hash,
+    dropped_by,
+    examples_of,
+    find_manifest,
+    members,
+)
 from pipelines.dataset.rebuild import count_inputs, rebuild
 from pipelines.dataset.stage import take
-from pipelines.io.lake import Lake
 from pipelines.io.ray import ray_session
-from pipelines.people import UserKeys, lifted, stored_keys
+from pipelines.people import UserKeys
 from pipelines.version import code_hash
 from schemas.errors import CheckFailed, InputGone
-from schemas.tables import TableName
 
 ReplayVerdict = Literal["INPUT_GONE", "IDENTICAL", "REDUCED", "CODE_DIFFERS", "DEFECT"]
 
@@ -151,34 +153,24 @@ def _compare(context: Context, manifest: Manifest, rows_now: int) -> Comparison:
         raise CheckFailed(f"data set {manifest.dataset_id}: its stored rows do not have the manifest's content hash")
     keys = UserKeys(context.settings.user_keys)
     consents = read_consents(context.lake, manifest.app, keys)
-    erased = _erased(context.lake, manifest.app, keys)
-    withdrawn = people_behind(
-        context.lake, manifest.app, withheld_events(context.lake, manifest.app, consents, consents.limits.keys())
-    )
+    gone = who_is_gone(context.lake, manifest.app, consents)
     derived = _derive(context, manifest, consents)
-    candidates, dropped = (_of_curation(context.lake, manifest, table) for table in ("gold/candidates", "gold/dropped"))
+    candidates, dropped = candidates_behind(context.lake, manifest), dropped_by(context.lake, manifest)
     return Comparison(
         then=set(members(stored)),
-        now=set(members(take(derived.kept, manifest.selection))),
+        now=set(members(take(derived.kept, manifest.selection, manifest.app_type))),
         rows_then=manifest.input_rows,
         rows_now=rows_now,
-        erased=bool(erased),
+        erased=bool(gone.erased),
         gone={
             example_id
             for rows in (stored, candidates, dropped, derived.kept, derived.dropped)
-            for example_id in _touched(rows, stored_keys(context.lake, manifest.app, keys, erased), withdrawn.keys())
+            for example_id in gone.of(rows)
         },
         dropped_then=set(dropped.column("example_id").to_pylist()),
         dropped_now=set(derived.dropped.column("example_id").to_pylist()),
         code_differs=manifest.code_hash != code_hash(),
     )
-
-
-def _touched(rows: pa.Table, erased: Collection[str], withdrawn: Collection[str]) -> Iterator[str]:
-    """Ids of the examples of people who were erased, and of conversations of which something is withheld."""
-    of_them = pc.field("user_key").isin(pa.array(sorted(erased), pa.string()))
-    theirs = pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string()))
-    yield from rows.filter(of_them | theirs).column("example_id").to_pylist()
 
 
 def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated:
@@ -196,16 +188,3 @@ def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated
 
 def _admitted(turns: list[dict[str, Any]], withheld: Set[str]) -> list[dict[str, Any]]:
     return [turn for turn in turns if turn["conversation_id"] not in withheld]
-
-
-def _erased(lake: Lake, app: str, keys: UserKeys) -> frozenset[str]:
-    """The people of `app` who asked to be erased, by their newest key."""
-    where = accepted(app) & (pc.field("event_type") == TYPE_OF_RECORD[Erasure].versioned_name)
-    rows = lifted(lake.read("bronze/privacy", ["user_key", "user_key_id"], where), keys)
-    return frozenset(rows.column("user_key").drop_null().to_pylist())
-
-
-def _of_curation(lake: Lake, manifest: Manifest, table: TableName) -> pa.Table:
-    """What the curation of a data set kept, or left out: also of people who withdrew before the set was built."""
-    columns = ["example_id", "user_key", "conversation_id"]
-    return lake.read(table, columns, pc.field("run_id") == manifest.curation_run_id)

@@ -32,6 +32,8 @@ from pipelines.consents import withdrawn_since
 from pipelines.context import Context
 from pipelines.curate.record import Curation, candidates_of, newest_curation
 from pipelines.dataset.bias import report_on
+from pipelines.dataset.composition import composition
+from pipelines.dataset.funnel import funnel
 from pipelines.dataset.manifest import (
     Manifest,
     content_hash,
@@ -40,6 +42,7 @@ from pipelines.dataset.manifest import (
     newest_manifest,
     write_manifest,
 )
+from pipelines.dataset.provenance import licences, versions_read, with_provenance
 from pipelines.dataset.rebuild import count_inputs, horizon_of
 from pipelines.dataset.selection import Selection
 from pipelines.people import UserKeys
@@ -47,7 +50,6 @@ from pipelines.runs import Run, stage_run
 from pipelines.trained import newest_model
 from schemas.config import Config
 from schemas.errors import ContractViolation, NothingToDo
-from schemas.tables import TABLES
 
 _WHOLE: Final = Selection()
 
@@ -78,7 +80,7 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         candidates = candidates_of(context.lake, curation)
         withdrawn = _withdrawn_since(context, curation)
         allowed = candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
-        chosen = take(allowed, selection)  # 1
+        chosen = take(allowed, selection, context.config.app(app).type)  # 1
         check_split(chosen)
         new = _new_examples(context, app, chosen)
         if selection == _WHOLE and new < context.config.trigger.min_new_examples:  # 2
@@ -119,11 +121,10 @@ def _withdrawn_since(context: Context, curation: Curation) -> frozenset[str]:
     return withdrawn_since(context.lake, curation.app, keys, horizon_of(curation.inputs))
 
 
-def take(candidates: pa.Table, selection: Selection) -> pa.Table:
-    """The selected candidates, each in the set of its use: columns of gold/datasets/examples less dataset_id."""
-    chosen = candidates.filter(selection.expression())
-    names = [name for name in TABLES["gold/datasets/examples"].schema.names if name != "dataset_id"]
-    return chosen.append_column("set_name", chosen.column("use")).select(names)
+def take(candidates: pa.Table, selection: Selection, app_type: str) -> pa.Table:
+    """The selected candidates, each in the set of its use: columns of gold/candidates less run_id, and set_name."""
+    chosen = selection.of(candidates, app_type)
+    return chosen.append_column("set_name", chosen.column("use"))
 
 
 def check_split(examples: pa.Table) -> None:
@@ -166,6 +167,7 @@ def _write(
 ) -> Manifest:
     """Step 4."""
     built_at = context.clock()
+    dropped, made_of = curation.dropped | _left_out(stage), composition(chosen, context.config.gate.alpha)
     manifest = Manifest(
         dataset_id=uuid7(built_at),
         app=curation.app,
@@ -181,21 +183,27 @@ def _write(
         artefacts=artefacts(curation.read_config()),
         sets=dict(stage.counts.given),
         rules=dict(sorted(Counter(chosen.column("rule").to_pylist()).items())),
-        dropped=curation.dropped | _withdrawn(stage),
+        dropped=dropped,
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
         new_examples=new,
         bias=bias,
+        composition=made_of,
+        funnel=funnel(curation.answers, chosen.num_rows, dropped),
+        licences=licences(context, curation.app, made_of.models),
+        versions=versions_read(context),
     )
+    chosen = with_provenance(context, curation.app, chosen)
     ids = pa.array([manifest.dataset_id] * chosen.num_rows, pa.string())
     context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
     write_manifest(context.lake, manifest)
     return manifest
 
 
-def _withdrawn(stage: Run) -> dict[str, dict[str, int]]:
-    count = stage.counts.dropped["withdrawn"]
-    return {"consents": {"withdrawn": count}} if count else {}
+def _left_out(stage: Run) -> dict[str, dict[str, int]]:
+    """What the data set left out of the candidates, by step, then reason."""
+    reasons = {"consents": "withdrawn", "selection": "not_selected"}
+    return {step: {reason: count} for step, reason in reasons.items() if (count := stage.counts.dropped[reason])}
 
 
 def artefacts(config: Config) -> dict[str, str]:
@@ -206,5 +214,6 @@ def artefacts(config: Config) -> dict[str, str]:
         "detectors": " ".join(detectors),
         "dissatisfaction": model_in(config.extraction.weights).version,
         "toxicity": shipped_toxicity().version,
+        "draws": f"SHA-256 of ids; split key {config.split.key_alias}",
         "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
     }

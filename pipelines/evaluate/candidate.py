@@ -16,22 +16,23 @@ from pipelines import base_model
 from pipelines.context import Context
 from pipelines.evaluate.parity import Parity, Torch, compare
 from pipelines.export import Precision, export
-from pipelines.io.models import model_ref, path_of
-from pipelines.trained import TrainedModel
+from pipelines.io.models import model_ref
 
 _MERGED: Final = ".merged"
 """Half a gigabyte that is needed until the export is compared with it."""
 
 
-def candidate(context: Context, model: TrainedModel, golden: list[list[Message]]) -> tuple[ModelRef, Precision, Parity]:
-    """The artefact of a trained model and its parity on the golden prompts. Raises InfrastructureError."""
+def candidate(
+    context: Context, app: str, adapter: Path, golden: list[list[Message]]
+) -> tuple[ModelRef, Precision, Parity]:
+    """The artefact of a model, beside its adapter, and its parity on the golden prompts. Raises InfrastructureError."""
     precision = base_model.precision_in_use(context)
-    directory = path_of(model.adapter_uri).parent
+    directory = adapter.parent
     artefact, measured = directory / f"onnx-{precision}", directory / f"parity-{precision}.json"
     if not measured.exists():
         _export_and_measure(context, directory, artefact, precision, golden, measured)
     parity = msgspec.json.decode(measured.read_bytes(), type=Parity)
-    return model_ref(f"feedwheel-{model.app}", model.model_version, artefact), precision, parity
+    return model_ref(f"feedwheel-{app}", directory.name, artefact), precision, parity
 
 
 def _export_and_measure(

@@ -14,6 +14,7 @@ from feedback.labels import Message
 from feedback.near_duplicates import clusters, containing, normalise
 from pipelines.curate.examples import sign, user_text
 from pipelines.dataset.manifest import readable_examples_of
+from pipelines.evaluate.parity import GOLDEN_PROMPTS
 from pipelines.io.lake import Lake
 
 
@@ -54,11 +55,17 @@ def read_items(lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold
         for name in sorted(set(trained_on))
         for row in readable_examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
     ]
-    seen = _neighbours([item.text for item in items], trained, threshold)
+    seen = neighbours([item.text for item in items], trained, threshold)
     return Items([item for item in items if item.text not in seen], sum(item.text in seen for item in items))
 
 
-def _neighbours(texts: Sequence[str], trained: Sequence[str], threshold: float) -> set[str]:
+def golden_prompts(lake: Lake, dataset_id: str) -> list[list[Message]]:
+    """Prompts of a data set on which an export is compared with its weights."""
+    rows = readable_examples_of(lake, dataset_id).select(["prompt"]).slice(0, GOLDEN_PROMPTS).to_pylist()
+    return msgspec.convert([row["prompt"] for row in rows], list[list[Message]])
+
+
+def neighbours(texts: Sequence[str], trained: Sequence[str], threshold: float) -> set[str]:
     """The texts that share a cluster or words with a text that was trained on."""
     everything = [*texts, *trained]
     if not texts or not trained:

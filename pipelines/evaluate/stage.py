@@ -18,18 +18,18 @@ from feedwheel_capture.events import ModelRef
 from feedwheel_capture.vocabulary import GateVerdict
 
 from feedback.gate import Asked, Evidence, Outcome, Rules, decide, is_right
-from feedback.labels import Message
 from feedback.rollout import Rollout
 from feedback.statistics import Interval
 from pipelines.context import Context
-from pipelines.dataset.manifest import Manifest, newest_manifest, readable_examples_of
+from pipelines.dataset.manifest import Manifest, newest_manifest
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
-from pipelines.evaluate.items import Item, Items, read_items
-from pipelines.evaluate.parity import GOLDEN_PROMPTS, MIN_TOKEN_AGREEMENT, Parity
+from pipelines.evaluate.items import Item, Items, golden_prompts, read_items
+from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT, Parity
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import read_control
 from pipelines.io.mlflow import Tracking
+from pipelines.io.models import path_of
 from pipelines.runs import stage_run
 from pipelines.trained import TrainedModel, find_model, newest_model
 from schemas.errors import GateRefused, NothingToDo, UsageError
@@ -129,10 +129,8 @@ def _case(context: Context, app: str) -> _Case:
 
 def _export(context: Context, case: _Case) -> tuple[ModelRef, Parity]:
     """Step 1. A broken export is recorded as a FAIL: no evidence about people is needed."""
-    rows = readable_examples_of(context.lake, case.manifest.dataset_id).select(["prompt"])
-    rows = rows.slice(0, GOLDEN_PROMPTS).to_pylist()
-    golden = msgspec.convert([row["prompt"] for row in rows], list[list[Message]])
-    reference, precision, parity = candidate(context, case.model, golden)
+    golden = golden_prompts(context.lake, case.manifest.dataset_id)
+    reference, precision, parity = candidate(context, case.app, path_of(case.model.adapter_uri), golden)
     least = MIN_TOKEN_AGREEMENT[precision]
     if parity.token_agreement < least:
         facts = {**case.identity, "parity": parity, "min_token_agreement": least}

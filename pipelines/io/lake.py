@@ -125,9 +125,13 @@ class Lake:
         name: TableName,
         columns: Sequence[str] | None = None,
         where: ds.Expression | None = None,
+        opened: DeltaTable | None = None,
     ) -> pa.Table:
-        """Rows of the newest version, in the contract's types; `where` also prunes files by their statistics."""
-        found = dataset(self.open(name), where)
+        """Rows in the contract's types, of the newest version or of the one that `opened` has read.
+
+        `where` also prunes files by their statistics.
+        """
+        found = dataset(opened or self.open(name), where)
         return _in_contract(name, found.to_table(columns=list(columns or ()) or None, filter=where))
 
     def append(

@@ -7,6 +7,7 @@ killed finds its own checkpoints, and a run that is done is not done again.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pipelines import base_model
 from pipelines.context import Context
@@ -14,6 +15,9 @@ from pipelines.dataset.manifest import Manifest
 from pipelines.io.models import directory_digest
 from pipelines.runs import canonical_json
 from schemas.config import Training
+
+ADAPTER_FILES: Final = ("adapter_model.safetensors", "adapter_config.json")
+"""What is kept of a training, the weights first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,16 @@ class Plan:
         return self.model / "adapter"
 
 
-def make_plan(context: Context, app: str, manifest: Manifest) -> Plan:
-    """The plan of a data set; builds the base model if it is not there."""
+def make_plan(context: Context, app: str, manifest: Manifest, share: float | None = None) -> Plan:
+    """The plan of a data set, or of a share of its people; builds the base model if it is not there.
+
+    What is trained on a share is nobody's model: it lies apart.
+    """
     base = base_model.torch_dir(context)
     base_digest = directory_digest(base)
     training = context.config.training
-    meaning = canonical_json([manifest.content_hash, base_digest, training.model_dump(mode="json")])
+    of_share = [] if share is None else [share]
+    meaning = canonical_json([manifest.content_hash, base_digest, training.model_dump(mode="json"), *of_share])
     version = f"{manifest.built_at:%Y%m%dT%H%M%S}-{hashlib.sha256(meaning.encode()).hexdigest()[:8]}"
     models = context.settings.home.absolute() / "models" / app
     return Plan(
@@ -51,5 +59,5 @@ def make_plan(context: Context, app: str, manifest: Manifest) -> Plan:
         base_digest=base_digest,
         training=training,
         work=models / ".training" / version,
-        model=models / version,
+        model=models / ".shares" / version if of_share else models / version,
     )

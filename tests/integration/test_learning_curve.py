@@ -1,0 +1,44 @@
+"""The learning curve of a small model: real Ray, TRL, export and serving."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import dataset
+from pipelines.cli.main import app
+from pipelines.io import ray as ray_io
+from tests.events import APP
+from tests.integration.test_learning_turn import Place
+from tests.people import Town
+from tests.router_model import routed_messages
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def test_a_set_that_is_far_from_enough_is_said_to_be_worth_growing(tmp_path, context, clock, monkeypatch):
+    place = Place.prepare(tmp_path, steps=45, epochs=6, learning_rate=3e-3)
+    ctx = context(**place.settings)
+    town = Town(ctx, people=150, tick=lambda: clock.advance(minutes=1))
+    town.talk(routed_messages(400))
+    monkeypatch.setattr("pipelines.cli.learning._context", lambda: ctx)
+    with ray_io.ray_session(ctx.settings):
+        town.curate()
+        built = dataset.run(ctx, APP)
+        picture = tmp_path / "curve.png"
+        printed = CliRunner().invoke(app, ["curve", "--json", "--plot", str(picture)], catch_exceptions=False).stdout
+    found = json.loads(printed)
+    quarter, half, whole = found["points"]
+    assert quarter["examples"] < half["examples"] < whole["examples"] == built.sets["sft"]
+    assert quarter["accuracy"]["estimate"] < whole["accuracy"]["estimate"]
+    assert found["slope"]["low"] <= found["slope"]["estimate"] <= found["slope"]["high"]
+    assert found["worth"] in ("collect", "unclear")
+    assert found["people"] == whole["accuracy"]["n"] > 10
+    assert picture.stat().st_size > 1_000
+    assert ctx.lake.read("ops/models").num_rows == 0
+    assert [path for path in place.home.glob(f"models/{APP}/.*/*") if path.is_dir()] == []
