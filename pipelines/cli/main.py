@@ -6,7 +6,7 @@ import logging
 import typer
 
 _GROUPS = (
-    *("stack", "ingest", "signals", "satisfaction", "dislikes", "learning"),
+    *("stack", "ingest", "signals", "satisfaction", "dislikes", "dedup", "learning"),
     *("privacy", "maintain", "simulate", "keys", "imports"),
 )
 

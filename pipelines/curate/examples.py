@@ -5,7 +5,7 @@ got no label is a row too, so that every answer is counted (I10).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +13,8 @@ import pyarrow as pa
 from feedwheel_capture.redact import redact
 
 from feedback.labels import Answer, Label, label_conversation
-from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
+from feedback.minhash import sign
+from feedback.near_duplicates import normalise
 from feedback.split import split_of
 from pipelines.curate.evidence import Payload
 from pipelines.runs import canonical_json
@@ -42,7 +43,6 @@ EXAMPLE: Final = pa.schema(
 UNLABELLED: Final = "label"
 OUTWEIGHED: Final = "weaker_evidence"
 DOUBTFUL: Final = "low_confidence"
-_MINHASH_SEED: Final = 1
 NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "split", "cluster")
 """Columns outside an example's id: keys that rotate, what configuration may move, and what other examples decide."""
 
@@ -150,13 +150,4 @@ def example_id(row: Mapping[str, Any]) -> str:
 def _sign(rows: list[dict[str, Any]]) -> None:
     """Add the MinHash of what the person wrote."""
     for row, digest in zip(rows, sign([normalise(user_text(row["prompt"])) for row in rows]), strict=True):
-        row["signature"] = digest
-
-
-def sign(texts: Sequence[str]) -> list[list[int]]:
-    """MinHash of each normalised text: PERMUTATIONS numbers of 32 bits."""
-    from rensa import RMinHash
-
-    pieces = [sorted(shingles(text)) for text in texts]
-    signatures: list[list[int]] = RMinHash.digests_from_token_sets(pieces, PERMUTATIONS, _MINHASH_SEED)
-    return signatures
+        row["signature"] = digest.tolist()

@@ -13,9 +13,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from feedback.near_duplicates import PERMUTATIONS, Signatures, normalise
+from feedback.minhash import PERMUTATIONS, Signatures, sign
+from feedback.near_duplicates import normalise
 from feedback.select import Candidate, Limits, select
-from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, sign, user_text
+from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, user_text
 from pipelines.people import owner_of
 from pipelines.runs import Counts
 from schemas.config import Config
@@ -104,7 +105,7 @@ def decide(rows: Sequence[dict[str, Any]], config: Config) -> None:
     limits = Limits(config.curation.near_duplicate_jaccard, config.curation.max_examples_per_user)
     candidates = [_candidate(row) for row in rows]
     signatures = _stacked([row["signature"] for row in rows])
-    writing = _stacked(sign([candidate.written or "" for candidate in candidates]))
+    writing = sign([candidate.written or "" for candidate in candidates])
     selection = select(candidates, signatures, writing, limits)
     for row in rows:
         if dropped := selection.dropped.get(row["example_id"]):

@@ -25,7 +25,7 @@ from feedback.bias.report import BiasReport
 from feedback.detectors import all_detectors
 from feedback.detectors.base import label
 from feedback.dissatisfaction.model import model_in
-from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
+from feedback.minhash import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context

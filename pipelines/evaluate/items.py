@@ -4,15 +4,16 @@ In: a data set, and the data sets that the compared models were trained on. Out:
 them has seen (I5), and those left out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
+from feedback.decontamination import touching
 from feedback.labels import Message
-from feedback.near_duplicates import clusters, containing, normalise
-from pipelines.curate.examples import sign, user_text
+from feedback.minhash import sign
+from feedback.near_duplicates import normalise
+from pipelines.curate.examples import user_text
 from pipelines.dataset.manifest import readable_examples_of
 from pipelines.io.lake import Lake
 
@@ -54,15 +55,6 @@ def read_items(lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold
         for name in sorted(set(trained_on))
         for row in readable_examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
     ]
-    seen = _neighbours([item.text for item in items], trained, threshold)
+    texts = [item.text for item in items]
+    seen = touching(texts, sign(texts), trained, sign(trained), threshold)
     return Items([item for item in items if item.text not in seen], sum(item.text in seen for item in items))
-
-
-def _neighbours(texts: Sequence[str], trained: Sequence[str], threshold: float) -> set[str]:
-    """The texts that share a cluster or words with a text that was trained on."""
-    everything = [*texts, *trained]
-    if not texts or not trained:
-        return set()
-    names = clusters(everything, np.array(sign(everything), dtype=np.uint32), threshold)
-    taken = set(names[len(texts) :])
-    return {text for text, name in zip(texts, names, strict=False) if name in taken} | containing(texts, trained)
