@@ -31,7 +31,7 @@ _NUMBERED_WORDS: Final = 40
 """In a text of fewer words another number is another matter (an amount, a date); in a longer one it may be a typo."""
 
 _WORD: Final = re.compile(r"\w+")
-_NUMBER: Final = re.compile(r"\w*\d\w*")
+_DIGIT: Final = re.compile(r"\d")
 _ASCII_WORDS: Final = bytes(
     ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else 32 for code in range(128)
 ) + bytes(128)
@@ -62,7 +62,7 @@ def clusters(texts: Sequence[str], signatures: Signatures, threshold: float) -> 
 
 def fingerprints(texts: Iterable[str]) -> NDArray[np.uint64]:
     """64 bits of SHA-256 of each text: among a million texts two share one with probability 3e-8."""
-    digests = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8] for text in texts)
+    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8] for text in texts]
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
 
 
@@ -117,9 +117,11 @@ def _is_around(one: str, other: str) -> bool:
 
 def _have_other_numbers(one: str, other: str) -> bool:
     """Whether each of two short texts has a number that the other has not."""
+    if not (_DIGIT.search(one) and _DIGIT.search(other)):
+        return False
     if min(one.count(" "), other.count(" ")) >= _NUMBERED_WORDS:
         return False
-    mine, theirs = (Counter(_NUMBER.findall(text)) for text in (one, other))
+    mine, theirs = (Counter(word for word in text.split() if _DIGIT.search(word)) for text in (one, other))
     return bool(mine - theirs) and bool(theirs - mine)
 
 
