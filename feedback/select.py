@@ -14,9 +14,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from feedback.decontamination import touching
+from feedback.decontamination import containing, touching
 from feedback.minhash import Signatures, sign
-from feedback.near_duplicates import clusters
+from feedback.near_duplicates import clusters, normalise
 from feedback.trust.claims import Claim
 from feedback.trust.standing import Standing, standings
 from feedback.trust.voice import Vote, voice
@@ -93,17 +93,13 @@ class Selection:
     dropped: Mapping[str, tuple[Step, Reason]]
 
 
-def select(
-    candidates: Sequence[Candidate],
-    signatures: Signatures,
-    writing: Signatures,
-    limits: Limits,
-    reserved: Reserved = NOTHING_RESERVED,
-) -> Selection:
-    """Apply the steps in order. `signatures` of the candidates' texts, `writing` of what they wrote, row by row."""
-    names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
+def select(candidates: Sequence[Candidate], limits: Limits, reserved: Reserved = NOTHING_RESERVED) -> Selection:
+    """Apply the steps in order."""
+    texts = [candidate.text for candidate in candidates]
+    signatures = sign(texts)
+    names = clusters(texts, signatures, limits.near_duplicate_jaccard)
     cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
-    themes = _themes(candidates, names, writing, limits.near_duplicate_jaccard)
+    themes = _themes(candidates, names, limits.near_duplicate_jaccard)
     standing = standings([_as_claim(candidate, themes[candidate.example_id]) for candidate in _training(candidates)])
     near = _Touching(candidates, signatures, limits.near_duplicate_jaccard)
     kept = sorted(candidates, key=lambda candidate: candidate.example_id)
@@ -116,7 +112,7 @@ def select(
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
-        ("decontamination", "benchmark", lambda left: near.to(left, reserved.benchmarks)),
+        ("decontamination", "benchmark", lambda left: _benchmarked(left, near, reserved.benchmarks)),
         (
             "decontamination",
             "eval_neighbour",
@@ -145,9 +141,7 @@ def _claim(candidate: Candidate) -> Hashable:
     return candidate.completion if candidate.use == "sft" else candidate.liked
 
 
-def _themes(
-    candidates: Sequence[Candidate], clusters_of_texts: Sequence[str], writing: Signatures, threshold: float
-) -> dict[str, str]:
+def _themes(candidates: Sequence[Candidate], clusters_of_texts: Sequence[str], threshold: float) -> dict[str, str]:
     """What each example is alike in: the words people wrote as the answer, if many; else question and claim."""
     written = [candidate.written or "" for candidate in candidates]
     return {
@@ -155,7 +149,7 @@ def _themes(
         if len(said.split()) >= _MIN_OWN_WORDS
         else f"{candidate.use} {asked} {candidate.liked} {candidate.completion}"
         for candidate, said, own, asked in zip(
-            candidates, written, clusters(written, writing, threshold), clusters_of_texts, strict=True
+            candidates, written, clusters(written, sign(written), threshold), clusters_of_texts, strict=True
         )
     }
 
@@ -263,6 +257,13 @@ class _Touching:
         signatures = np.stack([self._signature_of[text] for text in texts])
         touched = touching(texts, signatures, reserved, sign(reserved), self._threshold)
         return {candidate.example_id for candidate in training if candidate.text in touched}
+
+
+def _benchmarked(candidates: list[Candidate], near: _Touching, questions: Sequence[str]) -> set[str]:
+    """Training examples that touch a question of a benchmark, or whose answer has its words."""
+    answers = {candidate.example_id: normalise(candidate.completion) for candidate in _training(candidates)}
+    quoting = containing(answers.values(), questions)
+    return near.to(candidates, questions) | {name for name, answer in answers.items() if answer in quoting}
 
 
 def _eval_neighbours(

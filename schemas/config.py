@@ -90,16 +90,22 @@ class Validation(_Section):
     min_feedback_per_turn: Share
 
 
+Benchmark = Literal["arena_hard", "mt_bench"]
+"""Those whose questions come with this package."""
+
+
 class Curation(_Section):
     """What may become an example, and how many of one person's.
 
-    `min_label_confidence` is of training labels: how sure their evidence makes them at least.
+    `min_label_confidence` is of training labels: how sure their evidence makes them at least. `benchmarks`: public
+    ones, whose questions nothing trains on.
     """
 
     max_examples_per_user: Positive
     near_duplicate_jaccard: ProperShare
     min_label_confidence: Share
     max_chars: Positive
+    benchmarks: tuple[Benchmark, ...] = ()
 
 
 class Split(_Section):

@@ -13,7 +13,6 @@ import pyarrow as pa
 from feedwheel_capture.redact import redact
 
 from feedback.labels import Answer, Label, label_conversation
-from feedback.minhash import sign
 from feedback.near_duplicates import normalise
 from feedback.split import split_of
 from pipelines.curate.evidence import Payload
@@ -35,8 +34,6 @@ EXAMPLE: Final = pa.schema(
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
-        # MinHash of what the person wrote; null in dropped rows.
-        ("signature", pa.list_(pa.uint32())),
     ]
 )
 
@@ -48,7 +45,7 @@ NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "
 
 
 def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) -> pa.Table:
-    """The rows of a batch of conversations, schema EXAMPLE: label, check label and format, redact, sign."""
+    """The rows of a batch of conversations, schema EXAMPLE: label, check label and format, redact."""
     rows = list[dict[str, Any]]()
     for payload in conversations.column("payload").to_pylist():
         conversation = msgspec.msgpack.decode(payload, type=Payload)
@@ -63,7 +60,6 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
         _redact(row)
     for row in rows:
         row["example_id"] = example_id(row)
-    _sign(kept)
     return pa.Table.from_pylist(rows, schema=EXAMPLE)
 
 
@@ -145,9 +141,3 @@ def example_id(row: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical row: evidence, text and judgement, without what `NOT_CONTENT` names."""
     content = {field.name: row.get(field.name) for field in _FIELDS if field.name not in NOT_CONTENT}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
-
-
-def _sign(rows: list[dict[str, Any]]) -> None:
-    """Add the MinHash of what the person wrote."""
-    for row, digest in zip(rows, sign([normalise(user_text(row["prompt"])) for row in rows]), strict=True):
-        row["signature"] = digest.tolist()

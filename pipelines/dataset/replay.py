@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from pipelines.bronze import accepted
 from pipelines.consents import Consents, people_behind, read_consents, withheld_events
 from pipelines.context import Context
+from pipelines.curate.evaluated import evaluated_texts
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.steps import Curated, curated
 from pipelines.dataset.manifest import Manifest, content_hash, examples_of, find_manifest, members
@@ -188,8 +189,9 @@ def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated
     inputs = manifest.inputs
     silver = rebuild(context.lake, manifest.app, inputs, config, consents)
     withheld = set(inputs.withheld)
+    evaluated = evaluated_texts(context.lake, manifest.app, inputs.evaluated_through)
     with ray_session(context.settings):
-        return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config)
+        return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config, evaluated)
 
 
 def _admitted(turns: list[dict[str, Any]], withheld: Set[str]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from feedback.minhash import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context
+from pipelines.curate import benchmarks
 from pipelines.curate.record import Curation, candidates_of, newest_curation
 from pipelines.dataset.bias import report_on
 from pipelines.dataset.manifest import (
@@ -204,5 +205,6 @@ def artefacts(config: Config) -> dict[str, str]:
         "redactor": REDACTOR,
         "detectors": " ".join(detectors),
         "dissatisfaction": model_in(config.extraction.weights).version,
+        "benchmarks": benchmarks.version(config.curation.benchmarks),
         "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
     }

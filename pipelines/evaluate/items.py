@@ -4,7 +4,7 @@ In: a data set, and the data sets that the compared models were trained on. Out:
 them has seen (I5), and those left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +13,7 @@ from feedback.decontamination import touching
 from feedback.labels import Message
 from feedback.minhash import sign
 from feedback.near_duplicates import normalise
+from feedback.templates import own_words
 from pipelines.curate.examples import user_text
 from pipelines.dataset.manifest import readable_examples_of
 from pipelines.io.lake import Lake
@@ -47,14 +48,20 @@ class Items:
     trained_neighbours: int
 
 
-def read_items(lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold: float) -> Items:
-    """The gate items of a data set, sorted by example id. `trained_on`: ids of the compared models' data sets."""
+def read_items(
+    lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold: float, templates: Sequence[str]
+) -> Items:
+    """The gate items of a data set, sorted by example id. `trained_on`: ids of the compared models' data sets.
+
+    `templates`: what the application puts around everybody's words (`feedback.templates`).
+    """
     items = msgspec.convert(readable_examples_of(lake, dataset_id, "eval").to_pylist(), list[Item])
     trained = [
-        normalise(user_text(row["prompt"]))
+        own_words(normalise(user_text(row["prompt"])), templates)
         for name in sorted(set(trained_on))
         for row in readable_examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
     ]
-    texts = [item.text for item in items]
+    texts = [own_words(item.text, templates) for item in items]
     seen = touching(texts, sign(texts), trained, sign(trained), threshold)
-    return Items([item for item in items if item.text not in seen], sum(item.text in seen for item in items))
+    usable = [item for item, text in zip(items, texts, strict=True) if text not in seen]
+    return Items(usable, len(items) - len(usable))

@@ -21,6 +21,7 @@ from feedback.gate import Asked, Evidence, Outcome, Rules, decide, is_right
 from feedback.labels import Message
 from feedback.rollout import Rollout
 from feedback.statistics import Interval
+from feedback.templates import fixed_parts
 from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, newest_manifest, readable_examples_of
 from pipelines.evaluate.answers import answers
@@ -150,7 +151,8 @@ def _items(context: Context, case: _Case) -> Items:
     compared = (case.model, find_model(context.lake, case.app, case.champion.version))
     trained_on = [model.dataset_id for model in compared if model is not None]
     threshold = context.config.curation.near_duplicate_jaccard
-    return read_items(context.lake, case.manifest.dataset_id, trained_on, threshold)
+    templates = fixed_parts(context.config.app(case.app).prompts.values())
+    return read_items(context.lake, case.manifest.dataset_id, trained_on, threshold, templates)
 
 
 def _outcomes(context: Context, case: _Case, challenger: ModelRef, items: list[Item]) -> list[Outcome]:

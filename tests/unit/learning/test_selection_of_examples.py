@@ -31,9 +31,7 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
 
 
 def selected(*candidates, limits=LIMITS):
-    signatures = sign([candidate.text for candidate in candidates])
-    writing = sign([candidate.written or "" for candidate in candidates])
-    return select(candidates, signatures, writing, limits)
+    return select(candidates, limits)
 
 
 def reasons(*candidates, limits=LIMITS):
