@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from feedback.minhash import Signatures, agreement_across, meetings_across
-from feedback.near_duplicates import MIN_AROUND, MIN_CONTAINED_WORDS, SURE, near
+from feedback.near_duplicates import LEAST_AGREEMENT, MIN_CONTAINED_WORDS, near
 
 GRAM_WORDS: Final = 13
 """Words of a shared n-gram that make a training text contaminated (Brown et al. 2020, appendix C)."""
@@ -21,7 +21,7 @@ def touching(
     texts: Sequence[str], signatures: Signatures, others: Sequence[str], other_signatures: Signatures, threshold: float
 ) -> set[str]:
     """The normalised `texts` that are near to one of `others` (see `near`) or share words with it (`containing`)."""
-    met = meetings_across(signatures, other_signatures, min(threshold - SURE, MIN_AROUND))
+    met = meetings_across(signatures, other_signatures, LEAST_AGREEMENT)
     agreed = agreement_across(signatures, other_signatures, met)
     alike = np.unique(met[near(texts, others, met, agreed, threshold), 0])
     return {texts[row] for row in alike} | containing(texts, others)

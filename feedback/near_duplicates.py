@@ -23,12 +23,14 @@ MIN_CONTAINED_WORDS: Final = 5
 """A shorter text inside another says nothing: "where is my card" is in many messages."""
 _MAX_AROUND_WORDS: Final = 6
 """What may stand around a text that is repeated whole: "hello there", "sent from my iphone", not a second question."""
-MIN_AROUND: Final = 0.3
+LEAST_AGREEMENT: Final = 0.3
 """Estimated similarity of a text and itself with words around it, at the least: six around five."""
-SURE: Final = 0.15
+_SURE: Final = 0.15
 """Three and a half standard errors of an estimate by 128 permutations: beyond it the exact value is not looked at."""
-_NUMBERED_WORDS: Final = 40
+_LONG_WORDS: Final = 30
 """In a text of fewer words another number is another matter (an amount, a date); in a longer one it may be a typo."""
+_LONG_ALLOWANCE: Final = 0.1
+"""Less similarity will do for two long texts: by chance they are less alike than two short ones of one topic."""
 
 _WORD: Final = re.compile(r"\w+")
 _DIGIT: Final = re.compile(r"\d")
@@ -81,7 +83,7 @@ def centres(
     """
     # In the order of their fingerprints, rows do not depend on the order of the texts.
     unique, rows, where = np.unique(prints, return_index=True, return_inverse=True)
-    met = meetings(signatures, rows, min(threshold - SURE, MIN_AROUND))
+    met = meetings(signatures, rows, LEAST_AGREEMENT)
     pairs = met[near(texts, texts, met, agreement(signatures, met), threshold)]
     return _stars(rows, np.searchsorted(unique, prints[pairs]))[where]
 
@@ -91,8 +93,8 @@ def near(
 ) -> NDArray[np.bool_]:
     """Which pairs of a text and one of `others` are the same up to an edit, given the estimates of their similarity.
 
-    Alike: Jaccard similarity of shingles at least `threshold`; or one is in the other, whole, with few words around
-    it. In neither case are there numbers in each that are not in the other.
+    Alike: Jaccard similarity of shingles at least `threshold`, a little less for long texts; or one is in the other,
+    whole, with few words around it. In neither case are there numbers in each that are not in the other.
     """
     said = (
         _is_near(texts[row], others[other], estimate, threshold)
@@ -102,8 +104,9 @@ def near(
 
 
 def _is_near(one: str, other: str, estimate: float, threshold: float) -> bool:
-    alike = estimate >= threshold + SURE or (
-        estimate >= threshold - SURE and jaccard(shingles(one), shingles(other)) >= threshold
+    asked = threshold - _LONG_ALLOWANCE * (min(one.count(" "), other.count(" ")) >= _LONG_WORDS - 1)
+    alike = estimate >= asked + _SURE or (
+        estimate >= asked - _SURE and jaccard(shingles(one), shingles(other)) >= asked
     )
     return (alike or _is_around(one, other)) and not _have_other_numbers(one, other)
 
@@ -119,7 +122,7 @@ def _have_other_numbers(one: str, other: str) -> bool:
     """Whether each of two short texts has a number that the other has not."""
     if not (_DIGIT.search(one) and _DIGIT.search(other)):
         return False
-    if min(one.count(" "), other.count(" ")) >= _NUMBERED_WORDS:
+    if min(one.count(" "), other.count(" ")) >= _LONG_WORDS - 1:
         return False
     mine, theirs = (Counter(word for word in text.split() if _DIGIT.search(word)) for text in (one, other))
     return bool(mine - theirs) and bool(theirs - mine)

@@ -21,7 +21,7 @@ def dedup(
     input: Annotated[Path, typer.Option(help="Documents, one JSON object {id, text} per line.")],
     output: Annotated[Path, typer.Option(help="Clusters {id, cluster, kept}, one per line, in the same order.")],
     threshold: Annotated[
-        float, typer.Option(min=0.3, max=1.0, help="Jaccard similarity of shingles that makes two texts one.")
+        float, typer.Option(min=0.45, max=1.0, help="Jaccard similarity of shingles that makes two texts one.")
     ] = NEAR_DUPLICATE,
     json: Json = False,
 ) -> None:
