@@ -5,7 +5,8 @@ near-duplicates, or if they share words in a row. Pure, and decided pair by pair
 what touches once touches in every later version (I5).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -32,19 +33,23 @@ def containing(texts: Iterable[str], others: Iterable[str]) -> set[str]:
 
     Shared: 13 words in a row; or, where one has fewer, the whole of it inside the other (equal, if below five words).
     """
-    wanted = list(others)
+    wanted = sorted(set(others))
     wholes = {other for other in wanted if len(other.split()) < GRAM_WORDS}
     lengths = sorted({len(whole.split()) for whole in wholes} - set(range(MIN_CONTAINED_WORDS)))
-    pieces: Mapping[int, set[str]] = {size: set() for size in range(MIN_CONTAINED_WORDS, GRAM_WORDS + 1)}
-    for size, found in pieces.items():
-        found.update(gram for other in wanted for gram in _grams(other, size))
+    long = {gram for other in wanted for gram in _grams(other, GRAM_WORDS)}
+    # Where five words of a text are: only there it is looked for as a whole.
+    places = defaultdict[str, set[str]](set)
+    for other in wanted:
+        for gram in _grams(other, MIN_CONTAINED_WORDS):
+            places[gram].add(other)
 
     def touches(text: str) -> bool:
-        words = len(text.split())
-        if text in wholes or any(gram in pieces[GRAM_WORDS] for gram in _grams(text, GRAM_WORDS)):
+        if text in wholes or any(gram in long for gram in _grams(text, GRAM_WORDS)):
             return True
-        if MIN_CONTAINED_WORDS <= words < GRAM_WORDS and text in pieces[words]:
-            return True
+        if MIN_CONTAINED_WORDS <= len(text.split()) < GRAM_WORDS:
+            beginning = next(_grams(text, MIN_CONTAINED_WORDS))
+            if any(f" {text} " in f" {other} " for other in places.get(beginning, ())):
+                return True
         return any(gram in wholes for size in lengths for gram in _grams(text, size))
 
     return {text for text in set(texts) if touches(text)}
