@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+import numpy as np
+
 from feedback.budget import Item, within_budget
+from feedback.decontamination import containing, touching
 from feedback.grounding import stands_in
-from feedback.near_duplicates import Signatures, clusters, containing
+from feedback.minhash import Signatures, sign
+from feedback.near_duplicates import clusters, normalise
 from feedback.trust.claims import Claim
 from feedback.trust.standing import Standing, standings
 from feedback.trust.voice import Vote, voice
@@ -41,6 +45,7 @@ Reason = Literal[
     "conflict",
     "duplicate",
     "near_duplicate",
+    "benchmark",
     "eval_neighbour",
     "user_cap",
     "generated",
@@ -91,6 +96,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """Texts beside the candidates that nothing may train on, normalised.
+
+    `benchmarks`: questions of public benchmarks. `evaluated`: what earlier versions evaluated with.
+    """
+
+    benchmarks: Sequence[str] = ()
+    evaluated: Sequence[str] = ()
+
+
+NOTHING_RESERVED: Final = Reserved()
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """`cluster_of` the kept examples; `dropped` maps the others to their step and reason."""
 
@@ -98,12 +117,15 @@ class Selection:
     dropped: Mapping[str, tuple[Step, Reason]]
 
 
-def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Signatures, limits: Limits) -> Selection:
-    """Apply the steps in order. `signatures` of the candidates' texts, `writing` of what they wrote, row by row."""
-    names = clusters([candidate.text for candidate in candidates], signatures, limits.near_duplicate_jaccard)
+def select(candidates: Sequence[Candidate], limits: Limits, reserved: Reserved = NOTHING_RESERVED) -> Selection:
+    """Apply the steps in order."""
+    texts = [candidate.text for candidate in candidates]
+    signatures = sign(texts)
+    names = clusters(texts, signatures, limits.near_duplicate_jaccard)
     cluster_of = {candidate.example_id: name for candidate, name in zip(candidates, names, strict=True)}
-    themes = _themes(candidates, names, writing, limits.near_duplicate_jaccard)
+    themes = _themes(candidates, names, limits.near_duplicate_jaccard)
     standing = _standing(candidates, themes)
+    near = _Touching(candidates, signatures, limits.near_duplicate_jaccard)
     kept = sorted(candidates, key=lambda candidate: candidate.example_id)
     dropped = dict[str, tuple[Step, Reason]]()
     steps: tuple[tuple[Step, Reason, Callable[[list[Candidate]], set[str]]], ...] = (
@@ -115,7 +137,12 @@ def select(candidates: Sequence[Candidate], signatures: Signatures, writing: Sig
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
-        ("decontamination", "eval_neighbour", lambda left: _eval_neighbours(left, cluster_of)),
+        ("decontamination", "benchmark", lambda left: _benchmarked(left, near, reserved.benchmarks)),
+        (
+            "decontamination",
+            "eval_neighbour",
+            lambda left: _eval_neighbours(left, cluster_of, near, reserved),
+        ),
         ("user cap", "user_cap", lambda left: _above_cap(left, limits.max_examples_per_user)),
         ("generated share", "generated", lambda left: _above_generated_share(left, limits.max_generated_share)),
         ("budget", "over_budget", lambda left: _over_budget(left, limits.max_examples)),
@@ -140,9 +167,7 @@ def _claim(candidate: Candidate) -> Hashable:
     return candidate.liked if candidate.use == "kto" else candidate.completion
 
 
-def _themes(
-    candidates: Sequence[Candidate], clusters_of_texts: Sequence[str], writing: Signatures, threshold: float
-) -> dict[str, str]:
+def _themes(candidates: Sequence[Candidate], clusters_of_texts: Sequence[str], threshold: float) -> dict[str, str]:
     """What each example is alike in: the words people wrote as the answer, if many; else question and claim."""
     written = [candidate.written or "" for candidate in candidates]
     return {
@@ -150,7 +175,7 @@ def _themes(
         if len(said.split()) >= _MIN_OWN_WORDS
         else f"{candidate.use} {asked} {candidate.liked} {candidate.completion}"
         for candidate, said, own, asked in zip(
-            candidates, written, clusters(written, writing, threshold), clusters_of_texts, strict=True
+            candidates, written, clusters(written, sign(written), threshold), clusters_of_texts, strict=True
         )
     }
 
@@ -273,16 +298,40 @@ def _heaviest_first(candidate: Candidate) -> tuple[float, str]:
     return -candidate.weight, candidate.example_id
 
 
-def _eval_neighbours(candidates: list[Candidate], cluster_of: Mapping[str, str]) -> set[str]:
-    """Training examples whose cluster or whose words touch an evaluation item (I5)."""
+class _Touching:
+    """Which training examples touch texts: near to one, or with words in a row of one."""
+
+    def __init__(self, candidates: Sequence[Candidate], signatures: Signatures, threshold: float) -> None:
+        self._signature_of = dict(zip((candidate.text for candidate in candidates), signatures, strict=True))
+        self._threshold = threshold
+
+    def to(self, candidates: Iterable[Candidate], others: Iterable[str]) -> set[str]:
+        """Training examples among `candidates` that touch one of `others`."""
+        training = list(_training(candidates))
+        texts, reserved = sorted({candidate.text for candidate in training}), sorted(set(others))
+        if not texts or not reserved:
+            return set()
+        signatures = np.stack([self._signature_of[text] for text in texts])
+        touched = touching(texts, signatures, reserved, sign(reserved), self._threshold)
+        return {candidate.example_id for candidate in training if candidate.text in touched}
+
+
+def _benchmarked(candidates: list[Candidate], near: _Touching, questions: Sequence[str]) -> set[str]:
+    """Training examples that touch a question of a benchmark, or whose answer has its words."""
+    answers = {candidate.example_id: normalise(candidate.completion) for candidate in _training(candidates)}
+    quoting = containing(answers.values(), questions)
+    return near.to(candidates, questions) | {name for name, answer in answers.items() if answer in quoting}
+
+
+def _eval_neighbours(
+    candidates: list[Candidate], cluster_of: Mapping[str, str], near: _Touching, reserved: Reserved
+) -> set[str]:
+    """Training examples whose cluster or whose words touch an evaluation item, of this version or an earlier (I5)."""
     evaluation = [candidate for candidate in candidates if candidate.use == "eval"]
     taken = {cluster_of[candidate.example_id] for candidate in evaluation}
-    training = list(_training(candidates))
-    shared = containing((candidate.text for candidate in training), (candidate.text for candidate in evaluation))
-    return {
-        candidate.example_id
-        for candidate in training
-        if cluster_of[candidate.example_id] in taken or candidate.text in shared
+    touched = near.to(candidates, [*reserved.evaluated, *(candidate.text for candidate in evaluation)])
+    return touched | {
+        candidate.example_id for candidate in _training(candidates) if cluster_of[candidate.example_id] in taken
     }
 
 

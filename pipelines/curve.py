@@ -23,6 +23,7 @@ from feedback.curve import Worth, learning_curve
 from feedback.gate import is_right
 from feedback.split import unit_draw
 from feedback.statistics import Floats, Interval
+from feedback.templates import fixed_parts
 from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, find_manifest, newest_manifest, readable_examples_of
 from pipelines.evaluate.answers import answers
@@ -69,7 +70,8 @@ def run(context: Context, app: str, dataset_id: str | None = None) -> CurveRepor
     started, gate = time.monotonic(), context.config.gate
     manifest = _manifest(context, app, dataset_id)
     threshold = context.config.curation.near_duplicate_jaccard
-    items = read_items(context.lake, manifest.dataset_id, [manifest.dataset_id], threshold).usable  # 1
+    templates = fixed_parts(context.config.app(app).prompts.values())
+    items = read_items(context.lake, manifest.dataset_id, [manifest.dataset_id], threshold, templates).usable  # 1
     parts = _parts(readable_examples_of(context.lake, manifest.dataset_id, "sft").to_pylist(), items)
     right = np.column_stack([_right(context, app, manifest, share, rows, items) for share, rows in parts.items()])
     sizes = [len(rows) for rows in parts.values()]

@@ -109,6 +109,10 @@ class Validation(_Section):
     """How often chance alone may refuse a batch that is like its baseline, by all drifts together."""
 
 
+Benchmark = Literal["arena_hard", "mt_bench"]
+"""Those whose questions come with this package."""
+
+
 class Curation(_Section):
     """What may become an example, and how many of one person's.
 
@@ -116,6 +120,7 @@ class Curation(_Section):
     people wrote, as far as it can be told; all if empty. `max_examples`: training examples of a use; all if not given.
     `max_toxicity`: P(toxic) of what a model would be taught to answer. `max_generated_share`: of wanted answers, how
     many models may have written: who learns from what models wrote forgets what is rare (Shumailov et al., 2024).
+    `benchmarks`: public ones, whose questions nothing trains on.
     """
 
     max_examples_per_user: Positive
@@ -126,6 +131,7 @@ class Curation(_Section):
     max_generated_share: Share = 1.0
     languages: tuple[Language, ...] = ()
     max_examples: Positive | None = None
+    benchmarks: tuple[Benchmark, ...] = ()
 
 
 class Split(_Section):

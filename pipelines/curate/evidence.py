@@ -15,6 +15,7 @@ import pyarrow as pa
 from feedback.calibration import STATED, Calibrations
 from feedback.labels import Answer, Evidence, answers_of, evidence_of, with_attention
 from pipelines.context import Context
+from pipelines.curate.evaluated import newest_dataset
 from pipelines.judging import judge_behind
 from pipelines.people import UserKeys, lifted
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
@@ -43,6 +44,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Layers of user keys that extract knew: a change of consent under another it could not match."""
     calibrations: Calibrations = STATED
     """By which extract judged."""
+    evaluated_through: str | None = None
+    """The newest data set then: what any up to it evaluates with was withheld from training."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -88,6 +91,7 @@ def read_admitted(context: Context, app: str) -> Admitted:
         withheld=sorted(withheld),
         key_layers=before.layers,
         calibrations=judge.calibrations,
+        evaluated_through=newest_dataset(lake, app),
     )
     return Admitted(conversation_table(turns, signals), inputs)
 

@@ -5,7 +5,7 @@ got no label is a row too, so that every answer is counted (I10).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,7 @@ from feedwheel_capture.redact import redact
 from feedback.detectors.language import language_of
 from feedback.detectors.words import read
 from feedback.labels import Answer, Label, label_conversation
-from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
+from feedback.near_duplicates import normalise
 from feedback.split import split_of
 from feedback.toxicity import shipped_toxicity
 from pipelines.curate.evidence import Payload
@@ -43,15 +43,12 @@ EXAMPLE: Final = pa.schema(
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
-        # MinHash of what the person wrote; null in dropped rows.
-        ("signature", pa.list_(pa.uint32())),
     ]
 )
 
 UNLABELLED: Final = "label"
 OUTWEIGHED: Final = "weaker_evidence"
 DOUBTFUL: Final = "low_confidence"
-_MINHASH_SEED: Final = 1
 NOT_CONTENT: Final = ("example_id", "user_key", "user_key_id", "split_bucket", "split", "cluster")
 """Columns outside an example's id: keys that rotate, what configuration may move, and what other examples decide."""
 
@@ -60,7 +57,7 @@ _ADDED: Final = ("rejected",)
 
 
 def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) -> pa.Table:
-    """The rows of a batch of conversations, schema EXAMPLE: label, check label, format and toxicity, redact, sign."""
+    """The rows of a batch of conversations, schema EXAMPLE: label, check label, format and toxicity, redact."""
     rows = list[dict[str, Any]]()
     for payload in conversations.column("payload").to_pylist():
         conversation = msgspec.msgpack.decode(payload, type=Payload)
@@ -77,7 +74,6 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
         _redact(row)
     for row in rows:
         row["example_id"] = example_id(row)
-    _sign(kept)
     return pa.Table.from_pylist(rows, schema=EXAMPLE)
 
 
@@ -181,18 +177,3 @@ def example_id(row: Mapping[str, Any]) -> str:
         if content[name] is None:
             del content[name]
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
-
-
-def _sign(rows: list[dict[str, Any]]) -> None:
-    """Add the MinHash of what the person wrote."""
-    for row, digest in zip(rows, sign([normalise(user_text(row["prompt"])) for row in rows]), strict=True):
-        row["signature"] = digest
-
-
-def sign(texts: Sequence[str]) -> list[list[int]]:
-    """MinHash of each normalised text: PERMUTATIONS numbers of 32 bits."""
-    from rensa import RMinHash
-
-    pieces = [sorted(shingles(text)) for text in texts]
-    signatures: list[list[int]] = RMinHash.digests_from_token_sets(pieces, PERMUTATIONS, _MINHASH_SEED)
-    return signatures

@@ -42,7 +42,9 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_like(self, inputs: Inputs, config_hash: str, code_hash: str) -> bool:
         """Whether a curation of these would give the same candidates."""
-        return (self.inputs, self.config_hash, self.code_hash) == (inputs, config_hash, code_hash)
+        # Data sets built since are of this curation: what they evaluate with, it has withheld already.
+        same = msgspec.structs.replace(inputs, evaluated_through=self.inputs.evaluated_through)
+        return (self.inputs, self.config_hash, self.code_hash) == (same, config_hash, code_hash)
 
 
 def write_curation(lake: Lake, curation: Curation) -> None:

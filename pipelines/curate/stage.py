@@ -4,9 +4,9 @@ In: admitted conversations in silver. Out: a new generation of gold/candidates, 
 support, each in its use. The steps, numbered as in the code:
 
 1. read admitted conversations, and note exactly which input that is;
-2. label, check the format, redact and sign, conversation by conversation, on Ray;
-3. over all examples: settle conflicts, remove exact and near duplicates, withhold what touches evaluation, cap a
-   person's share;
+2. label, check the format and redact, conversation by conversation, on Ray;
+3. over all examples: settle conflicts, remove exact and near duplicates, withhold what touches evaluation or a
+   benchmark, cap a person's share;
 4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
 """
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from feedback.agreement import Agreement
 from pipelines.context import Context
+from pipelines.curate.evaluated import evaluated_texts
 from pipelines.curate.evidence import Inputs, read_admitted
 from pipelines.curate.record import Curation, newest_curation, write_curation
 from pipelines.curate.steps import Curated, curated
@@ -58,7 +59,8 @@ def run(context: Context, app: str) -> CurateReport:
         if newest and newest.is_like(admitted.inputs, context.config.digest, code_hash()):
             raise NothingToDo(f"nothing was admitted since curation {newest.run_id}")
         with ray_session(context.settings):
-            result = curated(admitted.conversations, context.config)  # 2, 3
+            evaluated = evaluated_texts(context.lake, app, admitted.inputs.evaluated_through)
+            result = curated(admitted.conversations, context.config, evaluated)  # 2, 3
         stage.counts.add(result.counts)
         curation = _record(context, app, stage.run_id, admitted.inputs, result)
         _write(context, curation, result)  # 4

@@ -6,17 +6,18 @@ and the replay of a data set both call `curated`.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from feedback.agreement import Agreement, agreement
-from feedback.near_duplicates import PERMUTATIONS, Signatures, normalise
-from feedback.select import Candidate, Limits, select
-from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, sign, user_text
+from feedback.near_duplicates import normalise
+from feedback.select import Candidate, Limits, Reserved, select
+from feedback.templates import fixed_parts, own_words
+from pipelines.curate.benchmarks import questions
+from pipelines.curate.examples import EXAMPLE, UNLABELLED, examples_of, user_text
 from pipelines.people import owner_of
 from pipelines.runs import Counts
 from schemas.config import Config
@@ -87,10 +88,10 @@ class Curated:
         )
 
 
-def curated(conversations: pa.Table, config: Config) -> Curated:
-    """Label, check, redact and sign on Ray; then decide over all examples."""
+def curated(conversations: pa.Table, config: Config, evaluated: Iterable[str] = ()) -> Curated:
+    """Label, check and redact on Ray; then decide over all examples. `evaluated`: see `decide`."""
     rows = _on_ray(conversations, config)
-    decide([row for row in rows if row["step"] is None], config)
+    decide([row for row in rows if row["step"] is None], config, evaluated)
     return Curated(rows)
 
 
@@ -110,22 +111,24 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["example_id"])
 
 
-def decide(rows: Sequence[dict[str, Any]], config: Config) -> None:
-    """Mark in place what selection drops, and name the cluster of the others."""
+def decide(rows: Sequence[dict[str, Any]], config: Config, evaluated: Iterable[str] = ()) -> None:
+    """Mark in place what selection drops, and name the cluster of the others.
+
+    `evaluated`: what people wrote in the evaluation items of earlier versions, as it stands there.
+    """
     limits = Limits(**{name: getattr(config.curation, name) for name in Limits.__slots__})
-    candidates = [_candidate(row) for row in rows]
-    signatures = _stacked([row["signature"] for row in rows])
-    writing = _stacked(sign([candidate.written or "" for candidate in candidates]))
-    selection = select(candidates, signatures, writing, limits)
+    templates = {name: fixed_parts(app.prompts.values()) for name, app in config.apps.items()}
+    candidates = [_candidate(row, templates[row["app"]]) for row in rows]
+    parts = [part for of_app in templates.values() for part in of_app]
+    reserved = Reserved(
+        questions(config.curation.benchmarks), [own_words(normalise(text), parts) for text in evaluated]
+    )
+    selection = select(candidates, limits, reserved)
     for row in rows:
         if dropped := selection.dropped.get(row["example_id"]):
             row["step"], row["reason"] = dropped
         else:
             row["cluster"] = selection.cluster_of[row["example_id"]]
-
-
-def _stacked(signatures: Sequence[Sequence[int]]) -> Signatures:
-    return np.array(signatures, dtype=np.uint32).reshape(len(signatures), PERMUTATIONS)
 
 
 def _question(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -137,7 +140,7 @@ def _prompt(row: Mapping[str, Any]) -> str:
     return "\n".join(f"{message['role']} {normalise(message['content'])}" for message in row["prompt"])
 
 
-def _candidate(row: Mapping[str, Any]) -> Candidate:
+def _candidate(row: Mapping[str, Any], templates: Sequence[str]) -> Candidate:
     return Candidate(
         example_id=row["example_id"],
         use=row["use"],
@@ -147,7 +150,7 @@ def _candidate(row: Mapping[str, Any]) -> Candidate:
         time=row["said_at"],
         response_id=row["response_id"],
         prompt=_prompt(row),
-        text=normalise(user_text(row["prompt"])),
+        text=own_words(normalise(user_text(row["prompt"])), templates),
         written=normalise(row["completion"]) if row["rule"] == "edited" else None,
         completion=_folded(row["completion"]),
         liked=row["liked"],

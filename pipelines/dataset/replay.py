@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from pipelines.consents import Consents, read_consents
 from pipelines.context import Context
+from pipelines.curate.evaluated import evaluated_texts
 from pipelines.curate.evidence import conversation_table
 from pipelines.curate.steps import Curated, curated
 from pipelines.dataset.gone import who_is_gone
@@ -182,8 +183,9 @@ def _derive(context: Context, manifest: Manifest, consents: Consents) -> Curated
     inputs = manifest.inputs
     silver = rebuild(context.lake, manifest.app, inputs, config, consents)
     withheld = set(inputs.withheld)
+    evaluated = evaluated_texts(context.lake, manifest.app, inputs.evaluated_through)
     with ray_session(context.settings):
-        return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config)
+        return curated(conversation_table(_admitted(silver.turns, withheld), silver.signals), config, evaluated)
 
 
 def _admitted(turns: list[dict[str, Any]], withheld: Set[str]) -> list[dict[str, Any]]:

@@ -25,11 +25,12 @@ from feedback.bias.report import BiasReport
 from feedback.detectors import all_detectors
 from feedback.detectors.base import label
 from feedback.dissatisfaction.model import model_in
-from feedback.near_duplicates import PERMUTATIONS, SHINGLE_CHARS
+from feedback.minhash import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
 from feedback.toxicity import shipped_toxicity
 from pipelines.consents import withdrawn_since
 from pipelines.context import Context
+from pipelines.curate import benchmarks
 from pipelines.curate.record import Curation, candidates_of, newest_curation
 from pipelines.dataset.bias import report_on
 from pipelines.dataset.composition import composition
@@ -215,5 +216,6 @@ def artefacts(config: Config) -> dict[str, str]:
         "dissatisfaction": model_in(config.extraction.weights).version,
         "toxicity": shipped_toxicity().version,
         "draws": f"SHA-256 of ids; split key {config.split.key_alias}",
+        "benchmarks": benchmarks.version(config.curation.benchmarks),
         "near_duplicates": f"minhash/{PERMUTATIONS} permutations, shingles of {SHINGLE_CHARS}",
     }

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
+from feedback.decontamination import touching
 from feedback.labels import Message
-from feedback.near_duplicates import clusters, containing, normalise
-from pipelines.curate.examples import sign, user_text
+from feedback.minhash import sign
+from feedback.near_duplicates import normalise
+from feedback.templates import own_words
+from pipelines.curate.examples import user_text
 from pipelines.dataset.manifest import readable_examples_of
 from pipelines.evaluate.parity import GOLDEN_PROMPTS
 from pipelines.io.lake import Lake
+from schemas.examples import TRAINING_USES
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,29 +50,27 @@ class Items:
     trained_neighbours: int
 
 
-def read_items(lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold: float) -> Items:
-    """The gate items of a data set, sorted by example id. `trained_on`: ids of the compared models' data sets."""
+def read_items(
+    lake: Lake, dataset_id: str, trained_on: Iterable[str], threshold: float, templates: Sequence[str]
+) -> Items:
+    """The gate items of a data set, sorted by example id. `trained_on`: ids of the compared models' data sets.
+
+    `templates`: what the application puts around everybody's words (`feedback.templates`).
+    """
     items = msgspec.convert(readable_examples_of(lake, dataset_id, "eval").to_pylist(), list[Item])
     trained = [
-        normalise(user_text(row["prompt"]))
+        own_words(normalise(user_text(row["prompt"])), templates)
         for name in sorted(set(trained_on))
-        for row in readable_examples_of(lake, name, "sft").select(["prompt"]).to_pylist()
+        for row in readable_examples_of(lake, name).to_pylist()
+        if row["set_name"] in TRAINING_USES
     ]
-    seen = neighbours([item.text for item in items], trained, threshold)
-    return Items([item for item in items if item.text not in seen], sum(item.text in seen for item in items))
+    texts = [own_words(item.text, templates) for item in items]
+    seen = touching(texts, sign(texts), trained, sign(trained), threshold)
+    usable = [item for item, text in zip(items, texts, strict=True) if text not in seen]
+    return Items(usable, len(items) - len(usable))
 
 
 def golden_prompts(lake: Lake, dataset_id: str) -> list[list[Message]]:
     """Prompts of a data set on which an export is compared with its weights."""
     rows = readable_examples_of(lake, dataset_id).select(["prompt"]).slice(0, GOLDEN_PROMPTS).to_pylist()
     return msgspec.convert([row["prompt"] for row in rows], list[list[Message]])
-
-
-def neighbours(texts: Sequence[str], trained: Sequence[str], threshold: float) -> set[str]:
-    """The texts that share a cluster or words with a text that was trained on."""
-    everything = [*texts, *trained]
-    if not texts or not trained:
-        return set()
-    names = clusters(everything, np.array(sign(everything), dtype=np.uint32), threshold)
-    taken = set(names[len(texts) :])
-    return {text for text, name in zip(texts, names, strict=False) if name in taken} | containing(texts, trained)

@@ -20,6 +20,7 @@ from feedwheel_capture.vocabulary import GateVerdict
 from feedback.gate import Asked, Evidence, Outcome, Rules, decide, is_right
 from feedback.rollout import Rollout
 from feedback.statistics import Interval
+from feedback.templates import fixed_parts
 from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, newest_manifest
 from pipelines.evaluate.answers import answers
@@ -148,7 +149,8 @@ def _items(context: Context, case: _Case) -> Items:
     compared = (case.model, find_model(context.lake, case.app, case.champion.version))
     trained_on = [model.dataset_id for model in compared if model is not None]
     threshold = context.config.curation.near_duplicate_jaccard
-    return read_items(context.lake, case.manifest.dataset_id, trained_on, threshold)
+    templates = fixed_parts(context.config.app(case.app).prompts.values())
+    return read_items(context.lake, case.manifest.dataset_id, trained_on, threshold, templates)
 
 
 def _outcomes(context: Context, case: _Case, challenger: ModelRef, items: list[Item]) -> list[Outcome]:

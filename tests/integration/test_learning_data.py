@@ -453,10 +453,10 @@ def test_a_rotation_moves_nobody_and_makes_nobody_two(context, clock):
     assert replaying.replay(town.context, APP, new.dataset_id).verdict == "IDENTICAL"
 
 
-def _select_less(candidates, signatures, writing, limits):
+def _select_less(candidates, limits, reserved):
     from feedback.select import select
 
-    return select(candidates, signatures, writing, replace(limits, max_examples_per_user=1))
+    return select(candidates, replace(limits, max_examples_per_user=1), reserved)
 
 
 def test_the_record_is_written_last(town, monkeypatch):

@@ -114,7 +114,7 @@ def test_rows_keep_their_schema_and_count_every_answer(conversation):
     unlabelled = [row for row in table.to_pylist() if row["step"] == UNLABELLED]
     labelled = {row["response_id"] for row in table.to_pylist() if row["step"] != UNLABELLED}
     assert len(unlabelled) + len(labelled) == len(conversation[0])
-    assert all(row["signature"] and row["completion"].strip() for row in kept)
+    assert all(row["completion"].strip() for row in kept)
     assert all(row["use"] == "eval" or row["weight"] >= LIMITS.min_label_confidence for row in kept)
 
 

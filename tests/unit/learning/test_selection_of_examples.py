@@ -3,12 +3,12 @@
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from feedback.near_duplicates import clusters, containing, normalise
+from feedback.decontamination import containing
+from feedback.minhash import sign
+from feedback.near_duplicates import clusters, normalise
 from feedback.select import Candidate, Limits, select
-from pipelines.curate.examples import sign
 from tests.events import START
 
 LIMITS = Limits(near_duplicate_jaccard=0.85, max_examples_per_user=40)
@@ -38,9 +38,7 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
 
 
 def selected(*candidates, limits=LIMITS):
-    signatures = np.array(sign([candidate.text for candidate in candidates]), dtype=np.uint32)
-    writing = np.array(sign([candidate.written or "" for candidate in candidates]), dtype=np.uint32)
-    return select(candidates, signatures, writing, limits)
+    return select(candidates, limits)
 
 
 def reasons(*candidates, limits=LIMITS):
@@ -186,9 +184,9 @@ def test_the_order_of_candidates_changes_nothing():
 
 def test_clusters_are_named_after_their_texts_not_their_places():
     texts = [normalise(text) for text in (LONG, LONG + " ok", "close my account", "where is it")]
-    named = dict(zip(texts, clusters(texts, np.array(sign(texts), dtype=np.uint32), 0.85), strict=True))
+    named = dict(zip(texts, clusters(texts, sign(texts), 0.85), strict=True))
     again = list(reversed(texts))
-    assert clusters(again, np.array(sign(again), dtype=np.uint32), 0.85) == [named[text] for text in again]
+    assert clusters(again, sign(again), 0.85) == [named[text] for text in again]
     assert len(set(named.values())) == 3
 
 
