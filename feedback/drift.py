@@ -35,7 +35,7 @@ _SEED: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a mix moved, and the category whose share moved most: from `before` to `now`."""
+    """How far a mix moved, and the category whose share grew most: from `before` to `now`."""
 
     psi: float
     people: int
@@ -54,7 +54,7 @@ def drift(baseline: Counts, batch: Counts, bound: float, alpha: float) -> Drift 
     if index <= bound or not _is_beyond_chance(before, now, index, alpha):
         return None
     a, b = before / before.sum(), now / now.sum()
-    most = int(np.abs(b - a).argmax())
+    most = int((b - a).argmax())
     return Drift(index, int(now.sum()), names[most], float(a[most]), float(b[most]))
 
 
