@@ -39,7 +39,7 @@ class Baseline:
 
     @property
     def mix(self) -> Mix:
-        """Their histograms, added; none weighs more than two of median size: a flood that was waived is not the rule."""
+        """Their histograms, added; none weighs more than two of median size: a waived flood is not the rule."""
         most = 2 * statistics.median(entry.turns for entry in self.entries)
         return total([(entry.mix, min(1.0, most / entry.turns)) for entry in self.entries])
 
