@@ -26,8 +26,8 @@ SMOOTHING: Final = 0.5
 
 _DIVISIONS_AT_ALPHA: Final = 4
 """Divisions that reach the wanted level: with fewer, luck would decide on which side of it a mix is."""
-_DIVISIONS_AT_ONCE: Final = 10_000
-"""Some MB for a hundred categories."""
+_DIVISIONS_AT_ONCE: Final = (500, 10_000)
+"""At first, where most of what chance explains is seen to be chance; then, some MB for a hundred categories."""
 
 _SEED: Final = 0
 """The same batch has the same verdict whenever it is judged."""
@@ -35,7 +35,7 @@ _SEED: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a mix moved, and the category whose share moved most: from `before` to `now`."""
+    """How far a mix moved, and the category whose share grew most: from `before` to `now`."""
 
     psi: float
     people: int
@@ -54,7 +54,7 @@ def drift(baseline: Counts, batch: Counts, bound: float, alpha: float) -> Drift 
     if index <= bound or not _is_beyond_chance(before, now, index, alpha):
         return None
     a, b = before / before.sum(), now / now.sum()
-    most = int(np.abs(b - a).argmax())
+    most = int((b - a).argmax())
     return Drift(index, int(now.sum()), names[most], float(a[most]), float(b[most]))
 
 
@@ -69,8 +69,10 @@ def _is_beyond_chance(before: NDArray[np.int64], now: NDArray[np.int64], index: 
     """Whether at most `alpha` of random divisions of the same people, the real one among them, have such an index."""
     divisions, everybody = math.ceil(_DIVISIONS_AT_ALPHA / alpha), before + now
     random, allowed, as_great = np.random.default_rng(_SEED), alpha * (1 + divisions), 1
-    for first in range(0, divisions, _DIVISIONS_AT_ONCE):
-        size = min(_DIVISIONS_AT_ONCE, divisions - first)
+    at_once, left = _DIVISIONS_AT_ONCE[0], divisions
+    while left:
+        size = min(at_once, left)
+        at_once, left = _DIVISIONS_AT_ONCE[1], left - size
         drawn = random.multivariate_hypergeometric(everybody, int(now.sum()), size, method="marginals")
         as_great += int((_psi(everybody - drawn, drawn) >= index - _SAME).sum())
         if as_great > allowed:

@@ -40,6 +40,7 @@ class Wheel:
         return names
 
     def extract(self, events, as_of=START):
+        self.context.clock.advance(minutes=1)  # ids follow the clock
         bronze.ingest(self.context.lake, events, as_of)
         extract.run(self.context, APP)
 

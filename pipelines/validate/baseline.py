@@ -39,8 +39,9 @@ class Baseline:
 
     @property
     def mix(self) -> Mix:
-        """Their histograms, added."""
-        return total([entry.mix for entry in self.entries])
+        """Their histograms, added; none weighs more than two of median size: a waived flood is not the rule."""
+        most = 2 * statistics.median(entry.turns for entry in self.entries)
+        return total([(entry.mix, min(1.0, most / entry.turns)) for entry in self.entries])
 
     def volume_ratio(self, new: Entry) -> float:
         """How unusual a batch's number of new turns is, as a ratio of at least 1 to the median, up or down.
@@ -56,8 +57,8 @@ class Baseline:
         return low if low > 1 else 1 / high if high < 1 else 1.0
 
     def usual(self, share: str) -> float:
-        """The greatest that one of these shares was."""
-        return max((getattr(entry, share) or 0.0 for entry in self.entries), default=0.0)
+        """The median of one of these shares."""
+        return statistics.median(getattr(entry, share) or 0.0 for entry in self.entries)
 
 
 def baseline_of(evidence: Sequence[Mapping[str, Any]], validation: Validation) -> Baseline:

@@ -28,7 +28,7 @@ def write(
     """Write the page of a run, forget the oldest, and list those that are kept. Returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     view = DefaultJinjaPageView(custom_views_directory=str(_TEMPLATES))
-    decided_at = f"{judgement.decided_at:%Y%m%dT%H%M%SZ}"
+    decided_at = f"{judgement.decided_at:%Y-%m-%dT%H%M%SZ}"
     page = folder / f"{decided_at}_{judgement.verdict}_{judgement.gate_id}.html"
     facts = {"gate": judgement, "broken": broken, "allowed": {bound.fact: bound.allowed for bound in bounds}}
     rendered = [_rendered(judged) for judged in found]

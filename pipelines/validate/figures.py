@@ -85,15 +85,14 @@ def _judge_declared(figures: Figures, baseline: Baseline, app: App, released: Co
         "prompt_version": [*app.prompts, ABSENT],
         "app_type": [app.type],
     }
-    strange = {
-        f"{name} {category}": count / figures.entry.turns
-        for name in DECLARED
-        for category, count in figures.entry.mix[name][""].items()
-        if category not in expected[name] and category not in baseline.known[name]
-    }
-    figures.facts["undeclared_share"] = max(strange.values(), default=0.0)
-    if strange:
-        figures.moved["undeclared_share"] = ", ".join(sorted(strange))
+    found, turns = figures.entry.mix, figures.entry.turns
+    strange = {name: {*found[name][""]} - {*expected[name]} - baseline.known[name] for name in DECLARED}
+    figures.facts["undeclared_share"] = max(
+        sum(found[name][""][of] for of in strange[name]) / turns for name in DECLARED
+    )
+    if any(strange.values()):
+        named = (f"{name} {category}" for name in DECLARED for category in sorted(strange[name]))
+        figures.moved["undeclared_share"] = ", ".join(named)
 
 
 def _judge_people(figures: Figures, baseline: Baseline, validation: Validation) -> None:
@@ -103,7 +102,7 @@ def _judge_people(figures: Figures, baseline: Baseline, validation: Validation) 
         if rows < validation.min_turns:
             figures.unjudged[name] = f"of {rows}, {validation.min_turns} are needed"
         elif baseline.usual(name) > validation.max_person_share:
-            figures.unjudged[name] = f"one person had {baseline.usual(name):.0%} of an admitted batch"
+            figures.unjudged[name] = f"one person usually has {baseline.usual(name):.0%}"
         else:
             figures.facts[name] = share
 

@@ -7,7 +7,7 @@ otherwise.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, get_args
 
 import pyarrow as pa
@@ -115,12 +115,12 @@ def _name(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_slice_codeunits(text, 0, _LONGEST_NAME)
 
 
-def total(mixes: Sequence[Mapping[str, Mapping[str, Mapping[str, int]]]]) -> Mix:
-    """The histograms of several batches, added."""
+def total(mixes: Iterable[tuple[Mix, float]]) -> Mix:
+    """The histograms of several batches, added, each count times the batch's weight, rounded."""
     added: Mix = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    for mix in mixes:
+    for mix, weight in mixes:
         for dimension, groups in mix.items():
             for group, histogram in groups.items():
                 for category, count in histogram.items():
-                    added[dimension][group][category] += count
+                    added[dimension][group][category] += round(weight * count)
     return added

@@ -38,13 +38,13 @@ def admitted_home(tmp_path_factory):
     for _ in range(3):
         wheel.crowd()
         run(wheel.context, APP)
-    return home, wheel.offset
+    return home, wheel.offset, wheel.context.clock.now
 
 
 @pytest.fixture
-def known(context, admitted_home, tmp_path):
+def known(context, clock, admitted_home, tmp_path):
     """A wheel whose gate knows ordinary batches."""
-    home, offset = admitted_home
+    home, offset, clock.now = admitted_home
     shutil.copytree(home, tmp_path / "home", dirs_exist_ok=True)
     return Wheel(context(), offset)
 
@@ -196,7 +196,6 @@ SILVER = ("turns", "signals", "conversations")
 
 def test_each_run_has_a_page_without_anybodys_words_and_old_ones_go(known, monkeypatch):
     monkeypatch.setattr(data_docs, "KEPT", 2)
-    known.context.clock.advance(minutes=1)
     first, *_ = known.crowd(60, request=f"my secret words. {GERMAN}", output="a secret answer")
     known.break_rows("silver/signals", "kind", "my secret words", {first})
     with pytest.raises(GateRefused) as refusal:

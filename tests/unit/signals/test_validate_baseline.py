@@ -56,3 +56,9 @@ def test_the_guide_names_every_setting_and_every_figure_against_the_baseline() -
     settings = list(type(VALIDATION).model_fields)
     drifts = [bound.fact for bound in thresholds(VALIDATION) if bound.setting == "max_drift"]
     assert [name for name in (*settings, *drifts, "volume_ratio", "undeclared_share") if f"`{name}`" not in guide] == []
+
+
+def test_a_flood_that_was_waived_does_not_become_the_rule() -> None:
+    usual, flood = {"language": {"": {"en": 90, "de": 10}}}, {"language": {"": {"xx": 9_000}}}
+    entries = [entry(100, 1, **usual), entry(100, 2, **usual), entry(9_000, 3, **flood)]
+    assert Baseline(entries, {}).mix["language"][""] == {"en": 180, "de": 20, "xx": 200}
