@@ -207,24 +207,39 @@ def uses_of(context: Context, app: str, person: str) -> dict[Kind, list[str]]:
 
 
 def _find(tables: _Tables, node_id: str) -> Node:
-    ends = [
-        (table, kind, column)
-        for edge in EDGES
-        for table, kind, column in (
-            (edge.table, edge.made, edge.made_column),
-            (edge.table, edge.source, edge.source_column),
-        )
-    ]
-    # Lists last: an id that nothing else knows is looked for in all of them.
-    for table, kind, column in sorted(dict.fromkeys(ends), key=lambda end: _is_list(end[0], end[2])):
-        if kind != "user" and tables.rows(table, column, {node_id}).num_rows:
-            return kind, node_id
-    if (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
-        return "user", person
+    quick, slow = _ends()
+    found = _find_among(quick, tables, node_id)
+    if found is None and (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
+        found = "user", person
+    if found is None:  # what is nowhere else may have been taken out of bronze and silver
+        found = _find_among(slow, tables, node_id)
+    if found is not None:
+        return found
     raise CheckFailed(
         f"{tables.app}: nothing is known of this id; it can be a user key, or the id of an event, a conversation, an "
         "answer (response_id), an example, a data set, a model version or a release"
     )
+
+
+End = tuple[TableName, Kind, str]
+"""A table, and the column in which a kind of node stands."""
+
+
+def _ends() -> tuple[list[End], list[End]]:
+    """Where a node may stand: what is looked for quickly, and what takes reading a whole column."""
+    ends = dict[End, None]()
+    for edge in EDGES:
+        ends[edge.table, edge.made, edge.made_column] = None
+        ends[edge.table, edge.source, edge.source_column] = None
+    slow = [end for end in ends if end[0] in _OF_CONVERSATIONS and end[2] in _PLACED]
+    return [end for end in ends if end not in slow and end[1] != "user"], slow
+
+
+def _find_among(ends: Collection[End], tables: _Tables, node_id: str) -> Node | None:
+    for table, kind, column in ends:
+        if tables.rows(table, column, {node_id}).num_rows:
+            return kind, node_id
+    return None
 
 
 def _tree(tables: _Tables, start: Node, direction: Direction) -> Branch:
