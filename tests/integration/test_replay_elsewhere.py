@@ -32,7 +32,7 @@ def test_ten_builds_come_out_again_elsewhere_and_with_another_number_of_workers(
     town, said, built = Town(context(), people=60, tick=lambda: clock.advance(minutes=1)), messages(), []
     with ray_io.ray_session(town.context.settings):
         for number in range(BUILDS):
-            town.talk(said[number * 10 : number * 10 + 10])
+            town.talk(said[number * 20 : number * 20 + 20])
             town.curate()
             built.append(dataset.run(town.context, APP, Selection(where="weight>=0")))
         assert len({report.content_hash for report in built}) == BUILDS
