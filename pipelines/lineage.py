@@ -89,59 +89,94 @@ class LineageReport:
     used_by: Branch
 
 
+_OF_CONVERSATIONS: Final[frozenset[TableName]] = frozenset(
+    {"silver/signals", "gold/candidates", "gold/datasets/examples"}
+)
+_PLACED: Final = ("response_id", "event_ids")
+"""Columns by which these tables are in no order, and lists besides have no statistics: the rows of the conversations
+are looked for in their place, once for both."""
+
+
+def _columns(table: TableName) -> list[str]:
+    """What edges and facts name of a table, and what keys and conversations are told by."""
+    named = {column for edge in EDGES if edge.table == table for column in (edge.made_column, edge.source_column)}
+    if table in _FACTS:
+        named |= {_FACTS[table][1], *_FACTS[table][2]}
+    if "user_key" in named:
+        named.add("user_key_id")
+    return sorted(named | ({"response_id", "conversation_id"} & set(TABLES[table].schema.names)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """The tables of one application, in which a person has one key; each at one version, however often it is read."""
+    """The tables of one application, in which a person has one key. What was read once is not read again."""
 
     lake: Lake
     app: str
     keys: UserKeys
     opened: dict[TableName, DeltaTable] = field(default_factory=dict)
+    known: dict[tuple[TableName, str], tuple[frozenset[str], pa.Table]] = field(default_factory=dict)
 
     def pairs(self, table: TableName, near: str, far: str, ids: Collection[str]) -> Iterator[tuple[str, str]]:
         """Values of two columns that stand in one row, where the near one is among `ids`."""
-        rows = self.rows(table, (near, far), near, ids)
+        rows = self.rows(table, near, ids)
         for one, other in zip(rows.column(near).to_pylist(), rows.column(far).to_pylist(), strict=True):
             for near_id in _several(one):
                 if near_id in ids:
                     yield from ((near_id, far_id) for far_id in _several(other))
 
-    def rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
-        """Rows whose `key` is, or whose list `key` holds, one of `ids`."""
-        if "user_key" in columns:
-            stored = stored_keys(self.lake, self.app, self.keys, ids) if key == "user_key" else ids
-            return lifted(self._rows(table, (*columns, "user_key_id"), key, stored), self.keys)
-        return self._rows(table, columns, key, ids)
+    def rows(self, table: TableName, key: str, ids: Collection[str]) -> pa.Table:
+        """Rows whose `key` is, or whose list `key` holds, one of `ids`, in the columns that edges and facts name."""
+        if key == "user_key":
+            return lifted(self._found(table, key, stored_keys(self.lake, self.app, self.keys, ids)), self.keys)
+        rows = self._rows(table, key, frozenset(ids))
+        return lifted(rows, self.keys) if "user_key" in rows.column_names else rows
 
-    def _rows(self, table: TableName, columns: Collection[str], key: str, ids: Collection[str]) -> pa.Table:
+    def _rows(self, table: TableName, key: str, ids: frozenset[str]) -> pa.Table:
+        if table in _OF_CONVERSATIONS and key in _PLACED:
+            places = self._places(key, ids)
+            if ids <= places.keys():
+                within = frozenset[str]().union(*places.values())
+                return _holding(self._found(table, "conversation_id", within), key, ids)
         if _is_list(table, key):
-            rows = self._read(table, columns, self._near(ids))
-            lists = rows.column(key).combine_chunks()
-            holding = pc.list_parent_indices(lists).filter(pc.is_in(pc.list_flatten(lists), _array(ids)))
-            return rows.take(holding.unique())
-        return self._read(table, columns, pc.field(key).isin(_array(ids)))
+            return _holding(self._read(table, pc.scalar(True)), key, ids)
+        return self._found(table, key, ids)
 
-    def _read(self, table: TableName, columns: Collection[str], where: ds.Expression) -> pa.Table:
-        opened = self.opened.setdefault(table, self.opened.get(table) or self.lake.open(table))
-        return self.lake.read(table, list(columns), (pc.field("app") == self.app) & where, opened)
+    def _found(self, table: TableName, key: str, ids: frozenset[str]) -> pa.Table:
+        """Rows whose `key` is one of `ids`; only ids that were not asked for before are looked for."""
+        asked, rows = self.known.get((table, key), (frozenset[str](), None))
+        if rows is None or not ids <= asked:
+            new = self._read(table, pc.field(key).isin(_array(ids - asked)))
+            asked, rows = asked | ids, new if rows is None else pa.concat_tables([rows, new])
+            self.known[table, key] = asked, rows
+        return rows.filter(pc.field(key).isin(_array(ids)))
 
-    def _near(self, events: Collection[str]) -> ds.Expression:
-        """Where rows can be that list these events: lists have no statistics, but lie in their events' conversations.
+    def _read(self, table: TableName, where: ds.Expression) -> pa.Table:
+        if table not in self.opened:
+            self.opened[table] = self.lake.open(table)
+        of_app = pc.field("app") == self.app
+        return self.lake.read(table, _columns(table), of_app & where, self.opened[table])
 
-        Anywhere, if bronze does not know all of the events, or which conversation they belong to.
-        """
-        columns = ("event_id", "conversation_id", "response_id")
-        rows = [
-            row
-            for table in CONVERSATION_TABLES
-            for row in self._read(table, columns, pc.field("event_id").isin(_array(events))).to_pylist()
-        ]
-        answers = {row["response_id"] for row in rows} - {None}
-        turns = self._read("silver/turns", columns[1:], pc.field("response_id").isin(_array(answers))).to_pylist()
-        known = {turn["response_id"] for turn in turns}
-        placed = {row["event_id"] for row in rows if row["conversation_id"] or row["response_id"] in known}
-        found = {row["conversation_id"] for row in (*rows, *turns)} - {None}
-        return pc.field("conversation_id").isin(_array(found)) if placed >= set(events) else pc.scalar(True)
+    def _places(self, key: str, ids: frozenset[str]) -> dict[str, frozenset[str]]:
+        """The conversations of each answer or event of which a table says it."""
+        if key == "response_id":
+            turns = self._found("silver/turns", key, ids).to_pylist()
+            return {turn["response_id"]: frozenset({turn["conversation_id"]}) for turn in turns}
+        events = [row for table in CONVERSATION_TABLES for row in self._found(table, "event_id", ids).to_pylist()]
+        of_answers = self._places("response_id", frozenset(row["response_id"] for row in events if row["response_id"]))
+        places = {
+            row["event_id"]: of_answers.get(row["response_id"], frozenset()) | ({row["conversation_id"]} - {None})
+            for row in events
+        }
+        return {event: where for event, where in places.items() if where}
+
+
+def _holding(rows: pa.Table, key: str, ids: frozenset[str]) -> pa.Table:
+    """The rows whose column or list is or holds one of `ids`."""
+    column, wanted = rows.column(key).combine_chunks(), _array(ids)
+    if not pa.types.is_list(column.type):
+        return rows.filter(pc.is_in(column, wanted))
+    return rows.take(pc.list_parent_indices(column).filter(pc.is_in(pc.list_flatten(column), wanted)).unique())
 
 
 def _is_list(table: TableName, key: str) -> bool:
@@ -172,24 +207,39 @@ def uses_of(context: Context, app: str, person: str) -> dict[Kind, list[str]]:
 
 
 def _find(tables: _Tables, node_id: str) -> Node:
-    ends = [
-        (table, kind, column)
-        for edge in EDGES
-        for table, kind, column in (
-            (edge.table, edge.made, edge.made_column),
-            (edge.table, edge.source, edge.source_column),
-        )
-    ]
-    # Lists last: an id that nothing else knows is looked for in all of them.
-    for table, kind, column in sorted(dict.fromkeys(ends), key=lambda end: _is_list(end[0], end[2])):
-        if kind != "user" and tables.rows(table, (column,), column, {node_id}).num_rows:
-            return kind, node_id
-    if (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
-        return "user", person
+    quick, slow = _ends()
+    found = _find_among(quick, tables, node_id)
+    if found is None and (person := find_person(tables.lake, tables.app, tables.keys, node_id)) is not None:
+        found = "user", person
+    if found is None:  # what is nowhere else may have been taken out of bronze and silver
+        found = _find_among(slow, tables, node_id)
+    if found is not None:
+        return found
     raise CheckFailed(
         f"{tables.app}: nothing is known of this id; it can be a user key, or the id of an event, a conversation, an "
         "answer (response_id), an example, a data set, a model version or a release"
     )
+
+
+End = tuple[TableName, Kind, str]
+"""A table, and the column in which a kind of node stands."""
+
+
+def _ends() -> tuple[list[End], list[End]]:
+    """Where a node may stand: what is looked for quickly, and what takes reading a whole column."""
+    ends = dict[End, None]()
+    for edge in EDGES:
+        ends[edge.table, edge.made, edge.made_column] = None
+        ends[edge.table, edge.source, edge.source_column] = None
+    slow = [end for end in ends if end[0] in _OF_CONVERSATIONS and end[2] in _PLACED]
+    return [end for end in ends if end not in slow and end[1] != "user"], slow
+
+
+def _find_among(ends: Collection[End], tables: _Tables, node_id: str) -> Node | None:
+    for table, kind, column in ends:
+        if tables.rows(table, column, {node_id}).num_rows:
+            return kind, node_id
+    return None
 
 
 def _tree(tables: _Tables, start: Node, direction: Direction) -> Branch:
@@ -232,7 +282,7 @@ def _describe(tables: _Tables, nodes: Collection[Node]) -> dict[Node, dict[str, 
     ids, facts = _by_kind(nodes), dict[Node, dict[str, str]]()
     for table, (kind, key, columns) in _FACTS.items():
         if kind in ids:
-            for row in tables.rows(table, (key, *columns), key, ids[kind]).to_pylist():
+            for row in tables.rows(table, key, ids[kind]).to_pylist():
                 facts[kind, row[key]] = {name: str(row[name]) for name in columns if row[name] is not None}
     return facts
 

@@ -194,7 +194,8 @@ def _write(
         licences=licences(context, curation.app, made_of.models),
         versions=versions_read(context),
     )
-    chosen = with_provenance(context, curation.app, chosen)
+    # In the order of their ids, in which a few rows of a large set are found without reading the others.
+    chosen = with_provenance(context, curation.app, chosen).sort_by("example_id")
     ids = pa.array([manifest.dataset_id] * chosen.num_rows, pa.string())
     context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
     write_manifest(context.lake, manifest)

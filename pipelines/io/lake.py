@@ -14,11 +14,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from pipelines.io.parquet import ROW_GROUP_ROWS
 from pipelines.io.scan import dataset
 from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES, TableName
@@ -154,7 +155,13 @@ class Lake:
 
     def _append(self, name: TableName, data: pa.Table, transactions: Mapping[str, int]) -> None:
         try:
-            write_deltalake(self.open(name), data, mode="append", commit_properties=_properties(transactions, {}))
+            write_deltalake(
+                self.open(name),
+                data,
+                mode="append",
+                commit_properties=_properties(transactions, {}),
+                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+            )
         except CommitFailedError as error:
             raise StaleCommit(f"{self.uri(name)}: {error}") from error
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-_ROW_GROUP_ROWS: Final = 20_000
+ROW_GROUP_ROWS: Final = 20_000
+"""Few enough that the bounds of a group keep most of a large file closed to who looks for one row."""
 _ROW_GROUP_BYTES: Final = 64 << 20
 """Bounds what one file holds in memory, whatever the size of its events."""
 _BOUND_CHARS: Final = 64
@@ -121,7 +122,7 @@ class TableFile:
         self._waiting.append(table)
         self._waiting_rows += table.num_rows
         self._waiting_bytes += table.nbytes
-        if self._waiting_rows >= _ROW_GROUP_ROWS or self._waiting_bytes >= _ROW_GROUP_BYTES:
+        if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -135,7 +136,7 @@ class TableFile:
                 use_dictionary=_repeating(rows.slice(0, _SAMPLED_ROWS)),
                 metadata_collector=self._written,
             )
-        self._writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
+        self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         self._waiting.clear()
         self._waiting_rows = self._waiting_bytes = 0
 

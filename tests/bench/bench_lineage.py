@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import lineage
 from pipelines.context import Context
@@ -107,6 +108,8 @@ def fill(lake: Lake, events: int, *, foreign: bool) -> None:
             "run_id": _constant("run-1", len(chosen), pa.string()),
             "set_name": _constant("sft", len(chosen), pa.string()),
         }
+        order = pc.sort_indices(example["example_id"])
+        example = {name: column.take(order) for name, column in example.items()}
         lake.append("gold/candidates", rows("gold/candidates", len(chosen), example))
         for number in range(SETS):
             of_set = {**example, "dataset_id": _constant(f"set-{number}", len(chosen), pa.string())}

@@ -47,6 +47,7 @@ def wheel(context):
         "gold/datasets/examples",
         dataset_id="set-1",
         example_id="example-1",
+        conversation_id="conversation-1",
         event_ids=["event-0000"],
         **OLD,
     )

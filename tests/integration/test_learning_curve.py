@@ -22,20 +22,21 @@ pytestmark = [
 
 
 def test_a_set_that_is_far_from_enough_is_said_to_be_worth_growing(tmp_path, context, clock, monkeypatch):
-    place = Place.prepare(tmp_path, steps=45, epochs=6, learning_rate=3e-3)
+    place = Place.prepare(tmp_path, steps=45, epochs=4, learning_rate=3e-3)
     ctx = context(**place.settings)
     town = Town(ctx, people=150, tick=lambda: clock.advance(minutes=1))
     town.talk(routed_messages(400))
     monkeypatch.setattr("pipelines.cli.learning._context", lambda: ctx)
+    monkeypatch.setattr("pipelines.curve.SHARES", (0.4, 1.0))  # two trainings tell as much of the code as three
     with ray_io.ray_session(ctx.settings):
         town.curate()
         built = dataset.run(ctx, APP)
         picture = tmp_path / "curve.png"
         printed = CliRunner().invoke(app, ["curve", "--json", "--plot", str(picture)], catch_exceptions=False).stdout
     found = json.loads(printed)
-    quarter, half, whole = found["points"]
-    assert quarter["examples"] < half["examples"] < whole["examples"] == built.sets["sft"]
-    assert quarter["accuracy"]["estimate"] < whole["accuracy"]["estimate"]
+    part, whole = found["points"]
+    assert part["examples"] < whole["examples"] == built.sets["sft"]
+    assert part["accuracy"]["estimate"] < whole["accuracy"]["estimate"]
     assert found["slope"]["low"] <= found["slope"]["estimate"] <= found["slope"]["high"]
     assert found["worth"] in ("collect", "unclear")
     assert found["people"] == whole["accuracy"]["n"] > 10

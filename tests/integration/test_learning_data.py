@@ -405,7 +405,7 @@ class TestWithdrawal:
         theirs = pc.field("user_key").isin(people)
         stored = examples_of(town.context.lake, first.dataset_id)
         assert found.missing >= stored.filter(theirs).num_rows > 0
-        monkeypatch.setattr("pipelines.dataset.replay.withheld_events", lambda *_: [])
+        monkeypatch.setattr("pipelines.dataset.gone.withheld_events", lambda *_: [])
         with pytest.raises(CheckFailed, match="DEFECT"):
             replaying.replay(town.context, APP, first.dataset_id)
 

@@ -2,8 +2,10 @@
 
 import json
 
+import pyarrow.compute as pc
 import pytest
 import typer
+from deltalake import write_deltalake
 from feedwheel_capture.ids import user_key
 from typer.testing import CliRunner
 
@@ -25,9 +27,9 @@ def wheel(context):
     later = generation("c0", conversation_id="conversation-3", user_key="person-3", model_version="model-1")
     bronze.ingest(ctx.lake, log(*answers, feedback(), exposure("a0"), later), START)
     extract.run(ctx, APP)
-    add(ctx.lake, "gold/candidates", example_id="example-1", response_id="a0", event_ids=["event-0000", "event-0002"])
-    add(ctx.lake, "gold/datasets/examples", dataset_id="set-1", example_id="example-1", response_id="a0",
-        event_ids=["event-0000", "event-0002"])  # fmt: skip
+    example = {"example_id": "example-1", "conversation_id": "conversation-1", "response_id": "a0"}
+    add(ctx.lake, "gold/candidates", **example, event_ids=["event-0000", "event-0002"])
+    add(ctx.lake, "gold/datasets/examples", dataset_id="set-1", **example, event_ids=["event-0000", "event-0002"])
     add(ctx.lake, "ops/models", model_version="model-1", dataset_id="set-1")
     add(ctx.lake, "ops/releases", release_id="release-1", model_version="model-1", dataset_id="set-1")
     return ctx
@@ -79,6 +81,13 @@ def test_from_a_person_or_an_event_to_every_set_and_model(wheel, start):
 
 def test_what_was_not_used_is_used_by_nothing_beyond_itself(wheel):
     assert below(lineage.run(wheel, APP, "person-2").used_by) == {("event", "event-0001"), ("answer", "b0")}
+
+
+def test_an_event_that_bronze_has_no_more_is_still_known_to_what_was_made_of_it(wheel):
+    """Its row was taken out, and with it what says which conversation it was in."""
+    left = wheel.lake.read("bronze/feedback", where=pc.field("event_id") != "event-0002")
+    write_deltalake(wheel.lake.uri("bronze/feedback"), left, mode="overwrite")
+    assert ("model", "model-1") in below(lineage.run(wheel, APP, "event-0002").used_by)
 
 
 def test_an_event_says_where_it_lies(wheel):
