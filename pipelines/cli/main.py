@@ -7,7 +7,7 @@ import typer
 
 _GROUPS = (
     *("stack", "ingest", "signals", "satisfaction", "dislikes", "learning"),
-    *("privacy", "maintain", "simulate", "keys", "imports"),
+    *("privacy", "pii", "maintain", "simulate", "keys", "imports"),
 )
 
 app = typer.Typer(
