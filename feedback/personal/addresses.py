@@ -131,7 +131,7 @@ def _streets(text: str) -> Iterator[Find]:
             group = "value" if "value" in regex.groupindex else 0
             start, end = match.span(group)
             end, parts = _on(text, end, _MORE if has_capitals else _MORE_LOWER)
-            if _is_address(match[group], parts, regex is _BARE):
+            if _is_address(text, match, match[group], parts):
                 yield Find(start, end, "ADDRESS", confidence)
 
 
@@ -145,11 +145,22 @@ def _on(text: str, end: int, more: re.Pattern[str]) -> tuple[int, int]:
     return end, _MOST_PARTS
 
 
-def _is_address(street: str, parts: int, bare: bool) -> bool:
-    """Whether a number and words are an address: no measure or date, and on bare words only with parts behind."""
-    return not _NO_STREET.search(street) and (not bare or parts > 0)
+def _is_address(text: str, match: re.Match[str], street: str, parts: int) -> bool:
+    """Whether a number and words are an address: no measure or date, with capitals or words before it that say so."""
+    if _NO_STREET.search(street) or (match.re is _BARE and not parts):
+        return False
+    is_lower = street.lower() == street and not _NO_CASE.search(street)
+    return (
+        not is_lower
+        or _SAID_BEFORE.search(text, max(0, match.start() - 30), match.start("value" if match.re is _CUE else 0))
+        is not None
+    )
 
 
+_SAID_BEFORE: Final = re.compile(
+    r"(?:\b(?:at|to|is|address|addr|on|from|in|now|near|for)[ :]*|[:,\n][ \t]*|^)$", re.IGNORECASE
+)
+_NO_CASE: Final = re.compile(r"(?i:\bp\.? ?o\.? ?box)|[\u3040-\u9fff]")
 _NO_STREET: Final = re.compile(
     r"\b(?:minutes?|mins?|hours?|days?|weeks?|months?|years?|times?|dollars?|euros?|pounds?|percent|miles?|people|am|"
     r"pm|of|"

@@ -12,48 +12,47 @@ one of these speaks for it:
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from feedback.personal.spans import LIKELY, POSSIBLE, Find, Taken, apart
 from feedback.personal.words import Word, words_of
 
 _TITLES: Final = (
-    r"mr|mrs|ms|miss|mx|dr|prof|professor|doctor|sir|lady|lord|dame|madam|mister|rev|reverend|fr|father|sister|judge|"
-    r"capt|captain|sgt|lt|col|officer|detective|herr|frau|señora?|sra?|monsieur|mme|mlle|signora?|sig|nurse|coach"
+    r"(?:(?:mr|mrs|ms|mx|dr|prof|rev|fr|capt|sgt|lt|col|sr|sra|mme|mlle|sig)\.?|miss|professor|doctor|sir|lady|lord|dame|"
+    r"madam|mister|reverend|father|sister|judge|captain|officer|detective|herr|frau|señora?|monsieur|signora?|nurse|coach)"
 )
+_TITLE: Final = re.compile(rf"(?<!\w){_TITLES}[ \t](?=\S)", re.IGNORECASE)
+"""What follows is a name if it has a capital, an ordinary word too."""
 _STRONG_CUE: Final = re.compile(
-    r"(?<!\w)(?:(?:(?:first|last|full|middle|maiden|sur|legal|real|given|family|birth|user's|your|cardholder|"
-    r"account)?[ -]?"
-    r"name[s]?(?:['\u2019]s| is| was|\s?[:=]| on (?:the |my )?(?:card|account|file|booking|order) is)(?: now)?|"
-    r"(?:i am|i['\u2019]m|is|was|am) (?:called|named)|calls? me|called me|named|goes? by|people call me|"
-    r"everyone calls me|"
+    r"(?<!\w)(?:(?:(?:first|last|full|middle|maiden|sur|legal|real|given|family|birth|user's|your|cardholder|account)?"
+    r"[ -]?names?(?:['\u2019]s| is| was|\s?[:=]| on (?:the |my )?(?:card|account|file|booking|order) is)(?: now)?|"
+    r"(?:i am|i['\u2019]m) (?:called|named)|calls? me|called me|goes by|i go by|"
     r"under (?:the|my) name(?: of)?|in the name of|(?:his|her|their|my|our|whose) (?:[a-z]+['\u2019]s )?name(?: is)?|"
     r"(?:partner|wife|husband|son|daughter|boss|friend|brother|sister|mother|father)['\u2019]s name(?: is)?|"
     r"what['\u2019]s your (?:first |last |full )?name\?|je m['\u2019]appelle|me llamo|mi nombre es|ich hei(?:ß|ss)e|"
     r"mein name ist|mi chiamo|meu nome é|nazywam się|me chamo)"
-    r")\s{0,2}[\"“]?(?:(?:" + _TITLES + r")\.?\s)?",
+    r")\s{0,2}[\"“]?(?:" + _TITLES + r"[ \t])?",
     re.IGNORECASE,
 )
 """What follows is a name in whatever case."""
 _CUE: Final = re.compile(
-    rf"(?<!\w)(?:(?:{_TITLES})\.?[ \t]|"
+    r"(?<!\w)(?:"
     r"(?:dear|hi|hello|hey|hola|bonjour|hallo|thanks|thank you|thx|cheers|regards|best|sincerely|yours|love|from|"
     r"respectfully|faithfully|truly|wishes|signed|attn|attention|c/o|fao|cc|to|contact|customer|client|"
     r"patient|cardholder|holder|passenger|guest|recipient|beneficiary|payee|sender|employee|manager|agent|driver|"
-    r"applicant|tenant|owner|candidate|teacher|author|member|participants?|attendees?|by)\s?[,:!\n-]\s{0,3}|"
+    r"applicant|tenant|owner|candidate|teacher|author|member|participants?|attendees?|by)\s?[,:\n-]\s{0,3}|"
     r"(?:dear|hi|hello|hey|hola|bonjour|hallo|thanks|thank you|thx|attn|contact|c/o)[ \t]|"
-    r"(?:i['\u2019]?m|i am|this is|it['\u2019]?s|it is|here is|ask for|asked for|speak(?:ing)? (?:to|with)|"
-    r"spoke (?:to|with)|"
-    r"talk(?:ed|ing)? (?:to|with)|met with|married to|meet|met|tell|told|ask(?:ed)?|call(?:ed)?|email(?:ed)?|"
+    r"(?:i['\u2019]?m|i am|this is|it['\u2019]s|it is|here is|here['\u2019]s|ask for|asked for|follow up with|"
+    r"(?:speak|speaking|spoke|talk|talked|talking|chatted|chat|meeting|call|appointment) (?:to|with)|named|called|"
+    r"met with|married to|meet|met|tell|told|ask(?:ed)?|call(?:ed)?|email(?:ed)?|"
     r"contact(?:ed)?|helped by|signed by|sent by|written by|directed by|starring|transfer to|"
     r"(?:my|his|her|our|their) (?:\w+[ -])?(?:wife|husband|partner|spouse|son|daughter|kid|child|children|boy|girl|"
-    r"mother|"
-    r"father|mom|mum|dad|brother|sister|uncle|aunt|cousin|grandma|grandpa|grandmother|grandfather|nephew|niece|boss|"
+    r"mother|father|mom|mum|dad|brother|sister|uncle|aunt|cousin|grandma|grandpa|grandmother|grandfather|nephew|niece|"
     r"manager|friend|buddy|colleague|coworker|neighbou?r|roommate|flatmate|landlord|teacher|doctor|lawyer|therapist|"
-    r"dentist|assistant|girlfriend|boyfriend|fianc[eé]e?|ex|client|tutor|coach|nanny|agent|advisor)),?[ \t])",
+    r"boss|dentist|assistant|girlfriend|boyfriend|fianc[eé]e?|ex|client|tutor|coach|nanny|agent|advisor)),?[ \t])",
     re.IGNORECASE,
 )
-"""What follows may be a name if it has a capital and is no ordinary word."""
+"""What follows may be a name if it has a capital and is no ordinary word, or a first name with nothing behind it."""
 _AFTER: Final = re.compile(
     r"\s?(?:,\s)?(?:speaking|here)\b|[ \t](?:lives?|lived|works?|worked|told me|said|says|wrote|called|emailed|is my|"
     r"was my|"
@@ -69,15 +68,29 @@ _PARTICLES: Final = frozenset(
 )
 _NO_PEOPLE: Final = re.compile(
     r"[ \t](?:Inc|Ltd|LLC|GmbH|Corp|Co|Plc|University|College|School|Hospital|Bank|Street|St|Road|Rd|Avenue|Ave|Lane|"
-    r"Drive|Park|Airport|Station|Hotel|Group|Company|Foundation|Institute|Library|Museum|Church|Island|Islands|River|"
+    r"Drive|Park|Airport|Station|Hotel|Group|Company|Foundation|Institute|Library|Museum|Baths?|Castle|Aquarium|Cove|Zoo|Trail|Cathedral|Mosque|Temple|Church|Island|Islands|River|"
     r"Lake|Mountain|Bridge|Square|County|City|Beach|Cup|Prize|Award|Awards|Theorem|Festival|Stadium|Center|Centre)\b"
 )
 """After a name, what it has been given to."""
+_PLACES: Final = frozenset(("san", "santa", "los", "las", "saint", "fort", "mount", "lake", "cape", "port", "new"))
+"""What names of places begin with, also where a person's name follows."""
+_ENDS: Final = re.compile(r"\s*(?:[,.!?;:)\n]|$)|[ \t](?:from|here|and|speaking|at|who|for)\b")
+"""Behind a first name that is also a word."""
+_NO_NAME_BEFORE: Final = re.compile(
+    r"(?<!\w)(?:the|a|an|this|that|these|those|of the|some|any|no|every|in|at)[ \t]$", re.IGNORECASE
+)
+"""A single word behind one of these is a thing, a place or a team, unless a list says otherwise."""
 _MOST_WORDS: Final = 4
 _SHORTEST_LOWER: Final = 4
 """Letters of a name in lower case without a cue; below, names are words of some language."""
 
-_STRONG, _WEAK = LIKELY + 0.05, LIKELY - 0.05
+_Least = Literal["word", "capital", "any capital"]
+"""What a name must be at least behind a cue: any word, a capital that is no ordinary word, or any capital."""
+_CUES: Final[tuple[tuple[re.Pattern[str], _Least, float], ...]] = (
+    (_STRONG_CUE, "word", 0.9),
+    (_TITLE, "any capital", 0.9),
+    (_CUE, "capital", 0.8),
+)
 
 
 def find_names(text: str, people: Iterable[tuple[int, int]] = ()) -> list[Find]:
@@ -85,39 +98,45 @@ def find_names(text: str, people: Iterable[tuple[int, int]] = ()) -> list[Find]:
     words = words_of(text)
     if not words:
         return []
-    found = apart([*_cued(text, words), *_listed(text, words), *_modelled(words, people)])
+    found = apart([*_cued(text, words), *_listed(text, words), *_modelled(text, words, people)])
     return apart([*found, *_again(text, words, found)])
 
 
 def _cued(text: str, words: Sequence[Word]) -> Iterator[Find]:
     """Rule 1."""
     at = {word.start: place for place, word in enumerate(words)}
-    for cue, needs_capital in ((_STRONG_CUE, False), (_CUE, True)):
+    for cue, least, confidence in _CUES:
         for match in cue.finditer(text):
             place = at.get(match.end())
-            if place is not None:
-                row = _row(text, words, place, needs_capital)
-                if row and not (needs_capital and _NO_PEOPLE.match(text, row[-1].end)):
-                    yield _find(row, _WEAK if needs_capital else _STRONG)
+            if place is not None and (row := _row(text, words, place, least)) and _is_said(text, row, least):
+                yield _find(row, confidence)
 
 
-def _row(text: str, words: Sequence[Word], place: int, needs_capital: bool) -> list[Word]:
+def _is_said(text: str, row: Sequence[Word], least: "_Least") -> bool:
+    """Whether what follows a cue is a name and not the next sentence, a company or a street."""
+    if least == "word" or (least == "any capital" and len(row[0].text) > 1):
+        return True
+    alone = row[0].is_ordinary and len(row) == 1
+    return not _NO_PEOPLE.match(text, row[-1].end) and (not alone or _ENDS.match(text, row[-1].end) is not None)
+
+
+def _row(text: str, words: Sequence[Word], place: int, least: "_Least") -> list[Word]:
     """The name that begins at a place, as far as its words go."""
     row = list[Word]()
-    lower = not needs_capital and words[place].text.islower()
+    lower = least == "word" and words[place].text.islower()
     for word in words[place : place + _MOST_WORDS]:
         if row and not _joined(text, row[-1], word):
             break
-        if not _fits(word, row, lower):
+        if not _fits(word, row, lower) and (row or least != "any capital" or not word.is_capital):
             break
         row.append(word)
     while row and row[-1].folded in _PARTICLES:
         row.pop()
-    return row
+    return [] if row and row[0].folded in _PLACES else row
 
 
 def _fits(word: Word, row: Sequence[Word], lower: bool) -> bool:
-    if row and (word.folded in _PARTICLES or (len(word.text) == 1 and word.text.isupper())):
+    if row and (word.folded in _PARTICLES or (len(word.text) == 1 and word.text.isupper() and word.text != "I")):
         return True
     if lower:
         return not word.is_ordinary and (not row or word.is_last_name or word.is_first_name or len(row) < 2)
@@ -148,7 +167,7 @@ def _from_lists(text: str, words: Sequence[Word], place: int) -> tuple[list[Word
         return _lower_row(text, words, place)
     if not word.is_capital and not (word.is_upper and word.is_sure_name and len(word.text) >= _SHORTEST_LOWER):
         return [], 0
-    row = _row(text, words, place, needs_capital=True)
+    row = _row(text, words, place, "capital")
     if not row:
         return [], 0
     if row[0].is_sure_name:
@@ -158,7 +177,7 @@ def _from_lists(text: str, words: Sequence[Word], place: int) -> tuple[list[Word
         return row, LIKELY if row[1].is_last_name else POSSIBLE
     if not row[0].is_ordinary and any(each.is_last_name or each.is_first_name for each in row[1:]):
         return row, LIKELY
-    if not row[0].is_ordinary and (row[0].is_last_name or _AFTER.match(text, row[-1].end)):
+    if not row[0].is_ordinary and (row[0].is_last_name or _AFTER.match(text, row[-1].end)) and not _is_thing(text, row):
         return row, POSSIBLE
     return [], 0
 
@@ -174,7 +193,7 @@ def _lower_row(text: str, words: Sequence[Word], place: int) -> tuple[list[Word]
     return [word], POSSIBLE
 
 
-def _modelled(words: Sequence[Word], people: Iterable[tuple[int, int]]) -> Iterator[Find]:
+def _modelled(text: str, words: Sequence[Word], people: Iterable[tuple[int, int]]) -> Iterator[Find]:
     """What a model takes for a name, less ordinary words at its ends."""
     for start, end in people:
         inside = [word for word in words if start <= word.start and word.end <= end]
@@ -182,12 +201,28 @@ def _modelled(words: Sequence[Word], people: Iterable[tuple[int, int]]) -> Itera
             inside.pop(0)
         while inside and not _may_be_name(inside[-1]):
             inside.pop()
-        if inside and any(not word.is_ordinary and len(word.text) > 2 for word in inside):
-            yield _find(inside, LIKELY if any(word.is_first_name or word.is_last_name for word in inside) else POSSIBLE)
+        if any(word.is_first_name or word.is_last_name for word in inside if not word.is_ordinary):
+            yield _find(inside, LIKELY)
+        elif any(_may_be_unlisted(word) for word in inside) and not _is_thing(text, inside):
+            yield _find(inside, POSSIBLE)
 
 
 def _may_be_name(word: Word) -> bool:
-    return word.is_capital and (not word.is_ordinary or word.is_first_name)
+    return word.is_capital and (not word.is_ordinary or word.is_first_name) and word.folded not in _PLACES
+
+
+def _may_be_unlisted(word: Word) -> bool:
+    """Whether a word that no list has may be a name: three letters or more, and no capital inside."""
+    return not word.is_ordinary and len(word.text) > 2 and all(part[1:].islower() for part in _PARTS.split(word.text))
+
+
+_PARTS: Final = re.compile(r"['\u2019-]|(?<=Mc)|(?<=Mac)|(?<=De)")
+
+
+def _is_thing(text: str, row: Sequence[Word]) -> bool:
+    before, behind = text[max(0, row[0].start - 8) : row[0].start], row[-1].end
+    alone = len(row) == 1 and (_NO_NAME_BEFORE.search(before) is not None or text[behind : behind + 1] == ":")
+    return alone or _NO_PEOPLE.match(text, behind) is not None
 
 
 def _again(text: str, words: Sequence[Word], found: Sequence[Find]) -> Iterator[Find]:

@@ -56,8 +56,7 @@ class Word:
     @cached_property
     def is_ordinary(self) -> bool:
         """Says nothing by a capital: a word that people write in lower case, or a proper noun that names no person."""
-        word = self.folded
-        return len(word) < 2 or word in listed("words") or word in listed("no_names") or _contracted(word)
+        return all(_says_nothing(part) for part in self.folded.split("-"))
 
     @cached_property
     def is_sure_name(self) -> bool:
@@ -74,8 +73,9 @@ _PATRONYMIC: Final = re.compile(
 _CONTRACTION: Final = re.compile(r"'(?:t|re|ve|ll|d|m|s)$")
 
 
-def _contracted(word: str) -> bool:
-    return _CONTRACTION.search(word) is not None
+def _says_nothing(word: str) -> bool:
+    listed_as_none = word in listed("words") or word in listed("no_names")
+    return len(word) < 2 or listed_as_none or _CONTRACTION.search(word) is not None
 
 
 def words_of(text: str) -> list[Word]:

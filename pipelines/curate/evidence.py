@@ -17,6 +17,7 @@ from feedback.labels import Answer, Evidence, answers_of, evidence_of
 from pipelines.context import Context
 from pipelines.judging import judge_behind
 from pipelines.people import UserKeys, lifted
+from pipelines.personal import rules_version
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
 from schemas.errors import InfrastructureError, NothingToDo
 
@@ -43,6 +44,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Layers of user keys that extract knew: a change of consent under another it could not match."""
     calibrations: Calibrations = STATED
     """By which extract judged."""
+    personal: str = ""
+    """The rules and models that find what is personal; empty in curations before there were models."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -88,6 +91,7 @@ def read_admitted(context: Context, app: str) -> Admitted:
         withheld=sorted(withheld),
         key_layers=before.layers,
         calibrations=judge.calibrations,
+        personal=rules_version(),
     )
     return Admitted(conversation_table(turns, signals), inputs)
 

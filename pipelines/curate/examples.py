@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
-from feedwheel_capture.redact import redact
 
 from feedback.labels import Answer, Label, label_conversation
 from feedback.near_duplicates import PERMUTATIONS, normalise, shingles
 from feedback.split import split_of
 from pipelines.curate.evidence import Payload
+from pipelines.curate.privacy import redact_conversations
 from pipelines.runs import canonical_json
 from schemas.config import Curation
 from schemas.tables import INSTANT, TABLES
@@ -34,6 +34,8 @@ EXAMPLE: Final = pa.schema(
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
+        # Type of each find that was taken out of the row; null in dropped rows.
+        ("personal", pa.list_(pa.string())),
         # MinHash of what the person wrote; null in dropped rows.
         ("signature", pa.list_(pa.uint32())),
     ]
@@ -59,8 +61,7 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
         if row["step"] is None:
             _check_format(row, limits.max_chars)
     kept = [row for row in rows if row["step"] is None]
-    for row in kept:
-        _redact(row)
+    redact_conversations(kept)
     for row in rows:
         row["example_id"] = example_id(row)
     _sign(kept)
@@ -127,13 +128,6 @@ def _check_format(row: dict[str, Any], max_chars: int) -> None:
     reason = next((name for name, applies in reasons.items() if applies), None)
     if reason is not None:
         row.update(step="format", reason=reason)
-
-
-def _redact(row: dict[str, Any]) -> None:
-    """Take out what is personal by its form once more: text that came in before a pattern was known (I4)."""
-    row["prompt"] = [{**message, "content": redact(message["content"])} for message in row["prompt"]]
-    row["completion"] = redact(row["completion"])
-    row["shown"] = row["shown"] and redact(row["shown"])
 
 
 def user_text(prompt: Iterable[Mapping[str, str]]) -> str:

@@ -29,7 +29,8 @@ from schemas.tables import TABLES, TableName
 
 @dataclass(frozen=True, slots=True)
 class CurateReport:
-    """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason.
+    """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason,
+    `personal` by the type of what was taken out of the examples.
 
     `gate_asked` answers were shown with a request to confirm or correct, `gate_answered` of them were.
     """
@@ -41,6 +42,7 @@ class CurateReport:
     examples: dict[str, int]
     rules: dict[str, int]
     dropped: dict[str, dict[str, int]]
+    personal: dict[str, int]
     gate_asked: int
     gate_answered: int
 
@@ -67,6 +69,7 @@ def run(context: Context, app: str) -> CurateReport:
         examples=curation.examples,
         rules=curation.rules,
         dropped=curation.dropped,
+        personal=curation.personal,
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
     )
@@ -85,6 +88,7 @@ def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Cur
         examples=result.by("use"),
         rules=result.by("rule"),
         dropped=result.drops,
+        personal=result.personal,
         gate_asked=result.gate_asked,
         gate_answered=result.gate_answered,
     )
