@@ -1,17 +1,16 @@
-"""Postal addresses and the places where people say that they live.
+"""Postal addresses of many countries.
 
-In: text, and the spans that a language model takes for places. Out: finds of type ADDRESS, each as long as its parts
-go on (street, flat, town, code, country; over lines too), and LOCATION for a town or country that the words before it
-make somebody's own.
+In: text. Out: finds of type ADDRESS, each as long as its parts go on: street, flat, town, code, country; over lines
+too.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from feedback.personal.spans import LIKELY, POSSIBLE, Find, apart
 
-_CAP: Final = r"(?:[^\W\d_a-zà-öø-ÿ][^\W\d_]*(?:['\u2019.-][^\W\d_]+)*\.?)"
+_CAP: Final = r"(?:[^\W\d_a-zà-öø-ÿ][^\W\d_]*(?:['\u2019.-][^\W\d_]+)*(?!\w)(?:(?:(?<=\b\w)|(?<=\b\w\w))\.)?)"
 """A word with a capital."""
 _SMALL: Final = r"of|the|de|la|le|les|du|des|del|do|da|dos|van|der|den|di|am|an|im|zum|sur|upon|y|and"
 _NAME: Final = rf"{_CAP}(?:[ '\u2019-](?:(?:{_SMALL})[ '\u2019-])?{_CAP}){{0,3}}"
@@ -34,7 +33,8 @@ _BEFORE: Final = (
     r"unter den|an der|am|auf der|im|zum|zur|in der"
 )
 _AFTER: Final = (
-    r"utca|út|útja|tér|tere|rkp\.?|körút|krt\.|fasor|sor|caddesi|cad\.?|sokak|sokağ\u0131|sok\.?|mahallesi|bulvar\u0131|"
+    r"utca|út|útja|tér|tere|rkp\.?|körút|krt\.|fasor|sor|caddesi|cad\.?|sokak|sokağ\u0131|sok\.?|mahallesi|"
+    r"bulvar\u0131|"
     r"ulice|tänav|tee|iela|gatvė|g\.|gürtel|street"
 )
 _NUMBER: Final = r"(?:no\.? ?)?\d{1,5}(?:[ -]?[a-zA-Z](?!\w))?(?:[-/]\d{1,4}[a-zA-Z]?)?"
@@ -44,14 +44,16 @@ _UNIT: Final = (
 )
 _UK_CODE: Final = r"(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})"
 _CODE: Final = (
-    rf"(?:{_UK_CODE}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{5}}-\d{{4}}|\d{{5}}-\d{{3}}|\d{{3}}[ -]\d{{2,4}}|\d{{4}} ?[A-Z]{{2}}|"
+    rf"(?:{_UK_CODE}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{5}}-\d{{4}}|\d{{5}}-\d{{3}}|\d{{2}}-\d{{3}}|\d{{3}}[ -]\d{{2,4}}|"
+    rf"\d{{4}} ?[A-Z]{{2}}|"
     r"[A-Z]{1,2}-\d{4,5}|\d{4,6})(?!\w)"
 )
 _SPACE: Final = r"[ \t]{1,2}"
 
 _STREETS: Final = (
     rf"(?:{_UNIT},? )?{_NUMBER}(?:,|[ \t]\d{{1,5}})?{_SPACE}(?:[NSEW]\.?{_SPACE}|(?:north|south|east|"
-    rf"west){_SPACE})?(?:[\w'\u2019.-]{{1,20}}{_SPACE}){{1,4}}?(?:{_ENGLISH})(?!\w)\.?"
+    rf"west){_SPACE})?(?:[\w'\u2019.-]{{1,20}}{_SPACE}){{1,4}}?(?:{_ENGLISH})(?:{_SPACE}(?:{_ENGLISH}))?(?!\w)"
+    r"(?:\.(?=,|[ \t][A-Z\d]))?"
     rf"(?:{_SPACE}(?:[NSEW]{{1,2}}|north|south|east|west)(?!\w))?",
     rf"(?:\d{{1,5}}{_SPACE})?(?:(?:Alte|Neue|Große|Kleine|Obere|Untere) )?{_COMPOUND}{_SPACE}{_NUMBER}",
     rf"{_NUMBER}(?:[ \t]?(?:bis|ter))?,?{_SPACE}(?:{_BEFORE})[ \t]?(?:(?:de|la|le|les|l['\u2019]|du|des|"
@@ -78,7 +80,7 @@ _CUE: Final = re.compile(
     r"=)?[ :]{0,2}\s{0,6}"
     r"(?P<value>\d{1,5}(?:[ \t]\d{1,5})?[ \t](?:[^\W\d_][\w\u2019'.-]*[ \t]){0,4}[^\W\d_][\w\u2019'.-]*"
     r"(?:[ \t]\d{1,4}[a-z]?\.?)?(?=,|\n|\.?$|[ \t](?:apt|suite|unit))"
-    r"|[^\W\d_][\w\u2019'.-]{3,}(?:[ \t][^\W\d_][\w\u2019'.-]*){0,3}[ \t]\d{1,4}[a-z]?"
+    r"|[^\W\d_][\w\u2019'.-]{3,}(?:[ \t](?!(?:at|in|on|and|to|is|for)\b)[^\W\d_][\w\u2019'.-]*){0,3}[ \t]\d{1,4}[a-z]?"
     r"(?=[ \t]?(?:,|\n|\.?$|street)))",
     re.IGNORECASE,
 )
@@ -89,12 +91,15 @@ _CODE_CUE: Final = re.compile(
     re.IGNORECASE,
 )
 _LONE_CODE: Final = re.compile(rf"(?<![\w-]){_UK_CODE}(?![\w-])")
-_PART: Final = rf"(?:{_UNIT}|{_CODE}|nan(?=[ \n])|[A-Z]{{2,3}}(?!\w)|{_NAME}(?:[ \t]\d{{1,2}}(?!\w))?)"
-_PART_END: Final = r"(?=[ \t]*(?:[,.;!?\n)]|$|\d|[A-Z]{2,3}\b|(?:for|in|and|is|so|but|to|please|as|with)\b))"
+_PART: Final = rf"(?:(?i:{_UNIT})|{_CODE}|nan(?=[ \n])|[A-Z]{{2,3}}(?!\w)|{_NAME}(?:[ \t]\d{{1,2}}(?!\w))?)"
+_PART_END: Final = rf"(?=[ \t]*(?:{_CODE}|[,.;!?\n)]|$|\d|[A-Z]{2, 3}\b|(?:for|in|and|is|so|but|to|please|as|with)\b))"
+_SENTENCE: Final = (
+    r"Please|Call|I|My|The|We|It|Is|Are|Can|Could|You|Your|Thanks|Thank|Phone|Tel|If|And|But|Let|He|She|They"
+)
 _MORE: Final = re.compile(
     rf"[ \t]*,?[ \t]*(?:{_CODE}(?![ \t]?(?:and|or) ))|[ \t]*[,\n(-][ \t\n]*(?:,[ \t]*)?{_PART}\)?{_PART_END}|"
     rf"[ \t](?i:{_UNIT})|[ \t]*,?[ \t]*(?i:{_UNIT})"
-    rf"|[ \t]+[A-Z]{{2,3}}(?=[ \t]+\d{{4}})|(?<=\d)[ \t]+{_NAME}(?=[ \t]*(?:[,.\n]|$|\d))|"
+    rf"|[ \t]+[A-Z]{{2,3}}(?=[ \t]+\d{{4}})|(?:(?<=\d)|(?<=\d [A-Z][A-Z]))[ \t]+(?!(?:{_SENTENCE})\b){_NAME}|"
     rf"(?<=\d\.)[ \t]+{_NAME}(?=[ \t]*(?:[,.\n]|$|\d))"
 )
 """One more part of an address: flat, code, state, or a town or country behind a comma, a new line or a number."""
@@ -105,23 +110,11 @@ _MORE_LOWER: Final = re.compile(
 )
 """The same in a text without capitals."""
 _MOST_PARTS: Final = 7
-_LIVES: Final = re.compile(
-    r"(?<!\w)(?:(?:i|we|he|she|they|who|and|family|parents|also)[ '\u2019]?(?:am|m|re|is|was|were|"
-    r"s)? ?(?:originally )?from|liv(?:e|es|ed|ing)(?: \w+)? in|grew up in|raised in|born in|"
-    r"resid(?:e|es|ed|ing) in|moved(?: here| back)? (?:to|from|in)|moving (?:to|from)|based in|settled in|"
-    r"home ?town(?: is|:)?|"
-    r"city(?: is|:)|country(?: is|:)|town(?: is|:)|state(?: is|:)|location(?: is|:)|place of birth(?: is|:)?|"
-    r"birthplace(?: is|:)?|address in)[ \t]{1,2}"
-    rf"(?P<value>{_NAME}(?:, {_NAME})?)",
-    re.IGNORECASE,
-)
-_PERSONS_PLACE: Final = re.compile(r"[^\W\d_a-zà-öø-ÿ]")
 
 
-def find_addresses(text: str, places: Iterable[tuple[int, int]] = ()) -> list[Find]:
-    """Addresses and own places in `text`; `places` are code points [start, end) that a model takes for places."""
-    addresses = [*_streets(text), *_codes(text)]
-    return apart([*addresses, *_own_places(text)])
+def find_addresses(text: str) -> list[Find]:
+    """Addresses and postal codes."""
+    return apart([*_streets(text), *_codes(text)])
 
 
 def _streets(text: str) -> Iterator[Find]:
@@ -179,9 +172,3 @@ def _codes(text: str) -> Iterator[Find]:
         yield Find(*match.span("value"), "ADDRESS", LIKELY)
     for match in _LONE_CODE.finditer(text):
         yield Find(*match.span(), "ADDRESS", POSSIBLE)
-
-
-def _own_places(text: str) -> Iterator[Find]:
-    for match in _LIVES.finditer(text):
-        if _PERSONS_PLACE.match(match["value"]):
-            yield Find(*match.span("value"), "LOCATION", LIKELY)

@@ -6,13 +6,14 @@ none inside what a redaction has left in brackets.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from feedwheel_capture import patterns
 
 from feedback.personal.addresses import find_addresses
-from feedback.personal.names import find_names
+from feedback.personal.indirect import find_indirect
+from feedback.personal.names import find_names, may_be_unlisted
 from feedback.personal.numbers import find_numbers
 from feedback.personal.spans import CERTAIN, LIKELY, Find, Taken, apart
 
@@ -22,20 +23,30 @@ REDACTED: Final = re.compile(r"\[[A-Z_]{2,20}(?:_\d{1,6})?(?:~[\w-]{22,2000})?\]
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What others say of a text: code points [start, end) of people, and finds as they are."""
+    """What others say of a text: code points [start, end) of people, finds as they are, and places and companies."""
 
     people: Sequence[tuple[int, int]] = ()
-    finds: Sequence[Find] = field(default=())
+    finds: Sequence[Find] = ()
+    indirect: Sequence[Find] = ()
 
 
-def find_personal(text: str, hints: Hints = Hints()) -> list[Find]:  # frozen
-    """Every find, in order, without overlaps."""
+_NO_HINTS: Final = Hints()
+
+
+def find_personal(text: str, hints: Hints = _NO_HINTS) -> list[Find]:
+    """Every find, in order, without overlaps; of places and companies, those beside something personal."""
     formed = [_formed(span) for span in patterns.find(text)]
     redacted = Taken()
     for match in REDACTED.finditer(text):
         redacted.add(*match.span())
     found = [*formed, *hints.finds, *find_numbers(text), *find_addresses(text), *find_names(text, hints.people)]
-    return apart(find for find in found if not redacted.meets(find.start, find.end))
+    found = [find for find in (*found, *find_indirect(text)) if not redacted.meets(find.start, find.end)]
+    return apart([*found, *(find for find in hints.indirect if _names(text, find))] if found else [])
+
+
+def _names(text: str, find: Find) -> bool:
+    """Whether a place or company has a name; models take IBAN and ASAP for companies."""
+    return find.type == "LOCATION" or may_be_unlisted(text[find.start : find.end])
 
 
 def _formed(span: patterns.Span) -> Find:

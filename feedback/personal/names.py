@@ -27,7 +27,8 @@ _STRONG_CUE: Final = re.compile(
     r"(?<!\w)(?:(?:(?:first|last|full|middle|maiden|sur|legal|real|given|family|birth|user's|your|cardholder|account)?"
     r"[ -]?names?(?:['\u2019]s| is| was|\s?[:=]| on (?:the |my )?(?:card|account|file|booking|order) is)(?: now)?|"
     r"(?:i am|i['\u2019]m) (?:called|named)|calls? me|called me|goes by|i go by|"
-    r"under (?:the|my) name(?: of)?|in the name of|(?:his|her|their|my|our|whose) (?:[a-z]+['\u2019]s )?name(?: is)?|"
+    r"under (?:the|my) name(?: of)?|in the name of|"
+    r"(?:his|her|their|my|our|whose) (?:[a-z]+['\u2019]s )?name(?: is|['\u2019]s)?|"
     r"(?:partner|wife|husband|son|daughter|boss|friend|brother|sister|mother|father)['\u2019]s name(?: is)?|"
     r"what['\u2019]s your (?:first |last |full )?name\?|je m['\u2019]appelle|me llamo|mi nombre es|ich hei(?:ß|ss)e|"
     r"mein name ist|mi chiamo|meu nome é|nazywam się|me chamo)"
@@ -100,6 +101,11 @@ def find_names(text: str, people: Iterable[tuple[int, int]] = ()) -> list[Find]:
         return []
     found = apart([*_cued(text, words), *_listed(text, words), *_modelled(text, words, people)])
     return apart([*found, *_again(text, words, found)])
+
+
+def may_be_unlisted(text: str) -> bool:
+    """Whether a model could add a name: only where a word has a capital and is no ordinary one."""
+    return any(word.is_capital and not word.is_ordinary for word in words_of(text))
 
 
 def _cued(text: str, words: Sequence[Word]) -> Iterator[Find]:
@@ -187,9 +193,9 @@ def _lower_row(text: str, words: Sequence[Word], place: int) -> tuple[list[Word]
     word = words[place]
     if not word.is_sure_name or len(word.text) < _SHORTEST_LOWER:
         return [], 0
-    following = words[place + 1 : place + 2]
-    if following and _joined(text, word, following[0]) and following[0].is_last_name and not following[0].is_ordinary:
-        return [word, following[0]], LIKELY
+    for after in words[place + 1 : place + 2]:
+        if _joined(text, word, after) and not after.is_ordinary and len(after.text) >= _SHORTEST_LOWER:
+            return [word, after], LIKELY if after.is_last_name else POSSIBLE
     return [word], POSSIBLE
 
 

@@ -20,7 +20,7 @@ _BETWEEN: Final = (
 """What may stand between the name of a thing and its value: "number is:", "no.", "#", "= "."""
 _CODE: Final = r"(?=[A-Za-z/-]{0,8}\d)[A-Za-z0-9](?:[A-Za-z0-9]|[-/](?=[A-Za-z0-9])){3,29}"
 """Letters and digits, with a digit near the beginning; at least four."""
-_GROUPS: Final = r"(?=[A-Z]{0,4}[ -]?\d)[A-Z0-9]{1,12}(?:[ -][A-Z0-9]{1,12}){0,6}"
+_GROUPS: Final = r"(?=[A-Z]{0,4}[ -]?\d)[A-Z0-9]{1,12}(?:[ -](?=[A-Z]{0,3}\d)[A-Z0-9]{1,12}){0,6}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ _RULES: Final = (
         _named(
             r"driv(?:er|ing)(?:['\u2019]?s)?[ -]?licen[cs]e|licen[cs]e (?:number|no|#|id)|d\.?l\.? ?(?:number|no|#)|"
             r"\bDLN?",
-            r"(?=[A-Za-z]{0,5}[ -]?\d)[A-Za-z0-9]{1,18}(?:[ -][A-Za-z0-9]{2,8}){0,4}",
+            r"(?=[A-Za-z]{0,5}[ -]?\d)[A-Za-z0-9]{1,18}(?:[ -](?=[A-Za-z]{0,3}\d)[A-Za-z0-9]{2,8}){0,4}",
         ),
     ),
     _Rule(
@@ -55,7 +55,7 @@ _RULES: Final = (
             r"ssn|social security|social insurance|sin|national (?:insurance|id(?:entity)?)|nino|tax(?:payer)? ?(?:id|"
             r"identification|file|reference)?|tin|itin|tfn|aadhaa?r|pan (?:card|number)|nric|cpf|dni|nif|nie|bsn|pesel|"
             r"curp|rfc|(?:identity|id|identification)(?: card| document)?|personalausweis|steuer-?id|personnummer|cnp",
-            r"(?=[A-Z]{0,5}[ -]?\d)[A-Z0-9]{2,14}(?:[ .-][A-Z0-9]{1,6}){0,4}",
+            r"(?=[A-Z]{0,5}[ -]?\d)[A-Z0-9]{2,14}(?:[ .-](?=[A-Z]?\d|[A-Z]\b)[A-Z0-9]{1,6}){0,4}",
         ),
         6,
     ),
@@ -100,6 +100,7 @@ _RULES: Final = (
             r"incident|badge|voucher|kundennummer|bestellnummer|pnr|job)",
             _CODE,
         ),
+        2,
     ),
     _Rule("DEVICE_ID", _named(r"imei|meid|iccid|udid|device", r"\d[\d -]{13,20}\d|[0-9A-Fa-f-]{16,40}"), 8),
     _Rule("DEVICE_ID", re.compile(r"(?<![\w:-])(?P<value>(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2})(?![\w:-])"), 0),
@@ -136,7 +137,7 @@ _RULES: Final = (
         re.compile(
             r"(?<!\w)(?:user ?name|user ?id|log-?in(?: name| id)?|screen ?name|handle|(?:insta(?:gram)?|twitter|"
             r"telegram|"
-            r"discord|skype|snapchat|tiktok|github|x)(?: (?:handle|id|name|account))?)\s?(?:is|:|=|at)\s{0,2}[\"'`“]?"
+            r"discord|skype|snapchat|tiktok|github|x)(?: (?:handle|id|name|account))?)\s?(?:is|:|=|at)?\s{0,2}[\"'`“]?"
             r"(?P<value>@?(?=[\w.-]{0,30}[\d_.@-]\w|@)[A-Za-z][\w.-]{2,30}\w|@[\w.]{2,30}\w)",
             re.IGNORECASE,
         ),

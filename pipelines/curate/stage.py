@@ -29,10 +29,10 @@ from schemas.tables import TABLES, TableName
 
 @dataclass(frozen=True, slots=True)
 class CurateReport:
-    """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason,
-    `personal` by the type of what was taken out of the examples.
+    """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason.
 
-    `gate_asked` answers were shown with a request to confirm or correct, `gate_answered` of them were.
+    `personal` counts what was taken out of the examples, by type. `gate_asked` answers were shown with a request to
+    confirm or correct, `gate_answered` of them were.
     """
 
     run_id: str
