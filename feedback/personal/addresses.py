@@ -142,6 +142,8 @@ def _is_address(text: str, match: re.Match[str], street: str, parts: int) -> boo
     """Whether a number and words are an address: no measure or date, with capitals or words before it that say so."""
     if _NO_STREET.search(street) or (match.re is _BARE and not parts):
         return False
+    if match.re is _CUE and street[0].isalpha() and street[0].islower() and text != text.lower():
+        return False
     is_lower = street.lower() == street and not _NO_CASE.search(street)
     return (
         not is_lower

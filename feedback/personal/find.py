@@ -21,6 +21,12 @@ REDACTED: Final = re.compile(r"\[[A-Z_]{2,20}(?:_\d{1,6})?(?:~[\w-]{22,2000})?\]
 """What stands in place of a find, from capture or from curation."""
 
 
+_SURE_PERSON: Final = 0.9
+"""Confidence of a name that a text gives as such; others may be of people in the news, with places all around."""
+_NEAR_CHARS: Final = 120
+"""A sentence or a few lines of a letterhead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
     """What others say of a text: code points [start, end) of people, finds as they are, and places and companies."""
@@ -41,12 +47,17 @@ def find_personal(text: str, hints: Hints = _NO_HINTS) -> list[Find]:
         redacted.add(*match.span())
     found = [*formed, *hints.finds, *find_numbers(text), *find_addresses(text), *find_names(text, hints.people)]
     found = [find for find in (*found, *find_indirect(text)) if not redacted.meets(find.start, find.end)]
-    return apart([*found, *(find for find in hints.indirect if _names(text, find))] if found else [])
+    near = Taken()
+    for find in apart(found):
+        if find.confidence >= (_SURE_PERSON if find.type == "PERSON" else LIKELY):
+            near.add(find.start, find.end)
+    return apart([*found, *(find for find in hints.indirect if _points_to_somebody(text, find, near))])
 
 
-def _names(text: str, find: Find) -> bool:
-    """Whether a place or company has a name; models take IBAN and ASAP for companies."""
-    return find.type == "LOCATION" or may_be_unlisted(text[find.start : find.end])
+def _points_to_somebody(text: str, find: Find, near: Taken) -> bool:
+    """Whether a place or company has a name (models take IBAN and ASAP for companies) and stands near who it is of."""
+    named = find.type == "LOCATION" or may_be_unlisted(text[find.start : find.end])
+    return named and near.meets(find.start - _NEAR_CHARS, find.end + _NEAR_CHARS)
 
 
 def _formed(span: patterns.Span) -> Find:

@@ -77,6 +77,8 @@ _PLACES: Final = frozenset(("san", "santa", "los", "las", "saint", "fort", "moun
 """What names of places begin with, also where a person's name follows."""
 _ENDS: Final = re.compile(r"\s*(?:[,.!?;:)\n]|$)|[ \t](?:from|here|and|speaking|at|who|for)\b")
 """Behind a first name that is also a word."""
+_WITHIN: Final = re.compile(r"[a-z,\])] $")
+"""Before a word that is not the first of its sentence: its capital is its own."""
 _NO_NAME_BEFORE: Final = re.compile(
     r"(?<!\w)(?:the|a|an|this|that|these|those|of the|some|any|no|every|in|at)[ \t]$", re.IGNORECASE
 )
@@ -145,7 +147,8 @@ def _fits(word: Word, row: Sequence[Word], lower: bool) -> bool:
     if row and (word.folded in _PARTICLES or (len(word.text) == 1 and word.text.isupper() and word.text != "I")):
         return True
     if lower:
-        return not word.is_ordinary and (not row or word.is_last_name or word.is_first_name or len(row) < 2)
+        listed = word.is_last_name if row else word.is_first_name
+        return listed or (not word.is_ordinary and len(row) < 2)
     if not (word.is_capital or word.is_upper):
         return False
     return not word.is_ordinary or word.is_first_name or (bool(row) and word.is_last_name)
@@ -181,6 +184,8 @@ def _from_lists(text: str, words: Sequence[Word], place: int) -> tuple[list[Word
     follows = row[1:] and not row[1].is_ordinary
     if row[0].is_first_name and follows and (row[1].is_last_name or len(row[1].text) > 1):
         return row, LIKELY if row[1].is_last_name else POSSIBLE
+    if len(row) > 1 and row[0].is_first_name and row[1].is_last_name and _WITHIN.search(text, 0, row[0].start):
+        return row, POSSIBLE
     if not row[0].is_ordinary and any(each.is_last_name or each.is_first_name for each in row[1:]):
         return row, LIKELY
     if not row[0].is_ordinary and (row[0].is_last_name or _AFTER.match(text, row[-1].end)) and not _is_thing(text, row):
