@@ -21,10 +21,8 @@ REDACTED: Final = re.compile(r"\[[A-Z_]{2,20}(?:_\d{1,6})?(?:~[\w-]{22,2000})?\]
 """What stands in place of a find, from capture or from curation."""
 
 
-_SURE_PERSON: Final = 0.9
-"""Confidence of a name that a text gives as such; others may be of people in the news, with places all around."""
-_NEAR_CHARS: Final = 120
-"""A sentence or a few lines of a letterhead."""
+_NEAR_CHARS: Final = 80
+"""A sentence, or a few lines of a letterhead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def find_personal(text: str, hints: Hints = _NO_HINTS) -> list[Find]:
     found = [find for find in (*found, *find_indirect(text)) if not redacted.meets(find.start, find.end)]
     near = Taken()
     for find in apart(found):
-        if find.confidence >= (_SURE_PERSON if find.type == "PERSON" else LIKELY):
+        if find.confidence >= LIKELY:
             near.add(find.start, find.end)
     return apart([*found, *(find for find in hints.indirect if _points_to_somebody(text, find, near))])
 

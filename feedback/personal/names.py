@@ -107,7 +107,7 @@ def find_names(text: str, people: Iterable[tuple[int, int]] = ()) -> list[Find]:
 
 def may_be_unlisted(text: str) -> bool:
     """Whether a model could add a name: only where a word has a capital and is no ordinary one."""
-    return any(word.is_capital and not word.is_ordinary for word in words_of(text))
+    return any(word.is_capital and (not word.is_ordinary or _is_listed(text, word)) for word in words_of(text))
 
 
 def _cued(text: str, words: Sequence[Word]) -> Iterator[Find]:
@@ -184,7 +184,12 @@ def _from_lists(text: str, words: Sequence[Word], place: int) -> tuple[list[Word
     follows = row[1:] and not row[1].is_ordinary
     if row[0].is_first_name and follows and (row[1].is_last_name or len(row[1].text) > 1):
         return row, LIKELY if row[1].is_last_name else POSSIBLE
-    if len(row) > 1 and row[0].is_first_name and row[1].is_last_name and _WITHIN.search(text, 0, row[0].start):
+    if (
+        len(row) > 1
+        and row[0].is_first_name
+        and row[1].is_last_name
+        and _WITHIN.search(text, max(0, row[0].start - 2), row[0].start)
+    ):
         return row, POSSIBLE
     if not row[0].is_ordinary and any(each.is_last_name or each.is_first_name for each in row[1:]):
         return row, LIKELY
@@ -212,10 +217,17 @@ def _modelled(text: str, words: Sequence[Word], people: Iterable[tuple[int, int]
             inside.pop(0)
         while inside and not _may_be_name(inside[-1]):
             inside.pop()
-        if any(word.is_first_name or word.is_last_name for word in inside if not word.is_ordinary):
+        if any(_is_listed(text, word) for word in inside):
             yield _find(inside, LIKELY)
         elif any(_may_be_unlisted(word) for word in inside) and not _is_thing(text, inside):
             yield _find(inside, POSSIBLE)
+
+
+def _is_listed(text: str, word: Word) -> bool:
+    """A name of the lists; one that is also an ordinary word only where a sentence does not begin with it."""
+    if not (word.is_first_name or word.is_last_name):
+        return False
+    return not word.is_ordinary or _WITHIN.search(text, max(0, word.start - 2), word.start) is not None
 
 
 def _may_be_name(word: Word) -> bool:
