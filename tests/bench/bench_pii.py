@@ -78,9 +78,8 @@ def report(name: str, texts: Texts, finder: Callable[[Sequence[str]], list[Spans
         right += sum(meets(span, gold) for span in spans)
         finds += len(spans)
     print(f"{name}: {len(texts)} texts, {rate:.0f} a second of processor time")
-    print(
-        f"  recall     {interval(hit.total(), all_of.total())}; to the character {interval(exact.total(), all_of.total())}"
-    )
+    n = all_of.total()
+    print(f"  recall     {interval(hit.total(), n)}; to the character {interval(exact.total(), n)}")
     print(f"  precision  {interval(right, finds)}")
     for group in sorted(all_of):
         print(f"  {group:18} {interval(hit[group], all_of[group])}")
