@@ -6,7 +6,7 @@ batches; long texts go through it in pieces, so that memory does not grow with a
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -21,7 +21,7 @@ from feedback.personal.spans import LIKELY, POSSIBLE, Find, PersonalType
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
-_PIECE_CHARS: Final = 10_000
+_PIECE_CHARS: Final = 4_000
 """spaCy's memory grows with a text by about a kilobyte a character; names do not depend on what is pages away."""
 _BATCH: Final = 64
 """Texts that spaCy works on at a time; more are no faster on one core."""
@@ -68,22 +68,22 @@ class _Noted:
 
 def find_in(texts: Sequence[str]) -> list[list[Find]]:
     """The finds of each text. The model, ten times slower than the rules, reads only where it could add a find."""
-    pieces = [
-        (place, start, piece)
-        for place, text in enumerate(texts)
-        for start, piece in _pieces(text)
-        if _NUMBER.search(piece) or may_be_unlisted(piece)
-    ]
-    hints = [_Noted() for _ in texts]
-    for (place, start, _), results in zip(pieces, _analyse([piece for *_, piece in pieces]), strict=True):
+    pieces = [(place, start, piece) for place, text in enumerate(texts) for start, piece in _pieces(text)]
+    hints = [_Noted() for _ in pieces]
+    read = [at for at, (*_, piece) in enumerate(pieces) if _NUMBER.search(piece) or may_be_unlisted(piece)]
+    for at, results in zip(read, _analyse([pieces[at][2] for at in read]), strict=True):
         for result in results:
-            _note(hints[place], result, start)
-    return [find_personal(text, Hints(of.people, of.finds, of.indirect)) for text, of in zip(texts, hints, strict=True)]
+            _note(hints[at], result)
+    found: list[list[Find]] = [[] for _ in texts]
+    for (place, start, piece), of in zip(pieces, hints, strict=True):
+        finds = find_personal(piece, Hints(of.people, of.finds, of.indirect))
+        found[place] += [replace(find, start=find.start + start, end=find.end + start) for find in finds]
+    return found
 
 
-def _note(hints: _Noted, result: "RecognizerResult", start: int) -> None:
-    """Add a result to the hints of its text, of which its piece begins at `start`."""
-    span = (start + result.start, start + result.end)
+def _note(hints: _Noted, result: "RecognizerResult") -> None:
+    """Add a result to the hints of its piece."""
+    span = (result.start, result.end)
     if result.entity_type == "PERSON":
         hints.people.append(span)
     elif result.entity_type in _INDIRECT:
