@@ -6,7 +6,7 @@ import logging
 import typer
 
 _GROUPS = (
-    *("stack", "ingest", "signals", "satisfaction", "toxicity", "dislikes", "dedup", "datasets", "learning"),
+    *("stack", "ingest", "signals", "satisfaction", "toxicity", "dislikes", "pii", "dedup", "datasets", "learning"),
     *("privacy", "maintain", "simulate", "keys", "imports"),
 )
 

@@ -18,6 +18,7 @@ from pipelines.context import Context
 from pipelines.curate.evaluated import newest_dataset
 from pipelines.judging import judge_behind
 from pipelines.people import UserKeys, lifted
+from pipelines.personal import rules_version
 from pipelines.silver import admitted_revisions, current_revisions, rows_of
 from schemas.errors import InfrastructureError, NothingToDo
 
@@ -46,6 +47,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """By which extract judged."""
     evaluated_through: str | None = None
     """The newest data set then: what any up to it evaluates with was withheld from training."""
+    personal: str = ""
+    """The rules and models that find what is personal; empty in curations before there were models."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ def read_admitted(context: Context, app: str) -> Admitted:
         key_layers=before.layers,
         calibrations=judge.calibrations,
         evaluated_through=newest_dataset(lake, app),
+        personal=rules_version(),
     )
     return Admitted(conversation_table(turns, signals), inputs)
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
-from feedwheel_capture.redact import redact
 
 from feedback.detectors.language import language_of
 from feedback.detectors.words import read
@@ -19,6 +18,7 @@ from feedback.near_duplicates import normalise
 from feedback.split import split_of
 from feedback.toxicity import shipped_toxicity
 from pipelines.curate.evidence import Payload
+from pipelines.curate.privacy import redact_conversations
 from pipelines.runs import canonical_json
 from schemas.config import Curation
 from schemas.tables import INSTANT, TABLES
@@ -43,6 +43,8 @@ EXAMPLE: Final = pa.schema(
         # When and where the person said what the label rests on; null in "label" rows.
         ("said_at", INSTANT),
         ("source", pa.string()),
+        # Type of each find that was taken out of the row; null in dropped rows.
+        ("personal", pa.list_(pa.string())),
     ]
 )
 
@@ -70,8 +72,7 @@ def examples_of(conversations: pa.Table, eval_share: float, limits: Curation) ->
         if row["step"] is None:
             _check_toxicity(row, limits.max_toxicity)
     kept = [row for row in rows if row["step"] is None]
-    for row in kept:
-        _redact(row)
+    redact_conversations(kept)
     for row in rows:
         row["example_id"] = example_id(row)
     return pa.Table.from_pylist(rows, schema=EXAMPLE)
@@ -155,14 +156,6 @@ def _check_toxicity(row: dict[str, Any], most: float) -> None:
         return
     if most < 1 and shipped_toxicity().p_toxic(row["completion"]) > most:
         row.update(step="toxicity", reason="toxic")
-
-
-def _redact(row: dict[str, Any]) -> None:
-    """Take out what is personal by its form once more: text that came in before a pattern was known (I4)."""
-    row["prompt"] = [{**message, "content": redact(message["content"])} for message in row["prompt"]]
-    row["completion"] = redact(row["completion"])
-    for name in ("shown", "rejected"):
-        row[name] = row[name] and redact(row[name])
 
 
 def user_text(prompt: Iterable[Mapping[str, str]]) -> str:

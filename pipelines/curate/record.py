@@ -18,7 +18,10 @@ from schemas.config import Config
 
 
 class Curation(msgspec.Struct, frozen=True, kw_only=True):
-    """One curation. `dropped` by step, then reason. `gate_asked` answers were shown with a request to judge them."""
+    """One curation. `dropped` by step, then reason. `gate_asked` answers were shown with a request to judge them.
+
+    `personal` counts what was taken out of the examples, by type.
+    """
 
     run_id: str
     app: str
@@ -35,6 +38,7 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
     gate_answered: int
     agreement: Agreement | None = None
     """Of people who judged the same answer to the same request; None in records of before it was measured."""
+    personal: dict[str, int] = {}
 
     def read_config(self) -> Config:
         """The configuration it was made with. Raises pydantic's ValidationError if this code knows another shape."""

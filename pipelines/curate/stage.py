@@ -33,8 +33,9 @@ from schemas.tables import TABLES, TableName
 class CurateReport:
     """Counts of one curation: `examples` by use, `rules` by the rule that labelled, `dropped` by step, then reason.
 
-    `gate_asked` answers were shown with a request to confirm or correct, `gate_answered` of them were.
-    `agreement`: of people who judged the same answer to the same request.
+    `personal` counts what was taken out of the examples, by type. `gate_asked` answers were shown with a request to
+    confirm or correct, `gate_answered` of them were. `agreement`: of people who judged the same answer to the same
+    request.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class CurateReport:
     examples: dict[str, int]
     rules: dict[str, int]
     dropped: dict[str, dict[str, int]]
+    personal: dict[str, int]
     gate_asked: int
     gate_answered: int
     agreement: Agreement
@@ -72,6 +74,7 @@ def run(context: Context, app: str) -> CurateReport:
         examples=curation.examples,
         rules=curation.rules,
         dropped=curation.dropped,
+        personal=curation.personal,
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
         agreement=result.agreement,
@@ -91,6 +94,7 @@ def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Cur
         examples=result.by("use"),
         rules=result.by("rule"),
         dropped=result.drops,
+        personal=result.personal,
         gate_asked=result.gate_asked,
         gate_answered=result.gate_answered,
         agreement=result.agreement,

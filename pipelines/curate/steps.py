@@ -61,6 +61,12 @@ class Curated:
         return dict(sorted(Counter(row[column] for row in self.rows if row["step"] is None).items()))
 
     @property
+    def personal(self) -> dict[str, int]:
+        """Counts of what was taken out of what stayed, by type."""
+        finds = Counter(kind for row in self.rows if row["step"] is None for kind in row["personal"])
+        return dict(sorted(finds.items()))
+
+    @property
     def gate_answered(self) -> int:
         """Answers that were drawn for the gate and confirmed or corrected."""
         return len({row["response_id"] for row in self.rows if row["use"] == "eval"})

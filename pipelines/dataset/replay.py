@@ -39,6 +39,7 @@ from pipelines.dataset.rebuild import count_inputs, rebuild
 from pipelines.dataset.stage import take
 from pipelines.io.ray import ray_session
 from pipelines.people import UserKeys
+from pipelines.personal import rules_version
 from pipelines.version import code_hash
 from schemas.errors import CheckFailed, InputGone
 
@@ -170,7 +171,7 @@ def _compare(context: Context, manifest: Manifest, rows_now: int) -> Comparison:
         },
         dropped_then=set(dropped.column("example_id").to_pylist()),
         dropped_now=set(derived.dropped.column("example_id").to_pylist()),
-        code_differs=manifest.code_hash != code_hash(),
+        code_differs=(manifest.code_hash, manifest.inputs.personal) != (code_hash(), rules_version()),
     )
 
 

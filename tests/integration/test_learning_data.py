@@ -136,7 +136,7 @@ def test_a_person_on_both_sides_stops_the_build(built):
         check_split(both)
 
 
-def test_personal_patterns_do_not_reach_gold(town):
+def test_what_is_personal_does_not_reach_gold(town):
     offset = town.offset
     town.talk(MESSAGES[:60])
     assert offset == 0
@@ -144,7 +144,9 @@ def test_personal_patterns_do_not_reach_gold(town):
     trainer = next(row for row in turns if row["split_bucket"] >= 3_000)
     who = {name: trainer[name] for name in ("app", "user_key", "split_bucket", "conversation_id", "response_id")}
     # An event that slipped in before the pattern was known: bronze holds it as it came.
-    leak = feedback("edit", FeedbackValue(edited_output="write to jo.doe@example.com"), feedback_id="leak", **who)
+    leak = feedback(
+        "edit", FeedbackValue(edited_output="write to jo.doe@example.com, I am Ann Lee"), feedback_id="leak", **who
+    )
     said = logged(
         leak,
         town.offset,
@@ -155,8 +157,8 @@ def test_personal_patterns_do_not_reach_gold(town):
     bronze.ingest(town.context.lake, [said], START + timedelta(days=2))
     town.curate()
     stored = town.context.lake.read("gold/candidates").column("completion").to_pylist()
-    assert "write to [EMAIL]" in stored
-    assert not any("example.com" in text for text in stored)
+    assert "write to [EMAIL_1], I am [PERSON_1]" in stored
+    assert not any("example.com" in text or "Ann" in text for text in stored)
 
 
 def test_a_curation_that_died_before_its_record_does_not_count(town, monkeypatch):
