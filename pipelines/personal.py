@@ -16,7 +16,7 @@ from feedwheel_capture.redact import REDACTOR
 from feedback.personal import lexicon
 from feedback.personal.find import Hints, find_personal
 from feedback.personal.names import may_be_unlisted
-from feedback.personal.spans import LIKELY, POSSIBLE, Find, PersonalType
+from feedback.personal.spans import LIKELY, POSSIBLE, UNSURE, Find, PersonalType
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
@@ -27,6 +27,10 @@ _BATCH: Final = 64
 """Texts that spaCy works on at a time; more are no faster on one core."""
 _NUMBER: Final = re.compile(r"\d(?:\W{0,3}\d){5}|\w{20}")
 """Without six digits or a long code, none of the recognisers but the model's can find anything."""
+_TABLE_CHARS: Final = 1_000
+_TABLE_DIGITS: Final = 0.25
+"""Share of digits from which so long a piece is a table of numbers, and is read by rules alone: trying every number
+against every numbering plan takes Presidio a second for a few thousand."""
 _LANGUAGE: Final = "en"
 _TYPES: Final[dict[str, PersonalType]] = {
     "PHONE_NUMBER": "PHONE",
@@ -39,8 +43,6 @@ _TYPES: Final[dict[str, PersonalType]] = {
 """Presidio's types that are taken over, each with check digits or a numbering plan behind it; the others find less or
 more wrongly than the rules of `feedback.personal`."""
 _INDIRECT: Final[dict[str, PersonalType]] = {"LOCATION": "LOCATION", "ORGANIZATION": "ORGANIZATION"}
-_LEAST: Final = 0.5
-"""Confidence of a place or company that the model alone sees: any other find wins."""
 _REGIONS: Final = ("US", "GB", "IN", "DE", "FR", "ES", "IT", "NL", "AU", "BR", "PL", "SE")
 """Numbering plans for phone numbers without a country code."""
 _NO_LABELS: Final = (
@@ -70,7 +72,7 @@ def find_in(texts: Sequence[str]) -> list[list[Find]]:
     """The finds of each text. The model, ten times slower than the rules, reads only where it could add a find."""
     pieces = [(place, start, piece) for place, text in enumerate(texts) for start, piece in _pieces(text)]
     hints = [_Noted() for _ in pieces]
-    read = [at for at, (*_, piece) in enumerate(pieces) if _NUMBER.search(piece) or may_be_unlisted(piece)]
+    read = [at for at, (*_, piece) in enumerate(pieces) if _is_worth_reading(piece)]
     for at, results in zip(read, _analyse([pieces[at][2] for at in read]), strict=True):
         for result in results:
             _note(hints[at], result)
@@ -81,13 +83,19 @@ def find_in(texts: Sequence[str]) -> list[list[Find]]:
     return found
 
 
+def _is_worth_reading(piece: str) -> bool:
+    if len(piece) > _TABLE_CHARS and sum(map(str.isdigit, piece)) > _TABLE_DIGITS * len(piece):
+        return False
+    return _NUMBER.search(piece) is not None or may_be_unlisted(piece)
+
+
 def _note(hints: _Noted, result: "RecognizerResult") -> None:
     """Add a result to the hints of its piece."""
     span = (result.start, result.end)
     if result.entity_type == "PERSON":
         hints.people.append(span)
     elif result.entity_type in _INDIRECT:
-        hints.indirect.append(Find(*span, _INDIRECT[result.entity_type], _LEAST))
+        hints.indirect.append(Find(*span, _INDIRECT[result.entity_type], UNSURE))
     else:
         hints.finds.append(Find(*span, _TYPES[result.entity_type], max(POSSIBLE, min(result.score, LIKELY))))
 

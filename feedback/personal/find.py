@@ -15,14 +15,10 @@ from feedback.personal.addresses import find_addresses
 from feedback.personal.indirect import find_indirect
 from feedback.personal.names import find_names, may_be_unlisted
 from feedback.personal.numbers import find_numbers
-from feedback.personal.spans import CERTAIN, LIKELY, Find, Taken, apart
+from feedback.personal.spans import CERTAIN, LIKELY, Find, PersonalType, Taken, apart
 
 REDACTED: Final = re.compile(r"\[[A-Z_]{2,20}(?:_\d{1,6})?(?:~[\w-]{22,2000})?\]")
 """What stands in place of a find, from capture or from curation."""
-
-
-_NEAR_CHARS: Final = 80
-"""A sentence, or a few lines of a letterhead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +34,19 @@ _NO_HINTS: Final = Hints()
 
 
 def find_personal(text: str, hints: Hints = _NO_HINTS) -> list[Find]:
-    """Every find, in order, without overlaps; of places and companies, those beside something personal."""
+    """Every find, in order, without overlaps."""
     formed = [_formed(span) for span in patterns.find(text)]
     redacted = Taken()
     for match in REDACTED.finditer(text):
         redacted.add(*match.span())
     found = [*formed, *hints.finds, *find_numbers(text), *find_addresses(text), *find_names(text, hints.people)]
     found = [find for find in (*found, *find_indirect(text)) if not redacted.meets(find.start, find.end)]
-    near = Taken()
-    for find in apart(found):
-        if find.confidence >= LIKELY:
-            near.add(find.start, find.end)
-    return apart([*found, *(find for find in hints.indirect if _points_to_somebody(text, find, near))])
+    return apart([*found, *(find for find in hints.indirect if _is_named(find.type, text[find.start : find.end]))])
 
 
-def _points_to_somebody(text: str, find: Find, near: Taken) -> bool:
-    """Whether a place or company has a name (models take IBAN and ASAP for companies) and stands near who it is of."""
-    named = find.type == "LOCATION" or may_be_unlisted(text[find.start : find.end])
-    return named and near.meets(find.start - _NEAR_CHARS, find.end + _NEAR_CHARS)
+def _is_named(found_as: PersonalType, found: str) -> bool:
+    """Whether a place has a capital, and a company a word that is no ordinary one: models take IBAN for a company."""
+    return found[:1].isupper() if found_as == "LOCATION" else may_be_unlisted(found)
 
 
 def _formed(span: patterns.Span) -> Find:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
-from feedback.personal.spans import LIKELY, POSSIBLE, Find, Taken, apart
+from feedback.personal.spans import LIKELY, POSSIBLE, UNSURE, Find, Taken, apart
 from feedback.personal.words import Word, words_of
 
 _TITLES: Final = (
@@ -221,6 +221,8 @@ def _modelled(text: str, words: Sequence[Word], people: Iterable[tuple[int, int]
             yield _find(inside, LIKELY)
         elif any(_may_be_unlisted(word) for word in inside) and not _is_thing(text, inside):
             yield _find(inside, POSSIBLE)
+        elif inside:
+            yield _find(inside, UNSURE)
 
 
 def _is_listed(text: str, word: Word) -> bool:

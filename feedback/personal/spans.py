@@ -37,6 +37,8 @@ LIKELY: Final = 0.85
 """Confidence where the words around say what it is."""
 POSSIBLE: Final = 0.6
 """Confidence of a form or of a word list alone."""
+UNSURE: Final = 0.5
+"""Confidence of what a language model alone says: any other find wins."""
 
 
 @dataclass(frozen=True, slots=True)

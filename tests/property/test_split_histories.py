@@ -1,20 +1,16 @@
 """I5 over random histories of ten builds: nobody who evaluates trains, no comparison asks what was trained on."""
 
-from datetime import timedelta
-
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.near_duplicates import PERMUTATIONS, clusters, normalise
-from feedback.select import Candidate, Limits, select
+from feedback.decontamination import touching
+from feedback.minhash import sign
+from feedback.select import Limits, select
 from feedback.split import split_of
-from pipelines.curate.examples import sign
-from pipelines.evaluate.items import neighbours
-from tests.events import START
+from tests.unit.learning.test_selection_of_examples import candidate
 
 BUILDS = 10
-LIMITS = Limits(near_duplicate_jaccard=0.85, max_examples_per_user=3)
+LIMITS = Limits(near_duplicate_jaccard=0.65, max_examples_per_user=3)
 TEXTS = [
     "where is my new card it should have come last week",
     "where is my new card it should have come last week!",
@@ -33,33 +29,19 @@ histories = st.lists(st.lists(said, max_size=5), min_size=BUILDS, max_size=BUILD
 
 
 def example(number, person, text, use, side):
-    return Candidate(
-        example_id=f"{number:04d}",
-        use="eval" if side == "eval" else use,
-        split=side,
-        owner=person,
-        source="button",
-        time=START + timedelta(minutes=number),
-        response_id=f"r{number}",
-        prompt=f"user {normalise(text)}",
-        text=normalise(text),
-        written=None,
-        completion="card arrival",
-        liked=True if use == "kto" and side == "train" else None,
-        weight=0.9,
-    )
-
-
-def signed(texts):
-    return np.array(sign(texts), dtype=np.uint32).reshape(len(texts), PERMUTATIONS)
+    return candidate(f"{number:04d}", text, use="eval" if side == "eval" else use, owner=person)
 
 
 def build(candidates):
     """The examples of a build, by side."""
-    signatures, writing = signed([candidate.text for candidate in candidates]), signed(["" for _ in candidates])
-    dropped = select(candidates, signatures, writing, LIMITS).dropped
-    kept = [candidate for candidate in candidates if candidate.example_id not in dropped]
-    return {side: [candidate for candidate in kept if candidate.split == side] for side in ("eval", "train")}
+    stays = select(candidates, LIMITS).cluster_of
+    kept = [one for one in candidates if one.example_id in stays]
+    return {side: [one for one in kept if one.split == side] for side in ("eval", "train")}
+
+
+def touched(asked, trained):
+    """Texts of the evaluation that touch one that was trained on."""
+    return touching(asked, sign(asked), trained, sign(trained), LIMITS.near_duplicate_jaccard)
 
 
 @given(people, histories, shares)
@@ -76,21 +58,11 @@ def test_nobody_changes_sides_and_no_comparison_asks_what_was_trained_on(buckets
         owners = {side: {candidate.owner for candidate in of} for side, of in sets.items()}
         assert not owners["eval"] & owners["train"]
         assert all(now[owner] == side for side in owners for owner in owners[side])
-        assert not together([c.text for c in sets["eval"]], [c.text for c in sets["train"]]), "one build overlaps"
+        assert not touched([c.text for c in sets["eval"]], [c.text for c in sets["train"]]), "one build overlaps"
         trained_on += [candidate.text for candidate in sets["train"]]
         texts = [candidate.text for candidate in sets["eval"]]
-        seen = neighbours(texts, trained_on, LIMITS.near_duplicate_jaccard)
-        usable = [text for text in texts if text not in seen]
-        assert not together(usable, trained_on), "a model is asked what one compared with it was trained on"
-
-
-def together(asked, trained):
-    """Clusters that hold texts of both sides."""
-    if not asked or not trained:
-        return set()
-    everything = [*asked, *trained]
-    names = clusters(everything, signed(everything), LIMITS.near_duplicate_jaccard)
-    return set(names[: len(asked)]) & set(names[len(asked) :])
+        usable = [text for text in texts if text not in touched(texts, trained_on)]
+        assert not touched(usable, trained_on), "a model is asked what one compared with it was trained on"
 
 
 @given(st.integers(0, 9_999), st.lists(st.floats(0, 1), min_size=BUILDS, max_size=BUILDS))

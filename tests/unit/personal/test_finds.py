@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from feedback.personal.find import Hints, find_personal
 from feedback.personal.pseudonyms import Pseudonyms
-from feedback.personal.spans import Find
+from feedback.personal.spans import UNSURE, Find
 
 
 def found(text: str) -> set[tuple[str, str]]:
@@ -58,10 +58,12 @@ def test_what_people_say_every_day_is_not_personal(text: str) -> None:
     assert found(text) == set()
 
 
-def test_a_place_that_a_model_sees_counts_beside_a_name_only() -> None:
-    place = Find(0, 7, "LOCATION", 0.5)
-    assert find_personal("Nairobi is warm", Hints(indirect=[place])) == []
-    assert place in find_personal("Nairobi: my name is Ann Lee", Hints(indirect=[place]))
+def test_what_a_model_alone_sees_counts_as_unsure_and_gives_way() -> None:
+    place = Find(0, 7, "LOCATION", UNSURE)
+    assert find_personal("Nairobi is warm", Hints(indirect=[place])) == [place]
+    assert find_personal("IBAN is wrong", Hints(indirect=[Find(0, 4, "ORGANIZATION", UNSURE)])) == []
+    (named,) = find_personal("My name is Ann Lee", Hints(indirect=[Find(11, 18, "ORGANIZATION", UNSURE)]))
+    assert named.type == "PERSON"
 
 
 @given(st.text())
