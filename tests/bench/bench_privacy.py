@@ -3,7 +3,7 @@
 What grows with the tables is the search (narrow columns of bronze for the person's events, of silver for revisions) and
 the files that hold a row to change, which are written again; the rest grows with what the person said.
 
-    python tests/bench/bench_privacy.py [--conversations 5000 20000]
+    python tests/bench/bench_privacy.py [--days 5 20]
 """
 
 import argparse
@@ -11,16 +11,10 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from pipelines import extract, privacy
-from pipelines.context import Context
-from pipelines.io.lake import Lake
-from pipelines.settings import Settings
-from pipelines.stack.paths import REPOSITORY
 from tests import bronze
-from tests.bench.bench_extract import AS_OF, events, ingest
-from tests.conftest import TEST_SECRETS
+from tests.bench.bench_extract import PER_DAY, new_table
 from tests.events import APP, consent, logged
 
 
@@ -32,19 +26,19 @@ def measure(name: str, work: Callable[[], object]) -> None:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--conversations", type=int, nargs="+", default=[5_000, 20_000])
+    arguments.add_argument("--days", type=int, nargs="+", default=[5, 20], help=f"of {PER_DAY} conversations each")
     logging.disable(logging.WARNING)
-    for count in arguments.parse_args().conversations:
+    for days in arguments.parse_args().days:
         with tempfile.TemporaryDirectory(prefix="bench-privacy-") as home:
-            settings = Settings(home=Path(home), config_path=REPOSITORY / "feedwheel.toml", **TEST_SECRETS)
-            context = Context(settings, settings.config(), Lake(settings.lake_url), lambda: AS_OF)
-            print(f"{ingest(context.lake, list(events(count)), 0)} events in {count} conversations")
-            extract.run(context, APP)
-            change = logged(consent("none", user_key="person-5"), 0, sent_at=AS_OF, appended_at=AS_OF)
-            bronze.ingest(context.lake, [change], AS_OF)
-            measure("extract", lambda context=context: extract.run(context, APP))
-            measure("privacy", lambda context=context: privacy.run(context, APP))
-            measure("again", lambda context=context: privacy.run(context, APP))
+            table = new_table(home)
+            count = sum(table.day()[0] for _ in range(days))
+            print(f"{count} events in {days * PER_DAY} conversations")
+            table.extract()
+            change = logged(consent("none", user_key="person-5"), 0, sent_at=table.now, appended_at=table.now)
+            bronze.ingest(table.context.lake, [change], table.now)
+            measure("extract", lambda table=table: extract.run(table.context, APP))
+            measure("privacy", lambda table=table: privacy.run(table.context, APP))
+            measure("again", lambda table=table: privacy.run(table.context, APP))
 
 
 if __name__ == "__main__":
