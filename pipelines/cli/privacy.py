@@ -1,4 +1,4 @@
-"""Commands of privacy: privacy apply | report."""
+"""Commands of privacy: erase, privacy apply | report."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -47,10 +47,33 @@ _EVENTS: Final = {"generation": "answers that you were given", "exposure": "time
 
 def register(app: typer.Typer) -> None:
     """Mount the commands."""
+    app.command()(erase)
     group = typer.Typer(help="Withdrawals for what is stored, and what is held about a person.", no_args_is_help=True)
     group.command()(apply)
     group.command()(report)
     app.add_typer(group, name="privacy")
+
+
+@command
+def erase(
+    user: Annotated[str, typer.Option(help="Id by which the application knows the person, or a key of theirs.")],
+    app: App = DEFAULT_APP,
+    yes: Annotated[bool, typer.Option(help="Do not ask whether it is meant.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase a person: publish that they ask for it, ingest it, apply it to every table, and print a receipt."""
+    from pipelines.context import Context
+    from pipelines.privacy import erasure
+
+    context = Context.load()
+    person = erasure.find(context, app, user)
+    if not (yes or json):
+        typer.confirm(f"Take all words of the person {person.user_key} out of {app}, for ever?", abort=True)
+    receipt = erasure.erase(context, app, user)
+    if json:
+        emit(receipt, json)
+    else:
+        _print_receipt(receipt)
 
 
 @command
