@@ -34,6 +34,18 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Rubric(_Section):
+    """What a good answer is, for people who review. `criteria`: by name, a question that yes answers well."""
+
+    guideline: str
+    criteria: Annotated[dict[str, str], Field(min_length=1)]
+
+    @property
+    def version(self) -> str:
+        """Names what it says, 12 hexadecimal digits: verdicts by another rubric are others."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
 class App(_Section):
     """One application that people use. `base_model` is what every training starts from.
 
@@ -47,6 +59,7 @@ class App(_Section):
     prompts: dict[str, str]
     simulated: bool = False
     data_licence: str = "by people's consent, within this deployment"
+    rubric: Rubric | None = None
 
     @model_validator(mode="after")
     def _prompt_exists(self) -> "App":

@@ -17,6 +17,7 @@ from feedwheel_capture.vocabulary import AppType, Arm, ComplaintCategory, Consen
 
 from schemas.arrow import record_fields
 from schemas.examples import ExampleUse, Split
+from schemas.reviews import Verdict, Why
 from schemas.signals import Polarity, SignalKind
 
 BronzeTable = Literal["bronze/generations", "bronze/feedback", "bronze/privacy", "ops/control"]
@@ -36,7 +37,7 @@ GoldTable = Literal[
     "gold/datasets/manifests",
     "gold/answers",
 ]
-OpsTable = Literal["ops/calibrations", "ops/gates", "ops/models", "ops/releases", "ops/runs"]
+OpsTable = Literal["ops/calibrations", "ops/gates", "ops/models", "ops/releases", "ops/reviews", "ops/runs"]
 TableName = BronzeTable | SilverTable | GoldTable | OpsTable
 
 RecordStatus = Literal["accepted", "rejected"]
@@ -437,6 +438,27 @@ _RELEASES: Final = _table(
     _required("released_at", INSTANT),
 )
 
+# What people of the operator's said of answers; of several by one reviewer about one answer the last counts.
+_REVIEWS: Final = _table(
+    "ops/reviews",
+    "review_id",
+    _required("review_id", pa.string()),
+    _required("app", pa.string()),
+    pa.field("user_key", pa.string()),
+    _required("conversation_id", pa.string()),
+    _required("response_id", pa.string()),
+    _required("model_version", pa.string()),
+    _within("p_dissatisfied", pa.float64(), 0, 1),
+    _required("reviewer", pa.string()),
+    # Hash of the rubric by which it was judged.
+    _required("rubric", pa.string()),
+    _one_of("why", Why),
+    # Canonical JSON {criterion: yes, no or unsure}; empty where the answer is out of scope.
+    _required("marks", pa.string()),
+    _one_of("verdict", Verdict),
+    _required("reviewed_at", INSTANT),
+)
+
 _RUNS: Final = _table(
     "ops/runs",
     "run_id",
@@ -472,6 +494,7 @@ TABLES: Final[dict[TableName, Table]] = {
         _CALIBRATIONS,
         _MODELS,
         _RELEASES,
+        _REVIEWS,
         _RUNS,
     )
 }

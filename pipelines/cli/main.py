@@ -6,7 +6,19 @@ import logging
 import typer
 
 _GROUPS = (
-    *("stack", "ingest", "signals", "satisfaction", "toxicity", "dislikes", "pii", "dedup", "datasets", "learning"),
+    *(
+        "stack",
+        "ingest",
+        "signals",
+        "satisfaction",
+        "toxicity",
+        "dislikes",
+        "pii",
+        "dedup",
+        "datasets",
+        "learning",
+        "review",
+    ),
     *("privacy", "maintain", "simulate", "keys", "imports"),
 )
 

@@ -27,6 +27,7 @@ _PLACES: Final = {
     "gold/dropped": "examples that were left out",
     "gold/datasets/examples": "examples in data sets",
     "gold/answers": "what models answered to such examples",
+    "ops/reviews": "what reviewers said of answers that you were given",
 }
 """Tables in the words of the person who asks."""
 _USES: Final = {

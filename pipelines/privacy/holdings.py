@@ -41,6 +41,7 @@ _TIME_OF: Final[Mapping[TableName, str | None]] = {
     "gold/dropped": None,
     "gold/datasets/examples": "example_time",
     "gold/answers": "answered_at",
+    "ops/reviews": "reviewed_at",
 }
 """Every table whose rows name a person, and the column that says when."""
 
