@@ -12,6 +12,7 @@ from feedwheel_capture.redact import REDACTOR
 
 from pipelines.base_model import BASE_LICENCE, is_base_version
 from pipelines.context import Context
+from pipelines.personal import rules_version
 from pipelines.trained import trained_models
 from schemas.tables import TABLES, TableName
 
@@ -34,7 +35,7 @@ def with_provenance(context: Context, app: str, chosen: pa.Table) -> pa.Table:
     people = context.config.app(app).data_licence
     values: Mapping[str, Sequence[Any]] = {
         "consent": ["content"] * chosen.num_rows,  # nothing else has text
-        "transforms": [[f"redact {REDACTOR}"]] * chosen.num_rows,
+        "transforms": [[f"redact {REDACTOR}", f"pseudonyms {rules_version()}"]] * chosen.num_rows,
         "generator": generators,
         "licence": [people if name is None else f"{people}; answer: {licence_of(name)}" for name in generators],
     }

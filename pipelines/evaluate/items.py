@@ -15,7 +15,7 @@ from feedback.minhash import sign
 from feedback.near_duplicates import normalise
 from feedback.templates import own_words
 from pipelines.curate.examples import user_text
-from pipelines.dataset.manifest import readable_examples_of
+from pipelines.dataset.manifest import manifests, readable_examples_of
 from pipelines.evaluate.parity import GOLDEN_PROMPTS
 from pipelines.io.lake import Lake
 from schemas.examples import TRAINING_USES
@@ -68,6 +68,12 @@ def read_items(
     seen = touching(texts, sign(texts), trained, sign(trained), threshold)
     usable = [item for item, text in zip(items, texts, strict=True) if text not in seen]
     return Items(usable, len(items) - len(usable))
+
+
+def anchor_items(lake: Lake, app: str) -> frozenset[str]:
+    """Ids of the evaluation items of the first data set: the same for ever, so figures on them tell cycles apart."""
+    first = min(manifests(lake, app), key=lambda manifest: manifest.dataset_id)
+    return frozenset(readable_examples_of(lake, first.dataset_id, "eval").column("example_id").to_pylist())
 
 
 def golden_prompts(lake: Lake, dataset_id: str) -> list[list[Message]]:

@@ -10,6 +10,7 @@ the code:
 """
 
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, newest_manifest
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
-from pipelines.evaluate.items import Item, Items, golden_prompts, read_items
+from pipelines.evaluate.items import Item, Items, anchor_items, golden_prompts, read_items
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT, Parity
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import read_control
@@ -157,20 +158,27 @@ def _outcomes(context: Context, case: _Case, challenger: ModelRef, items: list[I
     """Step 3."""
     by_champion = answers(context, case.app, case.champion, items)
     by_challenger = answers(context, case.app, challenger, items)
+    anchor = anchor_items(context.lake, case.app)
     return [
         Outcome(
             owner=item.owner,
             champion_right=is_right(by_champion[item.example_id], item.completion),
             challenger_right=is_right(by_challenger[item.example_id], item.completion),
-            slices=_slices(item),
+            slices=_slices(item, anchor),
         )
         for item in items
     ]
 
 
-def _slices(item: Item) -> tuple[str, ...]:
+def _slices(item: Item, anchor: Set[str]) -> tuple[str, ...]:
+    """Parts of the items: `anchor` is the same in every cycle, a `known failure` was answered wrongly when asked."""
     length = "long" if len(item.text.split()) > _LONG_MESSAGE_WORDS else "short"
-    return f"wanted: {item.completion}", f"message: {length}"
+    named = {"anchor": item.example_id in anchor, "known failure": not is_right(item.shown, item.completion)}
+    return (
+        f"wanted: {item.completion}",
+        f"message: {length}",
+        *(name for name, applies in named.items() if applies),
+    )
 
 
 def _rules(context: Context) -> Rules:
