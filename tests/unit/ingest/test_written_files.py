@@ -157,7 +157,7 @@ def test_statistics_bound_the_rows(tmp_path_factory, rows, batch):
         schema,
     )
     with (
-        patch.object(parquet, "_ROW_GROUP_ROWS", 4),
+        patch.object(parquet, "ROW_GROUP_ROWS", 4),
         TableFile(str(tmp_path_factory.mktemp("t")), "part.parquet", schema) as file,
     ):
         for start in range(0, len(rows), batch):
