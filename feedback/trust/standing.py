@@ -51,6 +51,9 @@ MIN_PEERS: Final = 2
 more (seeds 10 to 12), with one half a point less."""
 COMMON: Final = 0.5
 """Share of claims about which peers have something to say, from which their silence about one tells something."""
+FEW_STRANGERS: Final = 0.75
+"""Share of claims by strangers up to which a stranger has to be borne out: where most are, as in the first days of an
+application, it would cost more true claims than false ones."""
 ROUNDS: Final = 5
 """The fifth moves no standing by more than 0.001 in simulated attacks of 5 % hostile people. At 20 % those of liars
 have not settled then, nor after the seventh (0.14)."""
@@ -62,7 +65,7 @@ class Standing:
 
     peers: belief of its peers that it is right, 0..1; None where too few have something to say. is_unconfirmed: it
     says what is wanted, and nothing speaks for it: no peer, where peers speak about most claims, and no history of its
-    person.
+    person, where not nearly everybody is without one.
     """
 
     trust: float
@@ -111,14 +114,15 @@ def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
                 if place in of:
                     trust[place], amount[place] = min(share / usual, 1.0), count
     heard = [said.weight > 0 for said in evidence]
-    speaks_of_most = sum(heard) >= COMMON * len(ordered)
+    strangers = sum(count < KNOWN_AFTER for count in amount)
+    asks_for_peers = sum(heard) >= COMMON * len(ordered) and strangers <= FEW_STRANGERS * len(ordered)
     return {
         claim.claim_id: Standing(
             trust=trust[row],
             is_stranger=(stranger := amount[row] < KNOWN_AFTER),
             campaign=campaign_of.get(claim.claim_id),
             peers=evidence[row].right if heard[row] else None,
-            is_unconfirmed=speaks_of_most and claim.wants and stranger and not heard[row],
+            is_unconfirmed=asks_for_peers and claim.wants and stranger and not heard[row],
         )
         for row, claim in enumerate(ordered)
     }

@@ -58,6 +58,8 @@ def test_what_a_stranger_wants_and_nobody_else_said_waits_only_where_others_spea
     usual = [claim(n, f"person-{n % 5}", *((CARD, "card arrival") if n % 2 else (JAZZ, "jazz"))) for n in range(20)]
     assert standings([*usual, alone])[alone.claim_id].is_unconfirmed
     assert not standings([*usual, replace(alone, wants=False)])[alone.claim_id].is_unconfirmed
+    first_days = [claim(n, f"person-{n}", *((CARD, "card arrival") if n % 2 else (JAZZ, "jazz"))) for n in range(20)]
+    assert not standings([*first_days, alone])[alone.claim_id].is_unconfirmed  # everybody is a stranger
     other = [claim(600 + n, f"person-{n}", f"word{n} other{n} third{n}", f"wanted {n}") for n in range(30)]
     assert not standings([*usual, *other, alone])[alone.claim_id].is_unconfirmed
 
