@@ -69,7 +69,8 @@ TASK_BUDGETS_S: Final[dict[str, float]] = {
     "evaluate": 100,
     "release": 15,
 }
-"""Seconds of a stage's task (of curate, half is the model of names, loaded in each worker); what is left of Airflow's is the way from one task to the next."""
+"""Seconds of a stage's task (half of curate's for the model of names, which each worker loads); what is left of
+Airflow's is the way from one task to the next."""
 
 
 class TurnFailed(FeedwheelError):
