@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from feedback.minhash import sign
 from feedback.near_duplicates import centres, cluster_name, comparable, fingerprints
 from pipelines.io.spill import SpilledSignatures, SpilledTexts
-from pipelines.json_lines import BadLine, read_lines
-from schemas.errors import UsageError
+from pipelines.json_lines import BadLine, read_lines, usable_files
 
 _LINES_AT_ONCE: Final = 1_000
 """As many as are signed at once."""
@@ -68,19 +67,16 @@ class _Read:
 
 def run(source: Path, target: Path, threshold: float, tell: Tell) -> DedupReport:
     """Place every line of `source` into `target`; `tell` hears how far it is. Raises UsageError."""
-    try:
-        with ExitStack() as files, target.open("wb") as out:
-            texts, signatures = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-            found = _Read([], [], SpilledTexts(texts), SpilledSignatures(signatures))
-            _read(source, found, tell)
-            tell(f"comparing {len(found.ids):,} documents")
-            prints = fingerprints(found.texts)
-            middle = centres(found.texts, prints, found.signatures.mapped(), threshold)
-            kept = _kept(found.ids, prints, middle)
-            for line in _lines(found, prints, middle, kept):
-                out.write(msgspec.json.encode(line) + b"\n")
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
+    with usable_files(), ExitStack() as files, target.open("wb") as out:
+        texts, signatures = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        found = _Read([], [], SpilledTexts(texts), SpilledSignatures(signatures))
+        _read(source, found, tell)
+        tell(f"comparing {len(found.ids):,} documents")
+        prints = fingerprints(found.texts)
+        middle = centres(found.texts, prints, found.signatures.mapped(), threshold)
+        kept = _kept(found.ids, prints, middle)
+        for line in _lines(found, prints, middle, kept):
+            out.write(msgspec.json.encode(line) + b"\n")
     count = len(found.ids)
     return DedupReport(count, len(kept), count - len(kept), [line.line for _, line in found.bad])
 

@@ -6,10 +6,13 @@ lines count and give nothing. Holds one line in memory.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
+
+from schemas.errors import UsageError
 
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -23,6 +26,15 @@ class BadLine(msgspec.Struct, frozen=True):
 
     line: int
     error: str
+
+
+@contextmanager
+def usable_files() -> Iterator[None]:
+    """Reading and writing them. Raises UsageError where one cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
 
 
 def read_lines(source: Path, record: type[Record]) -> Iterator[tuple[int, Record | BadLine]]:

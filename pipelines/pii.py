@@ -14,9 +14,8 @@ from typing import Final
 import msgspec
 
 from feedback.personal.spans import Find
-from pipelines.json_lines import BadLine, read_lines
+from pipelines.json_lines import BadLine, read_lines, usable_files
 from pipelines.personal import find_in
-from schemas.errors import UsageError
 
 _BATCH_LINES: Final = 512
 """Enough for the model to work on whole batches, few enough to be seen moving."""
@@ -58,21 +57,18 @@ def run(source: Path, target: Path, tell: Tell = lambda lines: None) -> PiiRepor
     """Search every line of `source` and write what was found to `target`. Raises UsageError."""
     finds, bad = Counter[str](), list[int]()
     texts, found, lines = 0, 0, 0
-    try:
-        with target.open("wb") as out:
-            for batch in _batches(read_lines(source, PersonalText)):
-                for result in _searched(batch):
-                    out.write(msgspec.json.encode(result) + b"\n")
-                    if isinstance(result, BadLine):
-                        bad.append(result.line)
-                    else:
-                        texts += 1
-                        found += bool(result.spans)
-                        finds.update(find.type for find in result.spans)
-                lines += len(batch)
-                tell(lines)
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
+    with usable_files(), target.open("wb") as out:
+        for batch in _batches(read_lines(source, PersonalText)):
+            for result in _searched(batch):
+                out.write(msgspec.json.encode(result) + b"\n")
+                if isinstance(result, BadLine):
+                    bad.append(result.line)
+                else:
+                    texts += 1
+                    found += bool(result.spans)
+                    finds.update(find.type for find in result.spans)
+            lines += len(batch)
+            tell(lines)
     return PiiReport(texts, found, dict(sorted(finds.items())), bad)
 
 

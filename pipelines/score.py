@@ -14,9 +14,8 @@ from feedback.dissatisfaction.model import model_in
 from feedback.judge import Judge
 from feedback.taxonomy import weights
 from feedback.transcript import Score, Transcript, score
-from pipelines.json_lines import BadLine, bad_line, read_lines
+from pipelines.json_lines import BadLine, bad_line, read_lines, usable_files
 from schemas.config import Config
-from schemas.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +37,15 @@ def run(config: Config, app: str | None, source: Path, target: Path, weights_fol
     app_type = config.app(app).type if app else "assistant"
     judge = partial(score, app_type=app_type, judge=Judge(weights(config.signals), model=model))
     scored, unread, bad = 0, 0, list[int]()
-    try:
-        with target.open("wb") as out:
-            for number, transcript in read_lines(source, Transcript):
-                result = transcript if isinstance(transcript, BadLine) else _judged(number, transcript, judge)
-                out.write(msgspec.json.encode(result) + b"\n")
-                if isinstance(result, BadLine):
-                    bad.append(number)
-                else:
-                    scored += 1
-                    unread += result.unread_language is not None
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}: name a file that can be read or written") from None
+    with usable_files(), target.open("wb") as out:
+        for number, transcript in read_lines(source, Transcript):
+            result = transcript if isinstance(transcript, BadLine) else _judged(number, transcript, judge)
+            out.write(msgspec.json.encode(result) + b"\n")
+            if isinstance(result, BadLine):
+                bad.append(number)
+            else:
+                scored += 1
+                unread += result.unread_language is not None
     return ScoreReport(scored, bad, unread)
 
 

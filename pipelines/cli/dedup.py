@@ -7,8 +7,7 @@ import typer
 from rich.console import Console
 
 from feedback.near_duplicates import NEAR_DUPLICATE
-from pipelines.cli.output import Json, command, emit
-from schemas.errors import CheckFailed
+from pipelines.cli.output import Json, command, emit, refuse_bad_lines
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +30,4 @@ def dedup(
     with Console(stderr=True, highlight=False).status("reading") as status:
         report = stage.run(input, output, threshold, status.update)
     emit(report, json, "Dedup")
-    if report.bad_lines:
-        if json:
-            raise typer.Exit(CheckFailed.exit_code)
-        raise CheckFailed(f"{len(report.bad_lines)} lines of {input} are no documents; {output} says why, by line")
+    refuse_bad_lines(report.bad_lines, input, output, "documents", json)

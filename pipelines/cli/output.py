@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.errors import FeedwheelError, NothingToDo
+from schemas.errors import CheckFailed, FeedwheelError, NothingToDo
 
 App = Annotated[str, typer.Option("--app", help="Application in feedwheel.toml.", envvar="FEEDWHEEL_APP")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
@@ -81,6 +82,22 @@ def _cell(value: Any) -> str:
         case None:
             return "-"
     return str(value)
+
+
+def refuse_bad_lines(bad_lines: Sequence[int], source: Path, target: Path, records: str, as_json: bool) -> None:
+    """Exit 1 if a line of `source` was none of the `records` that were asked for. Raises CheckFailed."""
+    if not bad_lines:
+        return
+    if as_json:
+        raise typer.Exit(CheckFailed.exit_code)
+    raise CheckFailed(f"{len(bad_lines)} lines of {source} are no {records}; {target} says why, by line")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Safe for a terminal: what people wrote may hold control characters. `keep`: those that do no harm here."""
+    return "".join(
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def command(function: Callable[_P, _R]) -> Callable[_P, _R]:

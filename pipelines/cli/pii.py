@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipelines.cli.output import Json, command, emit
-from schemas.errors import CheckFailed
+from pipelines.cli.output import Json, command, emit, refuse_bad_lines
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +27,4 @@ def pii(
     with console.status("Loading the language model ...") as status:
         report = stage.run(input, output, lambda lines: status.update(f"{lines:,} lines"))
     emit(report, json, "Personal data")
-    if report.bad_lines:
-        if json:
-            raise typer.Exit(CheckFailed.exit_code)
-        raise CheckFailed(f"{len(report.bad_lines)} lines of {input} are no texts; {output} says why, by line")
+    refuse_bad_lines(report.bad_lines, input, output, "texts", json)

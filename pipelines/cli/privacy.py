@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table, printable
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def erase(
     person = erasure.find(context, app, user)
     if not (yes or json):
         typer.confirm(f"Take all words of the person {person.user_key} out of {app}, for ever?", abort=True)
-    receipt = erasure.erase(context, app, user)
+    receipt = erasure.erase(context, app, person)
     if json:
         emit(receipt, json)
     else:
@@ -168,7 +168,7 @@ def _print_holdings(held: "Holdings") -> None:
     if held.texts is not None:
         _say("\nThe texts:" if held.texts else "\nNo text is held.")
         for text in held.texts:
-            _say(f"  {text.time:%F %T}  {text.author}: {_printable(text.text)}")
+            _say(f"  {text.time:%F %T}  {text.author}: {printable(text.text)}")
 
 
 def _print_consents(held: "Holdings") -> None:
@@ -184,8 +184,3 @@ def _print_consents(held: "Holdings") -> None:
 
 def _say(text: str = "") -> None:
     Console(highlight=False, soft_wrap=True).print(text, markup=False)
-
-
-def _printable(text: str) -> str:
-    """Safe for a terminal: what people wrote may hold control characters."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, printable
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,8 +89,10 @@ def _converse(desk: "Desk") -> None:
 def _show(console: Console, item: "Item") -> None:
     console.rule(f"{item.place} of {item.of}: {_WHY[item.why]}")
     for message in item.messages:
-        console.print(Panel(Text(_printable(message["content"])), title=message["role"], title_align="left"))
-    console.print(Panel(Text(_printable(item.output)), title="answer", title_align="left", border_style="blue"))
+        console.print(Panel(Text(printable(message["content"], keep="\n")), title=message["role"], title_align="left"))
+    console.print(
+        Panel(Text(printable(item.output, keep="\n")), title="answer", title_align="left", border_style="blue")
+    )
 
 
 def _ask(question: str) -> str:
@@ -98,8 +100,3 @@ def _ask(question: str) -> str:
     while answer not in ("y", "n", "u", "o", "s", "q"):
         answer = typer.prompt(f"{question} [y]es [n]o [u]nsure, [o]ut of scope, [s]kip, [q]uit").strip().lower()[:1]
     return answer
-
-
-def _printable(text: str) -> str:
-    """Safe for a terminal: what people wrote may hold control characters."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)

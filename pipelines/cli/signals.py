@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table
-from schemas.errors import CheckFailed
+from pipelines.cli.output import DEFAULT_APP, App, Json, command, emit, print_table, refuse_bad_lines
 
 if TYPE_CHECKING:
     from pipelines.lineage import Branch
@@ -95,10 +94,7 @@ def score(
 
     report = stage.run(Settings.load().config(), app, input, output, model)
     emit(report, json, "Score")
-    if report.bad_lines:
-        if json:
-            raise typer.Exit(CheckFailed.exit_code)
-        raise CheckFailed(f"{len(report.bad_lines)} lines of {input} are no conversations; {output} says why, by line")
+    refuse_bad_lines(report.bad_lines, input, output, "conversations", json)
 
 
 @command

@@ -48,7 +48,7 @@ class CurateReport:
     personal: dict[str, int]
     gate_asked: int
     gate_answered: int
-    agreement: Agreement
+    agreement: Agreement | None
 
 
 def run(context: Context, app: str) -> CurateReport:
@@ -77,7 +77,7 @@ def run(context: Context, app: str) -> CurateReport:
         personal=curation.personal,
         gate_asked=curation.gate_asked,
         gate_answered=curation.gate_answered,
-        agreement=result.agreement,
+        agreement=curation.agreement,
     )
 
 

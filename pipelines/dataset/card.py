@@ -13,6 +13,7 @@ from feedback.power import LOST, POWER
 from pipelines.dataset.composition import Composition
 from pipelines.dataset.funnel import Step
 from pipelines.dataset.manifest import Manifest
+from pipelines.dataset.rows import split_named
 
 _USES: Final = {
     "eval": "evaluation: what people confirmed or corrected who were asked whatever the answer was",
@@ -85,7 +86,7 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 def _what(manifest: Manifest) -> Section:
     rows = [
-        (name, f"{count:,}", _USES.get(name, "as its name says"), "test" if name == "eval" else "train")
+        (name, f"{count:,}", _USES.get(name, "as its name says"), split_named(name))
         for name, count in sorted(manifest.sets.items())
     ]
     chosen = [f"{name}: {value}" for name, value in _selection(manifest)]

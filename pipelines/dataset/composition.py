@@ -6,6 +6,7 @@ In: the examples of a set. Out: a `Composition`. It describes the set and is no 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from statistics import median_high
 from typing import Any
 
 import pyarrow as pa
@@ -73,7 +74,7 @@ def _figures(rows: Sequence[Row]) -> SetFigures:
 
 
 def _middle(counts: Sequence[int]) -> int:
-    return sorted(counts)[len(counts) // 2] if counts else 0
+    return median_high(counts) if counts else 0
 
 
 def _coverage(rows: Sequence[Row]) -> dict[str, Spread]:

@@ -16,7 +16,7 @@ from pipelines.context import Context
 from pipelines.dataset.card import card_of
 from pipelines.dataset.manifest import Manifest, find_manifest, readable_examples_of
 from pipelines.dataset.markdown import markdown
-from pipelines.dataset.rows import TrainingRow, as_table, training_row, write_jsonl
+from pipelines.dataset.rows import TrainingRow, as_table, split_named, training_row, write_jsonl
 from pipelines.dataset.slices import UNTOLD
 from pipelines.dataset.template import TemplateReport, check_template, without_control_tokens
 
@@ -76,7 +76,7 @@ def _write_columns(folder: Path, name: str, rows: Sequence[TrainingRow]) -> Path
 
 
 def _write_split(folder: Path, name: str, rows: Sequence[TrainingRow]) -> Path:
-    return _write_columns(folder, f"{name}/{_split(name)}", rows)
+    return _write_columns(folder, f"{name}/{split_named(name)}", rows)
 
 
 _WRITERS: Final[Mapping[FileForm, Callable[[Path, str, Sequence[TrainingRow]], Path]]] = {
@@ -86,16 +86,12 @@ _WRITERS: Final[Mapping[FileForm, Callable[[Path, str, Sequence[TrainingRow]], P
 }
 
 
-def _split(set_name: str) -> str:
-    return "test" if set_name == "eval" else "train"
-
-
 def _write_readme(folder: Path, manifest: Manifest, sets: Mapping[str, Sequence[TrainingRow]]) -> Path:
     """The card, under the header by which the sets are found: every value of it is of a closed vocabulary."""
     path = folder / "README.md"
     header = [*_facts(manifest, sum(map(len, sets.values()))), "configs:"]
     for name in (name for name, rows in sets.items() if rows):
-        split = _split(name)
+        split = split_named(name)
         header += [
             f"- config_name: {name}",
             "  data_files:",

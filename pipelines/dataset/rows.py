@@ -43,6 +43,11 @@ def training_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return example if row["liked"] is None else {**example, "label": row["liked"]}
 
 
+def split_named(set_name: str) -> str:
+    """What trainers call the side of a set."""
+    return "test" if set_name == "eval" else "train"
+
+
 def _answer(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 

@@ -3,7 +3,7 @@
 In: a key of theirs, or the id by which the application knows them, which is hashed here and goes nowhere. Out: an
 erasure in Kafka and in bronze, every table without their words, and a receipt. The steps, numbered as in the code:
 
-1. find whom it is about;
+1. find whom it is about (`find`);
 2. publish that they ask to be erased, as an application does for them: all that is derived later keeps to it;
 3. ingest it;
 4. apply it (`pipelines.privacy.stage`).
@@ -28,17 +28,17 @@ from pipelines.context import Context
 from pipelines.io.kafka_admin import readable
 from pipelines.people import PERSONAL_TABLES, UserKeys, find_person, stored_keys
 from pipelines.privacy import stage
+from pipelines.privacy.holdings import nothing_held
 from pipelines.privacy.receipt import Receipt
-from schemas.errors import CheckFailed, InfrastructureError, NothingToDo
+from schemas.errors import InfrastructureError, NothingToDo
 
 SOURCE = "/feedwheel/erase"
 
 
-def erase(context: Context, app: str, user: str) -> Receipt:
-    """Erase the person of this id or key. Raises CheckFailed if nothing is held, InfrastructureError, ConfigError."""
+def erase(context: Context, app: str, person: Person) -> Receipt:
+    """Erase a person whom `find` has found. Raises InfrastructureError, ConfigError."""
     from pipelines import ingest  # brings Beam
 
-    person = find(context, app, user)  # 1
     _publish(context, app, person)  # 2
     try:
         ingest.run(context)  # 3
@@ -50,7 +50,7 @@ def erase(context: Context, app: str, user: str) -> Receipt:
 
 
 def find(context: Context, app: str, user: str) -> Person:
-    """The person whom the application knows by this id, or whose key it is, of any layer. Raises CheckFailed."""
+    """Step 1: whom the application knows by this id, or whose key it is, of any layer. Raises CheckFailed."""
     context.config.app(app)
     keys = UserKeys(context.settings.user_keys)
     for key in (hash_user(keys.layers, app, user), user):
@@ -58,10 +58,7 @@ def find(context: Context, app: str, user: str) -> Person:
             return Person(
                 found, len(keys.layers), _split_bucket(context, app, stored_keys(context.lake, app, keys, {found}))
             )
-    raise CheckFailed(
-        f"{app}: nothing is held about this person. Ids are compared as they were sent: the same letters, the same "
-        "application, and all layers of FEEDWHEEL_USER_KEY_LAYERS"
-    )
+    raise nothing_held(app)
 
 
 def _split_bucket(context: Context, app: str, keys: Collection[str]) -> int:

@@ -129,11 +129,16 @@ def of_raw_id(context: Context, app: str, raw_id: str, *, content: bool) -> Hold
     keys = UserKeys(context.settings.user_keys)
     person = find_person(context.lake, app, keys, hash_user(keys.layers, app, raw_id))
     if person is None:
-        raise CheckFailed(
-            f"{app}: nothing is held about this person. Ids are compared as they were sent: the same letters, the same "
-            "application, and all layers of FEEDWHEEL_USER_KEY_LAYERS"
-        )
+        raise nothing_held(app)
     return _holdings(context, app, keys, person, content=content)
+
+
+def nothing_held(app: str) -> CheckFailed:
+    """Of an id by which nobody is known."""
+    return CheckFailed(
+        f"{app}: nothing is held about this person. Ids are compared as they were sent: the same letters, the same "
+        "application, and all layers of FEEDWHEEL_USER_KEY_LAYERS"
+    )
 
 
 def _holdings(context: Context, app: str, keys: UserKeys, person: str, *, content: bool) -> Holdings:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 from feedwheel_capture.ids import uuid7
 
@@ -57,9 +58,10 @@ class Desk:
         self.rubric: Rubric = rubric
         self.reviewer = reviewer or getpass.getuser()
         self._context, self._app = context, app
-        self._turns = _read_turns(context, app)
+        admitted = admitted_revisions(context.lake, app)
+        self._turns = _read_turns(context, app, admitted)
         reviews = read_reviews(context, app)
-        answers = _reviewable(context, app, self._turns)
+        answers = _reviewable(context, app, admitted, self._turns)
         seen = Counter({answer: len(who) for answer, who in _reviewers(reviews).items()})
         mine = {review.answer_id for review in reviews if review.reviewer == self.reviewer}
         self._queue = queue(answers, seen, context.clock().date().isoformat(), size)
@@ -135,9 +137,8 @@ def _reviewers(reviews: list[Review]) -> dict[str, set[str]]:
     return found
 
 
-def _read_turns(context: Context, app: str) -> dict[str, dict[str, Any]]:
+def _read_turns(context: Context, app: str, admitted: pa.Table) -> dict[str, dict[str, Any]]:
     """Recent answers of people who evaluate, as far as they may be read, by response id."""
-    admitted = admitted_revisions(context.lake, app)
     rows = lifted(rows_of(context.lake, "silver/turns", app, admitted, _TURN), UserKeys(context.settings.user_keys))
     turns = rows.to_pylist()
     since = max((turn["turn_time"] for turn in turns), default=context.clock()) - _RECENT
@@ -153,8 +154,9 @@ def _may_be_read(turn: Mapping[str, Any]) -> bool:
     return bool(turn["output"] and turn["prompt"]) and all(message["content"] for message in turn["prompt"])
 
 
-def _reviewable(context: Context, app: str, turns: Mapping[str, dict[str, Any]]) -> list[Reviewable]:
-    admitted = admitted_revisions(context.lake, app)
+def _reviewable(
+    context: Context, app: str, admitted: pa.Table, turns: Mapping[str, dict[str, Any]]
+) -> list[Reviewable]:
     signals = rows_of(context.lake, "silver/signals", app, admitted, ("response_id",), pc.field("polarity") != 0)
     judged = set(signals.column("response_id").to_pylist())
     return [Reviewable(name, turn["p_dissatisfied"], name in judged) for name, turn in sorted(turns.items())]
