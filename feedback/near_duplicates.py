@@ -85,7 +85,7 @@ def centres(
     unique, rows, where = np.unique(prints, return_index=True, return_inverse=True)
     met = meetings(signatures, rows, LEAST_AGREEMENT)
     pairs = met[near(texts, texts, met, agreement(signatures, met), threshold)]
-    return _stars(rows, np.searchsorted(unique, prints[pairs]))[where]
+    return stars(rows, np.searchsorted(unique, prints[pairs]))[where]
 
 
 def near(
@@ -108,7 +108,7 @@ def _is_near(one: str, other: str, estimate: float, threshold: float) -> bool:
     alike = estimate >= asked + _SURE or (
         estimate >= asked - _SURE and jaccard(shingles(one), shingles(other)) >= asked
     )
-    return (alike or _is_around(one, other)) and not _have_other_numbers(one, other)
+    return (alike or _is_around(one, other)) and not have_other_numbers(one, other)
 
 
 def _is_around(one: str, other: str) -> bool:
@@ -118,7 +118,7 @@ def _is_around(one: str, other: str) -> bool:
     return words >= MIN_CONTAINED_WORDS and around <= _MAX_AROUND_WORDS and f" {short} " in f" {long} "
 
 
-def _have_other_numbers(one: str, other: str) -> bool:
+def have_other_numbers(one: str, other: str) -> bool:
     """Whether each of two short texts has a number that the other has not."""
     if not (_DIGIT.search(one) and _DIGIT.search(other)):
         return False
@@ -139,8 +139,8 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-def _stars(rows: NDArray[np.int64], pairs: Pairs) -> NDArray[np.int64]:
-    """The middle of each of `rows`; `pairs` are places in `rows`."""
+def stars(rows: NDArray[np.int64], pairs: Pairs) -> NDArray[np.int64]:
+    """The middle of each of `rows`, int64 [rows]: itself, or whose star it is in; `pairs` are places in `rows`."""
     ends = np.concatenate([pairs, pairs[:, ::-1]])
     ends = ends[np.lexsort((ends[:, 1], ends[:, 0]))]
     degrees = np.bincount(ends[:, 0], minlength=len(rows))

@@ -19,6 +19,7 @@ from feedback.decontamination import containing, touching
 from feedback.grounding import stands_in
 from feedback.minhash import Signatures, sign
 from feedback.near_duplicates import clusters, normalise
+from feedback.paraphrases import middles
 from feedback.trust.claims import Claim
 from feedback.trust.standing import Standing, standings
 from feedback.trust.voice import Vote, voice
@@ -31,6 +32,7 @@ Step = Literal[
     "conflicts",
     "exact duplicates",
     "near duplicates",
+    "paraphrases",
     "decontamination",
     "user cap",
     "generated share",
@@ -45,6 +47,7 @@ Reason = Literal[
     "conflict",
     "duplicate",
     "near_duplicate",
+    "paraphrase",
     "benchmark",
     "eval_neighbour",
     "user_cap",
@@ -61,7 +64,8 @@ class Candidate:
     conversation of an anonymous one. `source`: where it was said. `written`: the answer as the person wrote it, if
     they wrote one, normalised. `wants`: whether it says which answer is right, not only which is good or better.
     `generated`: whether a model wrote the wanted answer. `groups`: by dimension, what it is one of.
-    `context`: what the application gave the model beside the conversation, normalised.
+    `context`: what the application gave the model beside the conversation, normalised. `is_english`: whether the person
+    writes English, as far as it can be told.
     """
 
     example_id: str
@@ -83,6 +87,7 @@ class Candidate:
     only_liked: bool
     generated: bool
     groups: Mapping[str, str]
+    is_english: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Limits:
     max_examples_per_user: int
     max_generated_share: float = 1.0
     max_examples: int | None = None
+    paraphrase_cosine: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,7 @@ def select(candidates: Sequence[Candidate], limits: Limits, reserved: Reserved =
         ("conflicts", "conflict", lambda left: _outvoted(left, standing)),
         ("exact duplicates", "duplicate", _exact_duplicates),
         ("near duplicates", "near_duplicate", lambda left: _near_duplicates(left, cluster_of)),
+        ("paraphrases", "paraphrase", lambda left: _paraphrases(left, limits.paraphrase_cosine)),
         ("decontamination", "benchmark", lambda left: _benchmarked(left, near, reserved.benchmarks)),
         (
             "decontamination",
@@ -282,6 +289,21 @@ def _near_duplicates(candidates: list[Candidate], cluster_of: Mapping[str, str])
             candidate.rejected,
         ),
     )
+
+
+def _paraphrases(candidates: list[Candidate], cosine: float | None) -> set[str]:
+    """Texts that say the same in other words, with answers that do: English ones, the only ones that can be told."""
+    alike = defaultdict[Hashable, list[Candidate]](list)
+    for candidate in _training(candidates):
+        if cosine is not None and candidate.is_english:
+            alike[candidate.use, candidate.liked, candidate.rejected is None].append(candidate)
+    cluster_of = dict[str, Hashable]()
+    for kind, same in alike.items():
+        said = [(one.text, one.completion, *filter(None, [one.rejected])) for one in same]
+        for one, middle in zip(same, middles(said, cosine or 1.0).tolist(), strict=True):
+            cluster_of[one.example_id] = kind, middle
+    compared = [candidate for candidate in candidates if candidate.example_id in cluster_of]
+    return _all_but_best(compared, lambda candidate: cluster_of[candidate.example_id])
 
 
 def _all_but_best(candidates: Iterable[Candidate], key: Callable[[Candidate], Hashable]) -> set[str]:

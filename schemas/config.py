@@ -133,7 +133,8 @@ class Curation(_Section):
     people wrote, as far as it can be told; all if empty. `max_examples`: training examples of a use; all if not given.
     `max_toxicity`: P(toxic) of what a model would be taught to answer. `max_generated_share`: of wanted answers, how
     many models may have written: who learns from what models wrote forgets what is rare (Shumailov et al., 2024).
-    `benchmarks`: public ones, whose questions nothing trains on.
+    `benchmarks`: public ones, whose questions nothing trains on. `paraphrase_cosine`: of vectors of two English texts
+    that say the same in other words; such pairs are not looked for if it is not given.
     """
 
     max_examples_per_user: Positive
@@ -145,6 +146,7 @@ class Curation(_Section):
     languages: tuple[Language, ...] = ()
     max_examples: Positive | None = None
     benchmarks: tuple[Benchmark, ...] = ()
+    paraphrase_cosine: ProperShare | None = None
 
 
 class Split(_Section):

@@ -16,7 +16,8 @@ _SHORT_CHARS: Final = 120
 """In longer messages words decide: trigrams cost more, and are alike in any two texts."""
 _OPEN_FROM: Final = 0.2
 """Similarity in words below which trigrams are not asked."""
-_QUESTIONS: Final = bag("what how why when where who which")
+QUESTIONS: Final = bag("what how why when where who which")
+"""Words that say what a question asks for."""
 _OTHER_QUESTION: Final = 0.75
 """Share of the similarity that is left where two messages ask another thing about much the same."""
 _MIN_SHARED: Final = 2
@@ -47,7 +48,7 @@ class Content:
         """The content of a message."""
         found = message.tokens
         stems = frozenset([word[:_STEM_CHARS] for word in message.words - _EMPTY_WORDS])
-        asks = None if _QUESTIONS.isdisjoint(message.words) else next(word for word in found if word in _QUESTIONS)
+        asks = None if QUESTIONS.isdisjoint(message.words) else next(word for word in found if word in QUESTIONS)
         return cls(found, stems or frozenset(found), asks)
 
 

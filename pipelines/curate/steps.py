@@ -168,6 +168,7 @@ def _candidate(row: Mapping[str, Any], templates: Sequence[str]) -> Candidate:
         only_liked=row["only_liked"],
         generated=row["generated"],
         groups=_groups(row),
+        is_english=row["language"] == "en",
     )
 
 

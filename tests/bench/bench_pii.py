@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipelines.personal import find_in
+from tests.bench.intervals import interval
 from tests.bench.personal_sentences import Gold, sentences
 
 Texts = Sequence[tuple[str, list[Gold]]]
@@ -48,16 +49,6 @@ def research(path: Path, remainder: int) -> Texts:
         (row["full_text"], [Gold(s["start_position"], s["end_position"], s["entity_type"]) for s in row["spans"]])
         for row in rows
     ]
-
-
-def interval(hits: int, n: int) -> str:
-    """Share and its 95 % interval (Wilson 1927)."""
-    if not n:
-        return "-"
-    p, z = hits / n, 1.96
-    middle, half = p + z * z / 2 / n, z * ((p * (1 - p) + z * z / 4 / n) / n) ** 0.5
-    low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-    return f"{p:.2f} ({low:.2f} to {high:.2f}), {hits} of {n}"
 
 
 def meets(one: Sequence[int], others: Sequence[Sequence[int]]) -> bool:

@@ -33,6 +33,7 @@ def candidate(example_id, text="where is my card", completion="card arrival", us
         "only_liked": False,
         "generated": False,
         "groups": {},
+        "is_english": True,
     }
     return Candidate(example_id=example_id, use=use, completion=completion, **{**defaults, **fields})
 
@@ -114,6 +115,20 @@ def test_judgements_and_wanted_answers_do_not_compete():
 def test_near_equal_texts_with_the_same_answer_are_one():
     near = (candidate("a", LONG, weight=0.9), candidate("b", LONG + "!"), candidate("c", LONG.replace("seen", "sen")))
     assert reasons(*near) == {"b": "duplicate", "c": "near_duplicate"}
+
+
+CAN_I_GET_ONE = "can i get a virtual card", "May I have a virtual card?"
+
+
+def test_what_says_the_same_in_other_words_is_one():
+    one, other = (candidate(name, text) for name, text in zip("ab", CAN_I_GET_ONE, strict=True))
+    asked = replace(LIMITS, paraphrase_cosine=0.9)
+    assert reasons(one, other) == {}, "nobody asked for it"
+    assert reasons(one, other, limits=asked) == {"b": "paraphrase"}
+    assert reasons(one, replace(other, weight=0.9), limits=asked) == {"a": "paraphrase"}
+    assert reasons(one, replace(other, is_english=False), limits=asked) == {}, "no vector says what it means"
+    assert reasons(one, replace(other, completion="virtual card fees"), limits=asked) == {}
+    assert reasons(*(replace(each, use="eval") for each in (one, other)), limits=asked) == {}
 
 
 def test_near_equal_texts_with_different_answers_both_stay():

@@ -1,0 +1,118 @@
+"""Paraphrases: which texts say the same in other words.
+
+In: rows of English texts, such as a question and its answer. Out: the row in the middle of each row's cluster. Two rows
+are the same if each text of one is a paraphrase of its counterpart: the cosine of their vectors is at least a
+threshold, and neither denies, asks something else, or names other numbers than the other. The vectors are those of the
+shipped encoder, which knows English; computed in double precision, so no machine puts a pair on the other side (I3).
+
+Candidates are found by random hyperplanes (Charikar, "Similarity estimation techniques from rounding algorithms",
+2002): two vectors at an angle a lie on one side of a plane with probability 1 - a / pi.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feedback.detectors.similarity import QUESTIONS
+from feedback.detectors.words import bag
+from feedback.dissatisfaction.encoder import Encoder
+from feedback.dissatisfaction.model import shipped_model
+from feedback.minhash import PERMUTATIONS, Pairs, Signatures, meetings
+from feedback.near_duplicates import comparable, have_other_numbers, stars
+
+PARAPHRASE: Final = 0.95
+"""Cosine of two texts that say the same, where nothing else is asked: chosen in docs/duplicates.md."""
+_PLANES: Final = 4
+"""To each number of a signature, so 16 to a band: vectors of cosine .95 meet in one of 32 with probability .998."""
+_SURELY: Final = 3.5
+"""Standard errors below the expected agreement of signatures at which a pair is not looked at."""
+_DENYING: Final = bag("not no never cannot t without unable nothing none")
+"""As normalised text has them: "t" is of "don't"."""
+_TEXTS_AT_ONCE: Final = 1_000
+
+
+def middles(rows: Sequence[tuple[str, ...]], threshold: float) -> NDArray[np.int64]:
+    """Row in the middle of each row's cluster, int64 [rows]; rows are of one length, candidates by their first text.
+
+    The order of rows decides between equals.
+    """
+    if len(rows) < 2:
+        return np.arange(len(rows))
+    columns = (_Column(column) for column in zip(*rows, strict=True))
+    first = next(columns)
+    pairs = meetings(_signed(first.vectors), np.arange(len(rows)), _least_agreement(threshold))
+    for column in (first, *columns):
+        pairs = pairs[column.alike(pairs, threshold)]
+    return stars(np.arange(len(rows)), pairs)
+
+
+class _Column:
+    """Texts with their vectors, float64 [texts, dimensions], and numbers that equal texts, and equal senses, share."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = [comparable(text) for text in texts]
+        self.vectors = _encoded(texts)
+        self._text = np.unique(np.array(self.texts), return_inverse=True)[1]
+        self._sense = np.unique([_sense(text) for text in self.texts], return_inverse=True)[1]
+
+    def alike(self, pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
+        """Which pairs say the same."""
+        one, other = pairs[:, 0], pairs[:, 1]
+        same: NDArray[np.bool_] = self._text[one] == self._text[other]
+        near = np.einsum("ij,ij->i", self.vectors[one], self.vectors[other]) >= threshold
+        asked = np.flatnonzero(~same & near & (self._sense[one] == self._sense[other]))
+        for pair in asked.tolist():
+            same[pair] = not have_other_numbers(self.texts[one[pair]], self.texts[other[pair]])
+        return same
+
+
+def _sense(text: str) -> str:
+    """What two texts must have in common, however near: whether they deny, and what they ask; without words, all."""
+    if not any(map(str.isalnum, text)):
+        return text
+    words = frozenset(text.split())
+    return " ".join(["denies"] * (not words.isdisjoint(_DENYING)) + sorted(words & QUESTIONS))
+
+
+def _encoded(texts: Sequence[str]) -> NDArray[np.float64]:
+    parts = [_encoder().encode(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+@cache
+def _encoder() -> Encoder:
+    """The shipped encoder in double precision."""
+    shipped = shipped_model().encoder
+    precise = {
+        name: array.astype(np.float64) if array.dtype == np.float32 else array
+        for name, array in shipped.weights.items()
+    }
+    return Encoder(shipped.tokens, precise)
+
+
+def _signed(vectors: NDArray[np.float64]) -> Signatures:
+    """On which sides of the planes each vector lies, packed as MinHash signatures are."""
+    planes = _planes(vectors.shape[1])
+    bits = 1 << np.arange(_PLANES, dtype=np.uint32)
+    return np.concatenate(
+        [
+            (vectors[start : start + _TEXTS_AT_ONCE] @ planes > 0).reshape(-1, PERMUTATIONS, _PLANES) @ bits
+            for start in range(0, len(vectors), _TEXTS_AT_ONCE)
+        ]
+    ).astype(np.uint32)
+
+
+@cache
+def _planes(dimensions: int) -> NDArray[np.float64]:
+    """Normals of 1 and -1: the raw numbers of a Philox generator are the same in every version of numpy."""
+    raw = np.random.Philox(key=0).random_raw(dimensions * PERMUTATIONS * _PLANES)
+    return np.where(raw >> np.uint64(63), 1.0, -1.0).reshape(dimensions, -1)
+
+
+def _least_agreement(cosine: float) -> float:
+    agreed = (1 - math.acos(cosine) / math.pi) ** _PLANES
+    return agreed - _SURELY * math.sqrt(agreed * (1 - agreed) / PERMUTATIONS)
