@@ -2,15 +2,14 @@
 
 In: rows of English texts, such as a question and its answer. Out: the row in the middle of each row's cluster. Two rows
 are the same if each text of one is a paraphrase of its counterpart: the cosine of their vectors is at least a
-threshold, and neither denies, asks something else, or names other numbers than the other. The vectors are those of the
-shipped encoder, which knows English; computed in double precision, so no machine puts a pair on the other side (I3).
+threshold, and neither denies, asks something else, or names other numbers than the other.
 
 Candidates are found by random hyperplanes (Charikar, "Similarity estimation techniques from rounding algorithms",
 2002): two vectors at an angle a lie on one side of a plane with probability 1 - a / pi.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 
 from feedback.detectors.similarity import QUESTIONS
 from feedback.detectors.words import bag
-from feedback.dissatisfaction.encoder import Encoder
-from feedback.dissatisfaction.model import shipped_model
+from feedback.meaning import Meanings, meanings
 from feedback.minhash import PERMUTATIONS, Pairs, Signatures, meetings
 from feedback.near_duplicates import comparable, have_other_numbers, stars
 
@@ -55,9 +53,9 @@ class _Column:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = [comparable(text) for text in texts]
-        self.vectors = _encoded(texts)
-        self._text = np.unique(np.array(self.texts), return_inverse=True)[1]
-        self._sense = np.unique([_sense(text) for text in self.texts], return_inverse=True)[1]
+        self.vectors = meanings(texts)
+        self._text = _numbered(self.texts)
+        self._sense = _numbered(map(_sense, self.texts))
 
     def alike(self, pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
         """Which pairs say the same."""
@@ -70,6 +68,12 @@ class _Column:
         return same
 
 
+def _numbered(texts: Iterable[str]) -> NDArray[np.int64]:
+    """A number for each text, int64 [texts]; equal texts have the same."""
+    numbers = dict[str, int]()
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts])
+
+
 def _sense(text: str) -> str:
     """What two texts must have in common, however near: whether they deny, and what they ask; without words, all."""
     if not any(map(str.isalnum, text)):
@@ -78,23 +82,7 @@ def _sense(text: str) -> str:
     return " ".join(["denies"] * (not words.isdisjoint(_DENYING)) + sorted(words & QUESTIONS))
 
 
-def _encoded(texts: Sequence[str]) -> NDArray[np.float64]:
-    parts = [_encoder().encode(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
-    return np.concatenate(parts).astype(np.float64)
-
-
-@cache
-def _encoder() -> Encoder:
-    """The shipped encoder in double precision."""
-    shipped = shipped_model().encoder
-    precise = {
-        name: array.astype(np.float64) if array.dtype == np.float32 else array
-        for name, array in shipped.weights.items()
-    }
-    return Encoder(shipped.tokens, precise)
-
-
-def _signed(vectors: NDArray[np.float64]) -> Signatures:
+def _signed(vectors: Meanings) -> Signatures:
     """On which sides of the planes each vector lies, packed as MinHash signatures are."""
     planes = _planes(vectors.shape[1])
     bits = 1 << np.arange(_PLANES, dtype=np.uint32)

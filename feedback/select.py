@@ -20,6 +20,7 @@ from feedback.grounding import stands_in
 from feedback.minhash import Signatures, sign
 from feedback.near_duplicates import clusters, normalise
 from feedback.paraphrases import middles
+from feedback.topics import topics
 from feedback.trust.claims import Claim
 from feedback.trust.standing import Standing, standings
 from feedback.trust.voice import Vote, voice
@@ -385,5 +386,11 @@ def _over_budget(candidates: list[Candidate], budget: int | None) -> set[str]:
 
 
 def _beyond(candidates: Iterable[Candidate], budget: int) -> set[str]:
-    items = [Item(candidate.example_id, candidate.weight, candidate.groups) for candidate in candidates]
+    kept = list(candidates)
+    if len(kept) <= budget:
+        return set()
+    items = [
+        Item(candidate.example_id, candidate.weight, {**candidate.groups, "topic": str(topic)})
+        for candidate, topic in zip(kept, topics([candidate.text for candidate in kept]), strict=True)
+    ]
     return {item.item_id for item in items} - within_budget(items, budget)

@@ -138,7 +138,7 @@ def _composition(made_of: Composition | None) -> Section:
         [
             words,
             "Coverage is the entropy of groups, H = -sum p log2 p in bits; 2^H groups of one size would cover as much, "
-            "and evenness is H by that of equal groups. A topic is a cluster of near-duplicates.",
+            "and evenness is H by that of equal groups. A topic is a group of messages that lie together by meaning.",
         ],
         grids=grids,
     )

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from feedback.coverage import Spread, length_band, spread
 from feedback.power import Power, power_of
+from feedback.topics import topics
 from pipelines.curate.examples import user_text
 from pipelines.dataset.slices import language_in
 from pipelines.people import owner_of
@@ -34,7 +35,7 @@ class SetFigures(Struct, frozen=True, kw_only=True):
 
 
 class Composition(Struct, frozen=True, kw_only=True):
-    """`coverage` by what it is over: topic (clusters of near-duplicates), language, length, slice (set and rule)."""
+    """`coverage` by what it is over: topic (by meaning), language, length, slice (set and rule)."""
 
     first: datetime | None
     last: datetime | None
@@ -79,7 +80,7 @@ def _middle(counts: Sequence[int]) -> int:
 
 def _coverage(rows: Sequence[Row]) -> dict[str, Spread]:
     return {
-        "topic": spread((row["cluster"] for row in rows), named=False),
+        "topic": spread(map(str, topics([user_text(row["prompt"]) for row in rows])), named=False),
         "language": spread(language_in(row["prompt"]) for row in rows),
         "length": spread(length_band(user_text(row["prompt"])) for row in rows),
         "slice": spread(f"{row['set_name']} {row['rule']}" for row in rows),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from feedback.detectors.words import bag
-from feedback.paraphrases import _encoded, middles
+from feedback.meaning import meanings
+from feedback.paraphrases import middles
 
 FILLER = [(f"{topic} {n}",) for topic in ("recipes of soup", "trains to the sea") for n in range(20)]
 
@@ -30,7 +31,7 @@ def test_what_says_the_same_is_one(one, other):
     ],
 )
 def test_what_denies_asks_something_else_or_names_another_number_is_not(one, other):
-    first, second = (_encoded([text])[0] for text in (one, other))
+    first, second = (meanings([text])[0] for text in (one, other))
     assert first @ second > 0.9, "the vectors alone do not tell"
     assert len(set(middles([(one,), (other,)], 0.9).tolist())) == 2
 
@@ -45,7 +46,7 @@ def test_planes_find_what_comparing_all_with_all_finds():
     words = sorted(bag("card money account transfer pin app bank top up fee limit euro travel new old lost"))
     draw = np.random.default_rng(3)
     rows = [(" ".join(draw.choice(words, 6)),) for _ in range(400)]
-    vectors = _encoded([text for (text,) in rows])
+    vectors = meanings([text for (text,) in rows])
     close = np.triu(vectors @ vectors.T >= 0.95, 1)
     alone = np.flatnonzero(~(close | close.T).any(axis=1))
     found = middles(rows, 0.95)
