@@ -89,6 +89,14 @@ def verdict_of(marks: Iterable[Mark]) -> Verdict:
     return "wrong" if "no" in given else "unsure" if "unsure" in given else "right"
 
 
+def out_of_scope(reviews: Iterable[Review]) -> frozenset[str]:
+    """Answers of which most reviewers say that they should not have been asked for."""
+    said = Counter[str]()
+    for review in reviews:
+        said[review.answer_id] += 1 if review.verdict == "out_of_scope" else -1
+    return frozenset(answer for answer, balance in said.items() if balance > 0)
+
+
 def figures(reviews: Sequence[Review]) -> Figures:
     """What all reviews say together."""
     decided = [review for review in reviews if review.verdict in ("right", "wrong")]

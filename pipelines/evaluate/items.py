@@ -27,6 +27,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     example_id: str
     user_key: str | None
     conversation_id: str
+    response_id: str
     prompt: list[Message]
     completion: str
     shown: str

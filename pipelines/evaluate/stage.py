@@ -10,15 +10,15 @@ the code:
 """
 
 import time
-from collections.abc import Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from feedwheel_capture.events import ModelRef
 from feedwheel_capture.vocabulary import GateVerdict
 
 from feedback.gate import Asked, Evidence, Outcome, Rules, decide, is_right
+from feedback.review import out_of_scope
 from feedback.rollout import Rollout
 from feedback.statistics import Interval
 from feedback.templates import fixed_parts
@@ -28,16 +28,15 @@ from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
 from pipelines.evaluate.items import Item, Items, anchor_items, golden_prompts, read_items
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT, Parity
+from pipelines.evaluate.slices import Known, slices_of
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import read_control
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import path_of
+from pipelines.review.desk import read_reviews
 from pipelines.runs import stage_run
 from pipelines.trained import TrainedModel, find_model, newest_model
 from schemas.errors import GateRefused, NothingToDo, UsageError
-
-_LONG_MESSAGE_WORDS: Final = 15
-"""About the median of the messages that people send to be routed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,27 +157,16 @@ def _outcomes(context: Context, case: _Case, challenger: ModelRef, items: list[I
     """Step 3."""
     by_champion = answers(context, case.app, case.champion, items)
     by_challenger = answers(context, case.app, challenger, items)
-    anchor = anchor_items(context.lake, case.app)
+    known = Known(anchor_items(context.lake, case.app), out_of_scope(read_reviews(context, case.app)))
     return [
         Outcome(
             owner=item.owner,
             champion_right=is_right(by_champion[item.example_id], item.completion),
             challenger_right=is_right(by_challenger[item.example_id], item.completion),
-            slices=_slices(item, anchor),
+            slices=slices_of(item, known),
         )
         for item in items
     ]
-
-
-def _slices(item: Item, anchor: Set[str]) -> tuple[str, ...]:
-    """Parts of the items: `anchor` is the same in every cycle, a `known failure` was answered wrongly when asked."""
-    length = "long" if len(item.text.split()) > _LONG_MESSAGE_WORDS else "short"
-    named = {"anchor": item.example_id in anchor, "known failure": not is_right(item.shown, item.completion)}
-    return (
-        f"wanted: {item.completion}",
-        f"message: {length}",
-        *(name for name, applies in named.items() if applies),
-    )
 
 
 def _rules(context: Context) -> Rules:

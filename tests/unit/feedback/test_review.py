@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.review import Review, Reviewable, figures, queue, reviewers_wanted, verdict_of
+from feedback.review import Review, Reviewable, figures, out_of_scope, queue, reviewers_wanted, verdict_of
 
 ANSWERS = [Reviewable(f"a{n}", n / 200, n % 2 == 0) for n in range(200)]
 
@@ -61,3 +61,17 @@ def test_figures():
     assert found.with_users.alpha == 1.0
     liked = [review(f"l{n}", verdict="wrong", p=0.1) for n in range(40)]
     assert figures([*said, *liked]).with_users.alpha < 0.5  # users like what reviewers call wrong
+
+
+def test_what_most_reviewers_call_out_of_scope_is():
+    said = [
+        review("a", "eve", "out_of_scope"),
+        review("b", "eve", "out_of_scope"),
+        review("b", "ada", "wrong"),
+        review("c", "eve", "right"),
+        *(
+            review("d", who, verdict)
+            for who, verdict in zip("xyz", ["out_of_scope", "unsure", "out_of_scope"], strict=True)
+        ),
+    ]
+    assert out_of_scope(said) == {"a", "d"}
