@@ -24,7 +24,7 @@ from feedwheel_capture.redact import REDACTOR
 from feedback.bias.report import BiasReport
 from feedback.detectors import all_detectors
 from feedback.detectors.base import label
-from feedback.dissatisfaction.model import model_in
+from feedback.dissatisfaction.model import model_in, shipped_model
 from feedback.minhash import PERMUTATIONS, SHINGLE_CHARS
 from feedback.taxonomy import weights
 from feedback.toxicity import shipped_toxicity
@@ -215,6 +215,7 @@ def artefacts(config: Config) -> dict[str, str]:
         "redactor": REDACTOR,
         "detectors": " ".join(detectors),
         "dissatisfaction": model_in(config.extraction.weights).version,
+        "meaning": shipped_model().version,
         "toxicity": shipped_toxicity().version,
         "draws": f"SHA-256 of ids; split key {config.split.key_alias}",
         "benchmarks": benchmarks.version(config.curation.benchmarks),
