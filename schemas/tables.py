@@ -32,6 +32,7 @@ SilverTable = Literal[
 GoldTable = Literal[
     "gold/candidates",
     "gold/dropped",
+    "gold/labelled",
     "gold/curations",
     "gold/datasets/examples",
     "gold/datasets/manifests",
@@ -317,6 +318,12 @@ _EXAMPLE: Final = [
 
 _CANDIDATES: Final = _table("gold/candidates", "run_id example_id", _required("run_id", pa.string()), *_EXAMPLE)
 
+_NULLABLE_OF_EXAMPLE: Final = [
+    field
+    for field in _CANDIDATES.schema
+    if field.name not in ("run_id", "example_id", "app", "conversation_id", "cluster")
+]
+
 _DROPPED: Final = _table(
     "gold/dropped",
     "run_id step example_id",
@@ -327,6 +334,33 @@ _DROPPED: Final = _table(
     _required("app", pa.string()),
     pa.field("user_key", pa.string()),
     _required("conversation_id", pa.string()),
+)
+
+# What became of each conversation before examples were compared: examples, and answers without a label. `digest` is of
+# the conversation and of everything that decides, so a row holds as long as none of it changes.
+_LABELLED: Final = _table(
+    "gold/labelled",
+    "run_id digest example_id",
+    _required("run_id", pa.string()),
+    _required("digest", pa.binary()),
+    _required("example_id", pa.string()),
+    _required("app", pa.string()),
+    _required("conversation_id", pa.string()),
+    *_NULLABLE_OF_EXAMPLE,
+    # Both null while the row is kept; "label" rows are answers, the others examples.
+    pa.field("step", pa.string()),
+    pa.field("reason", pa.string()),
+    # Whether nobody said that the wanted answer is right, only that it pleased; null in "label" rows.
+    pa.field("only_liked", pa.bool_()),
+    # Whether a model wrote the wanted answer; null in "label" rows.
+    pa.field("generated", pa.bool_()),
+    # Of what the person wrote, null where it cannot be told and in "label" rows.
+    pa.field("language", pa.string()),
+    # When and where the person said what the label rests on; null in "label" rows.
+    pa.field("said_at", INSTANT),
+    pa.field("source", pa.string()),
+    # Type of each find that was taken out of the row; null in dropped rows.
+    pa.field("personal", pa.list_(pa.string())),
 )
 
 # What a curation read; written last, so candidates of a run that died before it belong to none.
@@ -485,6 +519,7 @@ TABLES: Final[dict[TableName, Table]] = {
         _ADMISSIONS,
         _REJECTED,
         _CANDIDATES,
+        _LABELLED,
         _DROPPED,
         _CURATIONS,
         _EXAMPLES,

@@ -25,6 +25,7 @@ _PLACES: Final = {
     "silver/rejected": "conversations that were checked and not let through",
     "gold/candidates": "examples that a model might learn from",
     "gold/dropped": "examples that were left out",
+    "gold/labelled": "answers as curation has labelled them",
     "gold/datasets/examples": "examples in data sets",
     "gold/answers": "what models answered to such examples",
     "ops/reviews": "what reviewers said of answers that you were given",

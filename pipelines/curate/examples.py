@@ -21,32 +21,12 @@ from pipelines.curate.evidence import Payload
 from pipelines.curate.privacy import redact_conversations
 from pipelines.runs import canonical_json
 from schemas.config import Curation
-from schemas.tables import INSTANT, TABLES
+from schemas.tables import TABLES
 
-_FIELDS: Final = [
-    TABLES["gold/candidates"].schema.field(name)
-    for name in TABLES["gold/candidates"].schema.names
-    if name not in ("run_id", "cluster")
-]
 EXAMPLE: Final = pa.schema(
-    [
-        *_FIELDS,
-        # Both null while the row is kept; "label" rows are answers, the others examples.
-        ("step", pa.string()),
-        ("reason", pa.string()),
-        # Whether nobody said that the wanted answer is right, only that it pleased; null in "label" rows.
-        ("only_liked", pa.bool_()),
-        # Whether a model wrote the wanted answer; null in "label" rows.
-        ("generated", pa.bool_()),
-        # Of what the person wrote, null where it cannot be told and in "label" rows.
-        ("language", pa.string()),
-        # When and where the person said what the label rests on; null in "label" rows.
-        ("said_at", INSTANT),
-        ("source", pa.string()),
-        # Type of each find that was taken out of the row; null in dropped rows.
-        ("personal", pa.list_(pa.string())),
-    ]
+    [field for field in TABLES["gold/labelled"].schema if field.name not in ("run_id", "digest")]
 )
+_CONTENT: Final = [name for name in TABLES["gold/candidates"].schema.names if name not in ("run_id", "cluster")]
 
 UNLABELLED: Final = "label"
 OUTWEIGHED: Final = "weaker_evidence"
@@ -165,7 +145,7 @@ def user_text(prompt: Iterable[Mapping[str, str]]) -> str:
 
 def example_id(row: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical row: evidence, text and judgement, without what `NOT_CONTENT` names."""
-    content = {field.name: row.get(field.name) for field in _FIELDS if field.name not in NOT_CONTENT}
+    content = {name: row.get(name) for name in _CONTENT if name not in NOT_CONTENT}
     for name in _ADDED:
         if content[name] is None:
             del content[name]

@@ -4,7 +4,7 @@ In: admitted conversations in silver. Out: a new generation of gold/candidates, 
 support, each in its use. The steps, numbered as in the code:
 
 1. read admitted conversations, and note exactly which input that is;
-2. label, check the format and redact, conversation by conversation, on Ray;
+2. label, check the format and redact, conversation by conversation, on Ray, what no earlier curation has;
 3. over all examples: settle conflicts, remove exact and near duplicates, withhold what touches evaluation or a
    benchmark, cap a person's share;
 4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
@@ -13,15 +13,17 @@ support, each in its use. The steps, numbered as in the code:
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
 from feedback.agreement import Agreement
 from pipelines.context import Context
 from pipelines.curate.evaluated import evaluated_texts
-from pipelines.curate.evidence import Inputs, read_admitted
+from pipelines.curate.evidence import Admitted, Inputs, read_admitted
+from pipelines.curate.labelled import read_labelled, write_labelled
 from pipelines.curate.record import Curation, newest_curation, write_curation
-from pipelines.curate.steps import Curated, curated
+from pipelines.curate.steps import Curated, decided, labelled
 from pipelines.io.ray import ray_session
 from pipelines.runs import stage_run
 from pipelines.version import code_hash
@@ -60,9 +62,9 @@ def run(context: Context, app: str) -> CurateReport:
         newest = newest_curation(context.lake, app)
         if newest and newest.is_like(admitted.inputs, context.config.digest, code_hash()):
             raise NothingToDo(f"nothing was admitted since curation {newest.run_id}")
-        with ray_session(context.settings):
-            evaluated = evaluated_texts(context.lake, app, admitted.inputs.evaluated_through)
-            result = curated(admitted.conversations, context.config, evaluated)  # 2, 3
+        rows = _labelled(context, app, stage.run_id, admitted)  # 2
+        evaluated = evaluated_texts(context.lake, app, admitted.inputs.evaluated_through)
+        result = decided(rows, context.config, evaluated)  # 3
         stage.counts.add(result.counts)
         curation = _record(context, app, stage.run_id, admitted.inputs, result)
         _write(context, curation, result)  # 4
@@ -79,6 +81,18 @@ def run(context: Context, app: str) -> CurateReport:
         gate_answered=curation.gate_answered,
         agreement=curation.agreement,
     )
+
+
+def _labelled(context: Context, app: str, run_id: str, admitted: Admitted) -> list[dict[str, Any]]:
+    """Step 2."""
+    lake, personal = context.lake, admitted.inputs.personal
+    known = read_labelled(lake, app, admitted.conversations, code_hash(), context.config.digest, personal)
+    fresh = list[dict[str, Any]]()
+    if known.fresh.num_rows:
+        with ray_session(context.settings):
+            fresh = labelled(known.fresh, context.config)
+    write_labelled(lake, app, run_id, known, fresh)
+    return known.rows + fresh
 
 
 def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Curated) -> Curation:

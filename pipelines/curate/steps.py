@@ -95,16 +95,16 @@ class Curated:
 
 
 def curated(conversations: pa.Table, config: Config, evaluated: Iterable[str] = ()) -> Curated:
-    """Label, check and redact on Ray; then decide over all examples. `evaluated`: see `decide`."""
-    rows = _on_ray(conversations, config)
-    decide([row for row in rows if row["step"] is None], config, evaluated)
-    return Curated(rows)
+    """Label, check and redact; then decide over all examples. `evaluated`: see `decide`. Ray must be initialised."""
+    return decided(labelled(conversations, config), config, evaluated)
 
 
-def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
-    """Rows of EXAMPLE for every conversation, sorted by example id. Ray must be initialised."""
+def labelled(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
+    """Rows of EXAMPLE for every conversation, labelled, checked and redacted on Ray, which must be initialised."""
     import ray.data
 
+    if not conversations.num_rows:
+        return []
     ray.data.DataContext.get_current().enable_progress_bars = False
     eval_share, limits = config.split.eval_share, config.curation
     examples = ray.data.from_arrow(conversations).map_batches(
@@ -114,7 +114,14 @@ def _on_ray(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
     )
     tables = [ray.get(reference) for reference in examples.to_arrow_refs()]
     rows: list[dict[str, Any]] = pa.concat_tables([EXAMPLE.empty_table(), *tables]).to_pylist()
-    return sorted(rows, key=lambda row: row["example_id"])
+    return rows
+
+
+def decided(rows: Iterable[dict[str, Any]], config: Config, evaluated: Iterable[str] = ()) -> Curated:
+    """Decide over all rows of EXAMPLE, in place. `evaluated`: see `decide`."""
+    ordered = sorted(rows, key=lambda row: row["example_id"])
+    decide([row for row in ordered if row["step"] is None], config, evaluated)
+    return Curated(ordered)
 
 
 def decide(rows: Sequence[dict[str, Any]], config: Config, evaluated: Iterable[str] = ()) -> None:

@@ -44,10 +44,14 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
     curated = {curation.run_id: horizon_of(curation.inputs) for curation in curations(context.lake, app)}
     built = {manifest.dataset_id: horizon_of(manifest.inputs) for manifest in manifests(context.lake, app)}
     candidates = _members(context, app, "gold/candidates", "run_id", curated, found)
+    labelled = _members(context, app, "gold/labelled", "run_id", curated, found)
     examples = _members(context, app, "gold/datasets/examples", "dataset_id", built, found)
-    candidate_ids, example_ids = ({example_id for _, example_id in members} for members in (candidates, examples))
+    candidate_ids, labelled_ids, example_ids = (
+        {example_id for _, example_id in members} for members in (candidates, labelled, examples)
+    )
     changes: dict[TableName, tuple[Collection[str], Change]] = {
         "gold/candidates": (candidate_ids, _removing("run_id", candidates)),
+        "gold/labelled": (labelled_ids, _removing("run_id", labelled)),
         "gold/datasets/examples": (example_ids, _emptying(examples)),
         "gold/answers": (example_ids, lambda rows: (rows.slice(0, 0), rows.num_rows)),
     }

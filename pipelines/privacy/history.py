@@ -18,6 +18,7 @@ TEXT_TABLES: Final[tuple[TableName, ...]] = (
     "silver/turns",
     "silver/signals",
     "gold/candidates",
+    "gold/labelled",
     "gold/datasets/examples",
     "gold/answers",
     "ops/control",

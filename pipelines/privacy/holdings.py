@@ -39,6 +39,7 @@ _TIME_OF: Final[Mapping[TableName, str | None]] = {
     "silver/rejected": "rejected_at",
     "gold/candidates": "example_time",
     "gold/dropped": None,
+    "gold/labelled": "example_time",
     "gold/datasets/examples": "example_time",
     "gold/answers": "answered_at",
     "ops/reviews": "reviewed_at",

@@ -124,7 +124,7 @@ class TestAfterARun:
     def test_no_text_of_theirs_is_in_the_newest_version_of_any_table(self, town, people, state):
         lake = town.context.lake
         said = [text for person in people for text in texts_of(lake, person)]
-        holding = {"bronze/generations", "silver/turns", "gold/candidates", "gold/datasets/examples"}
+        holding = {"bronze/generations", "silver/turns", "gold/candidates", "gold/labelled", "gold/datasets/examples"}
         assert tables_with(lake, *said) == holding
         withdraw(town, people, state)
         receipt = privacy.run(town.context, APP)
@@ -231,7 +231,7 @@ class Killed(BaseException):
     """What a kill looks like from inside: nothing catches it."""
 
 
-COMMITS = ["turns", "signals", "candidates", "examples", "answers", "generations", "feedback", "history"]
+COMMITS = ["turns", "signals", "candidates", "labelled", "examples", "answers", "generations", "feedback", "history"]
 
 
 @pytest.mark.slow
