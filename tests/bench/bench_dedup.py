@@ -4,9 +4,10 @@
 
 Quality: for each kind of edit half of the texts are originals with one edited copy each, the others stand by; a pair
 counts if both are in one cluster; "apart" are only texts of which no two share half of their words. Without --data the
-texts are the questions of the benchmarks that come with the package; FOLDER holds corpora as published, each in a folder
-of its name: banking77, topical_chat, oasst_sample. Speed: seconds of the processor on one core, in one run, of the same
-normalised shingles: signing and everything up to clusters here; MinHash, insertion and query of as many bands there. --large: `feedwheel dedup` on a million generated messages.
+texts are the questions of the benchmarks that come with the package; FOLDER holds corpora as published, each in a
+folder of its name: banking77, topical_chat, oasst_sample. Speed: seconds of the processor on one core, in one run, of
+the same normalised shingles: signing and everything up to clusters here; MinHash, insertion and query of as many bands
+there. --large: `feedwheel dedup` on a million generated messages.
 """
 
 import argparse
