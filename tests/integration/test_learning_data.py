@@ -14,8 +14,11 @@ from feedwheel_capture.catalogue import TYPE_OF_RECORD
 from feedwheel_capture.events import Candidate, Erasure, FeedbackValue
 from typer.testing import CliRunner
 
+from feedback.near_duplicates import normalise
 from pipelines import curate, dataset, extract, validate
 from pipelines.cli.main import app
+from pipelines.curate.benchmarks import questions
+from pipelines.curate.examples import user_text
 from pipelines.curate.record import candidates_of, newest_curation
 from pipelines.dataset import compare, files
 from pipelines.dataset import replay as replaying
@@ -104,6 +107,20 @@ def test_the_funnel_says_what_stands_in_the_tables(town):
     assert levels["deduplicated"].count == levels["labels"].count - taken_away == lake.read("gold/candidates").num_rows
     assert levels["training examples"].count == sum(report.sets[use] for use in TRAINING_USES)
     assert levels["training examples"].dropped == {"kept for eval": report.sets["eval"]}
+
+
+def test_questions_of_benchmarks_that_people_ask_never_train(town):
+    asked = [question for question in questions(["arena_hard", "mt_bench"]) if 5 <= len(question.split()) <= 40]
+    planted = [f"hello there, {question} thanks" if n % 2 else question for n, question in enumerate(asked[:60])]
+    town.talk(MESSAGES[:180])
+    town.talk([replace(MESSAGES[n % 40], text=text) for n, text in enumerate(planted)])
+    report = town.curate()
+    assert report.dropped["decontamination"]["benchmark"] > 30
+    built = dataset.run(town.context, APP)
+    rows = examples_of(town.context.lake, built.dataset_id).to_pylist()
+    trained = [normalise(user_text(row["prompt"])) for row in rows if row["set_name"] in TRAINING_USES]
+    assert trained, "what people asked beside them trains"
+    assert [text for text in trained for question in asked if question in text] == []
 
 
 def test_nobody_is_on_both_sides_and_only_gate_answers_evaluate(built):
