@@ -22,8 +22,6 @@ from feedback.meaning import Meanings, meanings
 from feedback.minhash import PERMUTATIONS, Pairs, Signatures, meetings
 from feedback.near_duplicates import comparable, have_other_numbers, stars
 
-PARAPHRASE: Final = 0.95
-"""Cosine of two texts that say the same, where nothing else is asked: chosen in docs/duplicates.md."""
 _PLANES: Final = 4
 """To each number of a signature, so 16 to a band: vectors of cosine .95 meet in one of 32 with probability .998."""
 _SURELY: Final = 3.5

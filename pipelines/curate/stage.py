@@ -5,7 +5,7 @@ support, each in its use. The steps, numbered as in the code:
 
 1. read admitted conversations, and note exactly which input that is;
 2. label, check the format and redact, conversation by conversation, on Ray, what no earlier curation has;
-3. over all examples: settle conflicts, remove exact and near duplicates, withhold what touches evaluation or a
+3. over all examples: settle conflicts, remove duplicates of all kinds, withhold what touches evaluation or a
    benchmark, cap a person's share;
 4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
 """

@@ -1,5 +1,7 @@
 """Curate and dataset build at two sizes, the second ten times the first: whether their time grows with the signals.
 
+Then as many more as the first: whether a curation's time follows what is new.
+
 Simulated people send the messages that are shipped, over and over with a number in them so that none repeats; one
 processor's clock counts, because the others' work is not ours.
 
@@ -11,7 +13,7 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,22 +49,31 @@ def measure(name: str, work: Callable[[], Any]) -> tuple[Any, float]:
     return found, wall
 
 
-def run(conversations: int) -> float:
-    """Seconds of curate and build."""
+def run(conversations: int, more: int) -> float:
+    """Seconds of curate and build; then `more` conversations are held, and curated beside those that are known."""
     with tempfile.TemporaryDirectory(prefix="bench-dataset-") as home:
         clock = SettableClock()
         settings = Settings(home=Path(home), config_path=REPOSITORY / "feedwheel.toml", **TEST_SECRETS)
         context = Context(settings, settings.config(), Lake(settings.lake_url), clock)
         town = Town(context, people=conversations // 5, tick=lambda: clock.advance(minutes=1))
-        town.talk(said(conversations))
-        extract.run(context, APP)
-        validate.run(context, APP)
+        texts = said(conversations + more)
+        talk(town, texts[:conversations])
         signals = context.lake.read("silver/signals", ["signal_id"]).num_rows
         print(f"{conversations:,} conversations, {signals:,} signals", flush=True)
         _, curated = measure("curate", lambda: curate.run(context, APP))
         built, took = measure("build", lambda: dataset.run(context, APP, Selection(where="weight>=0")))
         measure("replay", lambda: replay.replay(context, APP, built.dataset_id))
+        talk(town, texts[conversations:])
+        measure(f"{more} more", lambda: curate.run(context, APP))
     return curated + took
+
+
+def talk(town: Town, texts: Sequence[LabelledMessage]) -> None:
+    """Until it may be curated."""
+    town.talk(texts)
+    town.tick()
+    extract.run(town.context, APP)
+    validate.run(town.context, APP)
 
 
 def main() -> None:
@@ -71,8 +82,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     small, large = arguments.parse_args().conversations
     with ray_session(Settings()):
-        run(small // 2)  # the first work of Ray's workers is to import what they need
-        before, after = run(small), run(large)
+        run(small // 2, small)  # the first work of Ray's workers is to import what they need
+        before, after = run(small, small), run(large, small)
     print(f"{large / small:.0f} times the conversations in {after / before:.1f} times the time")
 
 
