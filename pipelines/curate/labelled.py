@@ -1,8 +1,8 @@
 """What became of each conversation before examples are compared: kept, so that a curation looks only at what is new.
 
 In: conversations, and what earlier curations made of them. Out: the rows that still hold, the conversations that have
-to be looked at, and both in gold/labelled. A row holds for exactly this conversation, code, configuration and rules of
-personal data: its digest is over all of them. Who withdraws something changes their conversation, and so its digest;
+to be looked at, and both in gold/labelled. A row holds for exactly this conversation, code, configuration and weights:
+its digest is over all of them. Who withdraws something changes their conversation, and so its digest;
 the rows from before go with their other examples (`pipelines.privacy.gold`). A replay reads none of this (I3).
 """
 

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from feedback.agreement import Agreement
+from feedback.toxicity import shipped_toxicity
 from pipelines.context import Context
 from pipelines.curate.evaluated import evaluated_texts
 from pipelines.curate.evidence import Admitted, Inputs, read_admitted
@@ -85,8 +86,8 @@ def run(context: Context, app: str) -> CurateReport:
 
 def _labelled(context: Context, app: str, run_id: str, admitted: Admitted) -> list[dict[str, Any]]:
     """Step 2."""
-    lake, personal = context.lake, admitted.inputs.personal
-    known = read_labelled(lake, app, admitted.conversations, code_hash(), context.config.digest, personal)
+    lake, weights = context.lake, (admitted.inputs.personal, shipped_toxicity().version)
+    known = read_labelled(lake, app, admitted.conversations, code_hash(), context.config.digest, *weights)
     fresh = list[dict[str, Any]]()
     if known.fresh.num_rows:
         with ray_session(context.settings):

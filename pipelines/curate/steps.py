@@ -13,6 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from feedback.agreement import Agreement, agreement
+from feedback.coverage import length_band
 from feedback.near_duplicates import normalise
 from feedback.select import Candidate, Limits, Reserved, select
 from feedback.templates import fixed_parts, own_words
@@ -25,8 +26,6 @@ from schemas.tables import TABLES, TableName
 
 GIVEN: Final = ("system", "developer", "tool")
 """Roles of what the application gives the model: instructions, documents, results of tools."""
-_LENGTHS: Final = (("short", 8), ("medium", 40))
-"""Words of what a person wrote, at most; a message of search-engine length, a paragraph, and what is longer."""
 _CONVERSATIONS_PER_BATCH: Final = 256
 """Some thousand rows: large enough for columns, small enough to spread over a cluster's workers."""
 
@@ -181,10 +180,9 @@ def _candidate(row: Mapping[str, Any], templates: Sequence[str]) -> Candidate:
 
 def _groups(row: Mapping[str, Any]) -> dict[str, str]:
     """What a set that cannot have everything must keep something of."""
-    words = len(user_text(row["prompt"]).split())
     return {
         "language": row["language"] or "unknown",
-        "length": next((name for name, most in _LENGTHS if words <= most), "long"),
+        "length": length_band(user_text(row["prompt"])),
         "model": row["model_version"],
         "rule": row["rule"],
     }
