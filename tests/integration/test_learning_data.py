@@ -487,4 +487,4 @@ def test_the_record_is_written_last(town, monkeypatch):
     monkeypatch.setattr(lake, "append", lambda self, name, *rest: (order.append(name), append(self, name, *rest))[1])
     town.curate()
     written = [name for name in order if name.startswith("gold/")]
-    assert written == ["gold/candidates", "gold/dropped", "gold/curations"]
+    assert written == ["gold/labelled", "gold/candidates", "gold/dropped", "gold/curations"]
