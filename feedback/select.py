@@ -294,16 +294,17 @@ def _near_duplicates(candidates: list[Candidate], cluster_of: Mapping[str, str])
 
 def _paraphrases(candidates: list[Candidate], cosine: float | None) -> set[str]:
     """Texts that say the same in other words, with answers that do: English ones, the only ones that can be told."""
+    if cosine is None:
+        return set()
     alike = defaultdict[Hashable, list[Candidate]](list)
     for candidate in _training(candidates):
-        if cosine is not None and candidate.is_english:
-            alike[candidate.use, candidate.liked, candidate.rejected is None].append(candidate)
+        if candidate.is_english:
+            alike[candidate.use, candidate.liked].append(candidate)
     cluster_of = dict[str, Hashable]()
     for kind, same in alike.items():
-        said = [(one.text, one.completion, *filter(None, [one.rejected])) for one in same]
-        for one, middle in zip(same, middles(said, cosine or 1.0).tolist(), strict=True):
-            cluster_of[one.example_id] = kind, middle
-    compared = [candidate for candidate in candidates if candidate.example_id in cluster_of]
+        found = middles([(one.text, one.completion, one.rejected or "") for one in same], cosine)
+        cluster_of |= {one.example_id: (kind, middle) for one, middle in zip(same, found.tolist(), strict=True)}
+    compared = (candidate for candidate in candidates if candidate.example_id in cluster_of)
     return _all_but_best(compared, lambda candidate: cluster_of[candidate.example_id])
 
 

@@ -206,3 +206,12 @@ def context(tmp_path: Path, clock: SettableClock) -> Callable[..., Context]:
         return Context(settings, settings.config(), Lake(settings.lake_url), clock)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    """One Ray for a module: `ray_session` uses what is there."""
+    from pipelines.io.ray import ray_session
+
+    with ray_session(Settings()):
+        yield

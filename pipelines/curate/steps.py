@@ -102,8 +102,6 @@ def labelled(conversations: pa.Table, config: Config) -> list[dict[str, Any]]:
     """Rows of EXAMPLE for every conversation, labelled, checked and redacted on Ray, which must be initialised."""
     import ray.data
 
-    if not conversations.num_rows:
-        return []
     ray.data.DataContext.get_current().enable_progress_bars = False
     eval_share, limits = config.split.eval_share, config.curation
     examples = ray.data.from_arrow(conversations).map_batches(

@@ -9,22 +9,12 @@ from pipelines import curate
 from pipelines.curate import stage
 from pipelines.curate.evidence import CONVERSATION
 from pipelines.curate.labelled import read_labelled, write_labelled
-from pipelines.io import ray as ray_io
 from pipelines.io.lake import Rows
 from tests.people import Town, messages
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 MESSAGES = messages()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_cluster():
-    """One Ray for the module: `ray_session` uses what is there."""
-    from pipelines.settings import Settings
-
-    with ray_io.ray_session(Settings()):
-        yield
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pipelines.dataset import compare, files, template
 from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, find_manifest
 from pipelines.dataset.selection import Selection
-from pipelines.io import ray as ray_io
 from pipelines.io.lake import Lake
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
@@ -30,15 +29,9 @@ from tests.events import APP, feedback
 from tests.people import Town, messages
 from tests.router_model import save_router
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 MESSAGES = messages()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_cluster():
-    with ray_io.ray_session(Settings()):
-        yield
 
 
 def new_town(home, **settings):

@@ -24,7 +24,6 @@ from pipelines.dataset import compare, files
 from pipelines.dataset import replay as replaying
 from pipelines.dataset.manifest import examples_of, find_manifest, manifests, write_manifest
 from pipelines.dataset.selection import Selection
-from pipelines.io import ray as ray_io
 from pipelines.people import UserKeys
 from pipelines.simulate.funnel import measure_funnel
 from schemas.arrow import to_row
@@ -34,18 +33,9 @@ from tests import bronze
 from tests.events import APP, START, feedback, logged
 from tests.people import Town, messages
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 MESSAGES = messages()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_cluster():
-    """One Ray for the module: `ray_session` uses what is there."""
-    from pipelines.settings import Settings
-
-    with ray_io.ray_session(Settings()):
-        yield
 
 
 @pytest.fixture

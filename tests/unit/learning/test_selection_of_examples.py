@@ -131,6 +131,13 @@ def test_what_says_the_same_in_other_words_is_one():
     assert reasons(*(replace(each, use="eval") for each in (one, other)), limits=asked) == {}
 
 
+def test_a_rejected_answer_without_words_is_compared_as_any_other():
+    asked = replace(LIMITS, paraphrase_cosine=0.9)
+    pairs = [candidate(n, text, use="dpo", rejected="") for n, text in zip("ab", CAN_I_GET_ONE, strict=True)]
+    other = candidate("c", CAN_I_GET_ONE[1], use="dpo", rejected="lost card")
+    assert reasons(*pairs, other, limits=asked) == {"b": "paraphrase"}
+
+
 def test_near_equal_texts_with_different_answers_both_stay():
     assert reasons(candidate("a", LONG), candidate("b", LONG + " now", "card delivery estimate")) == {}
 
