@@ -119,5 +119,7 @@ def _item_schemas(schema: JsonSchema) -> list[JsonSchema]:
 
 
 def _plain(value: Any) -> Any:
-    """Without an order where JSON Schema has none."""
+    """Without an order where JSON Schema has none; of a default record, without fields that say nothing."""
+    if isinstance(value, Mapping):
+        return {name: each for name, each in value.items() if each is not None}
     return sorted(map(repr, value)) if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from feedwheel_capture.events import Exposure, Feedback, Generation, ModelRef, Sampling
+from feedwheel_capture.events import Candidate, Exposure, Feedback, Generation, ModelRef, Sampling, ToolCall
 from feedwheel_capture.gaps import GapRecorder
 from feedwheel_capture.identity import Identity, Person
 from feedwheel_capture.ids import uuid7
@@ -25,6 +25,7 @@ from feedback.split import is_gate_item, split_of
 from schemas.config import App, Config
 from serving.engine.chat import ChatMessage
 from serving.engine.job import Answer
+from serving.engine.tools import read, written
 
 _WRITERS: Final = 8
 """Threads that append at the same time share one fsync."""
@@ -70,11 +71,16 @@ class Exchange:
     messages: Sequence[ChatMessage]
     sampling: Sampling
     offer: Offer
+    has_tools: bool = False
+    beside: tuple[str, ...] = ()
+    """Response ids of all answers to one request, in the order in which they are shown, if there are several."""
 
 
 def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Generation:
     """The generation event of an answer. What came before the last assistant message is named by its hash."""
-    thread = Thread.of([(message.role, message.content) for message in exchange.messages], answer.text, identity)
+    content, calls = read(answer.text) if exchange.has_tools else (answer.text, ())
+    output = written(content, calls)  # as its client sends it back
+    thread = Thread.of([(message.role, message.text) for message in exchange.messages], output, identity)
     return Generation(
         **_about(exchange),
         response_id=exchange.response_id,
@@ -91,14 +97,15 @@ def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Genera
         prefix_hash=thread.prefix_hash,
         request_hash=thread.request_hash,
         thread_hash=thread.thread_hash,
-        output=answer.text,
-        output_length=len(answer.text),
+        output=output,
+        output_length=len(output),
         finish_reason=answer.finish_reason,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
         latency_ms=answer.latency_ms,
         time_to_first_token_ms=answer.time_to_first_token_ms,
         sampling=exchange.sampling,
+        tool_calls=[ToolCall(name=call.name, arguments=call.arguments) for call in calls],
     )
 
 
@@ -114,6 +121,7 @@ def exposure(exchange: Exchange, exposure_id: str) -> Exposure:
         policy=exchange.offer.policy,
         propensity=exchange.offer.propensity,
         offered=list(exchange.offer.offered),
+        candidates=[Candidate(response_id=each, position=place) for place, each in enumerate(exchange.beside)],
     )
 
 
@@ -141,7 +149,7 @@ class EventLog:
         if exchange.consent == "none":
             return
         records: list[Generation | Exposure] = [generation(exchange, answer, self.identity)]
-        if answer.finish_reason in ("stop", "length"):
+        if answer.finish_reason in ("stop", "length", "tool_calls"):
             records.append(exposure(exchange, uuid7(self._clock())))
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(self._writers, self._answers.record, record) for record in records))

@@ -17,6 +17,7 @@ from serving.engine.artifact import verified_artifact
 from serving.engine.batch import Batch
 from serving.engine.chat import ChatFormat
 from serving.engine.errors import ArtifactInvalid
+from serving.engine.grammar import Grammars
 from serving.engine.session import Decoder
 from serving.engine.thread import InferenceThread
 from serving.settings import ServingSettings
@@ -30,6 +31,7 @@ class LoadedModel:
 
     ref: ModelRef
     chat: ChatFormat
+    grammars: Grammars
     batch: Batch
 
     @property
@@ -80,9 +82,11 @@ class ModelPool:
             wish=settings.provider_wish,
             threads=settings.serving_threads,
             rows=settings.serving_rows,
+            spare_rows=settings.serving_prefix_rows,
             context_tokens=settings.serving_context_tokens,
         )
-        return LoadedModel(ref, chat, Batch(decoder, chat.tokenizer, settings.serving_rows))
+        grammars = Grammars(chat.tokenizer, artifact.vocab_size, artifact.eos)
+        return LoadedModel(ref, chat, grammars, Batch(decoder, chat.tokenizer, settings.serving_rows))
 
     def keep(self, refs: Collection[ModelRef]) -> None:
         """Let every other model go; its memory comes back once it has answered what it was asked."""

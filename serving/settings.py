@@ -24,6 +24,8 @@ class ServingSettings(SharedSettings):
 
     serving_rows: int = Field(32, ge=1)
     """Answers decoded together. Measured on two cores: beyond 32 a step takes longer in proportion."""
+    serving_prefix_rows: int = Field(8, ge=0)
+    """Prompts that are remembered beside those in work, for the next turn of a conversation."""
     serving_context_tokens: int = Field(1024, ge=64)
     """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
     serving_max_waiting: int = Field(256, ge=4)

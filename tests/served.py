@@ -87,3 +87,9 @@ def spooled(service: Service) -> list[Any]:
     spool = service.deployment.spool
     records, _ = spool.read(spool.acknowledged, 10_000)
     return [msgspec.json.decode(record.value) for record in records]
+
+
+def events_of(service: Service, response_id: str) -> dict[str, Any]:
+    """The events about one answer in the spool, by their type."""
+    found = [event for event in spooled(service) if event["data"].get("response_id") == response_id]
+    return {event["type"].split(".")[1]: event for event in found}

@@ -54,7 +54,7 @@ def _save_torch(directory: Path) -> None:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=512,
+        max_position_embeddings=2048,
         initializer_range=0.5,  # random logits must differ clearly from each other
         bos_token_id=1,
         eos_token_id=0,

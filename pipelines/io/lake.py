@@ -102,9 +102,9 @@ class Lake:
         return table
 
     def _add_columns(self, name: TableName, table: DeltaTable) -> None:
-        """Columns that another version did not have, empty; one that every row must have cannot be added."""
-        columns, contract = {field.name for field in table.schema().fields}, TABLES[name]
-        missing = [field for field in contract.schema if field.name not in columns]
+        """Columns, and fields of columns, that another version did not have, empty; none that every row must have."""
+        held, contract = pa.schema(table.schema()), TABLES[name]
+        missing = [field for field in contract.schema if _lacks(held, field)]
         if needed := [field.name for field in missing if field.name in contract.required]:
             raise ContractViolation(f"{self.uri(name)} lacks {', '.join(needed)}: it was made by another version")
         if missing:
@@ -234,3 +234,13 @@ def _properties(transactions: Mapping[str, int], metadata: Mapping[str, str]) ->
         custom_metadata=dict(metadata),
         app_transactions=[Transaction(app_id, version) for app_id, version in sorted(transactions.items())],
     )
+
+
+def _lacks(held: pa.Schema, field: pa.Field) -> bool:
+    """Whether a table has no such column, or the column, a record, lacks a field."""
+    place = held.get_field_index(field.name)
+    if place < 0:
+        return True
+    if not pa.types.is_struct(field.type):
+        return False
+    return bool({each.name for each in field.type} - {each.name for each in held.field(place).type})

@@ -11,25 +11,19 @@ from dataclasses import dataclass
 
 from schemas.errors import FeedwheelError
 from serving.api.exchange import Accepted
-from serving.api.schemas import ChatRequest
-from serving.engine.errors import PromptTooLong
-from serving.engine.job import Answer, Delivery, Job
+from serving.api.requests import GenerationRequest
+from serving.engine.grammar import Matcher
+from serving.engine.job import Answer, Delivery, Job, Piece
 from serving.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that the engine works on."""
+    """An answer that the engine works on."""
 
     accepted: Accepted
     _job: Job
-    _pieces: "asyncio.Queue[str | None]"
     _settled: "asyncio.Task[Answer]"
-
-    async def pieces(self) -> AsyncIterator[str]:
-        """Text as it comes, where the request streams; ends with the answer, or before an error."""
-        while (piece := await self._pieces.get()) is not None:
-            yield piece
 
     async def finish(self) -> Answer:
         """The answer, once its events are on disk. Raises FeedwheelError."""
@@ -40,6 +34,33 @@ class Pending:
         self._job.cancelled = True
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All answers to one request."""
+
+    pending: list[Pending]
+    _pieces: "asyncio.Queue[tuple[int, Piece | None]]"
+
+    async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
+        """Text as it comes, where the request streams, with the place of its answer; ends when all have, or failed."""
+        running = len(self.pending)
+        while running:
+            place, piece = await self._pieces.get()
+            if piece is None:
+                running -= 1
+            else:
+                yield place, piece
+
+    async def finish(self) -> list[Answer]:
+        """The answers, once their events are on disk. Raises FeedwheelError."""
+        return [await one.finish() for one in self.pending]
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        for one in self.pending:
+            one.abandon()
+
+
 class Answering:
     """The requests of one service that are under way."""
 
@@ -47,16 +68,52 @@ class Answering:
         self._service = service
         self._open: set[asyncio.Task[Answer]] = set()
 
-    def ask(self, accepted: Accepted, request: ChatRequest) -> Pending:
+    async def ask(self, accepted: list[Accepted], request: GenerationRequest) -> Answers:
         """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
-        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        wanted, matchers = request.must_look_like, list[Matcher | None]()
+        for one in accepted:
+            # A schema can take long to understand, and others are answered meanwhile.
+            grammars = one.assignment.model.grammars
+            matchers.append(None if wanted is None else await asyncio.to_thread(grammars.matcher, wanted))
+        pieces: asyncio.Queue[tuple[int, Piece | None]] = asyncio.Queue()
+        answers = Answers([], pieces)
+        try:
+            for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
+                answers.pending.append(self._submit(place, one, request, matcher, pieces))
+        except FeedwheelError:
+            answers.abandon()
+            raise
+        return answers
+
+    def _submit(
+        self,
+        place: int,
+        accepted: Accepted,
+        request: GenerationRequest,
+        matcher: Matcher | None,
+        pieces: "asyncio.Queue[tuple[int, Piece | None]]",
+    ) -> Pending:
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        job = self._job(accepted, request, _deliver_to(pieces, answered))
+        settings = self._service.settings
+        job = Job(
+            accepted.tokens,
+            accepted.sampling,
+            accepted.sampling.max_tokens or settings.serving_answer_tokens,
+            _deliver_to(place, pieces, answered),
+            owner=accepted.owner,
+            stops=request.stops,
+            bias=request.logit_bias,
+            top_logprobs=request.alternatives,
+            matcher=matcher,
+            ignores_end=request.ignore_eos,
+            streams=request.stream,
+            deadline=time.monotonic() + settings.serving_timeout_s,
+        )
         self._service.thread.submit(accepted.assignment.model.batch, job)
         settled = asyncio.create_task(self._settle(request.model, accepted, answered, job))
         self._open.add(settled)
         settled.add_done_callback(self._forget)
-        return Pending(accepted, job, pieces, settled)
+        return Pending(accepted, job, settled)
 
     async def close(self) -> None:
         """Wait until every request under way has its end."""
@@ -66,21 +123,6 @@ class Answering:
         self._open.discard(settled)
         if not settled.cancelled():
             settled.exception()  # looked at: where the client has left, nobody else will
-
-    def _job(self, accepted: Accepted, request: ChatRequest, deliver: Callable[[Delivery], None]) -> Job:
-        model = accepted.assignment.model
-        prompt, context_tokens = model.chat.encode(accepted.messages), model.batch.decoder.cache.context_tokens
-        if len(prompt) >= context_tokens:
-            raise PromptTooLong(len(prompt), context_tokens)
-        return Job(
-            prompt,
-            accepted.sampling,
-            accepted.sampling.max_tokens or self._service.settings.serving_answer_tokens,
-            deliver,
-            stops=request.stops,
-            streams=request.stream,
-            deadline=time.monotonic() + self._service.settings.serving_timeout_s,
-        )
 
     async def _settle(self, app: str, accepted: Accepted, answered: "asyncio.Future[Answer]", job: Job) -> Answer:
         """Wait for the end of a request, count it, and remember it."""
@@ -112,20 +154,22 @@ class Answering:
             self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)
 
 
-def _deliver_to(pieces: "asyncio.Queue[str | None]", answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
+def _deliver_to(
+    place: int, pieces: "asyncio.Queue[tuple[int, Piece | None]]", answered: "asyncio.Future[Answer]"
+) -> Callable[[Delivery], None]:
     """Carries what the engine's thread delivers to the event loop."""
     loop = asyncio.get_running_loop()
 
     def take(delivery: Delivery) -> None:
         match delivery:
-            case str():
-                pieces.put_nowait(delivery)
+            case Piece():
+                pieces.put_nowait((place, delivery))
                 return
             case Answer():
                 answered.set_result(delivery)
             case Exception():
                 answered.set_exception(delivery)
-        pieces.put_nowait(None)
+        pieces.put_nowait((place, None))
 
     return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
 

@@ -1,23 +1,21 @@
-"""POST /v1/chat/completions: OpenAI's shape, plain or as server-sent events.
+"""POST /v1/chat/completions: OpenAI's shape of a chat."""
 
-Responses carry one field of ours, `feedwheel`: what an application needs to send feedback and to ask for it.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
+from feedwheel_capture.ids import uuid7
+from tokenizers import Tokenizer
 
-from schemas.errors import FeedwheelError
-from serving.api.answering import Answering, Pending
-from serving.api.exchange import Accepted, accept
-from serving.api.openai_errors import api_error
-from serving.api.schemas import ChatRequest, Id
-from serving.engine.errors import Withdrawn
-from serving.engine.job import Answer
+from serving.api.exchange import Accepted, accept, asked_in_chat
+from serving.api.replying import Choice, reply
+from serving.api.requests import ChatRequest
+from serving.api.schemas import Id
+from serving.engine.job import Answer, Piece
+from serving.engine.sampling import TokenLogprob
+from serving.engine.text import possible_start, token_text
+from serving.engine.tools import OPENING, Call, read
 
 router = APIRouter()
 
@@ -29,111 +27,100 @@ async def chat(
     x_feedwheel_conversation: Annotated[Id | None, Header()] = None,
 ) -> Response:
     """Answer one conversation."""
-    service, answering = request.app.state.service, request.app.state.answering
-    assert isinstance(answering, Answering)  # the application's factory put it there
-    try:
-        pending = answering.ask(accept(service, body, x_feedwheel_conversation), body)
-    except Withdrawn:
-        # Dropped in the instant after it was chosen: the lineup has its successor by now.
-        pending = answering.ask(accept(service, body, x_feedwheel_conversation), body)
-    created = int(service.clock().timestamp())
-    if body.stream:
-        return StreamingResponse(_events(pending, body, created), media_type="text/event-stream")
-    answer = await _unless_client_leaves(pending, request)
-    return _json(_completion(pending.accepted, body, answer, created))
+    service = request.app.state.service
+    conversation_id = body.metadata.conversation_id or x_feedwheel_conversation or uuid7(service.clock())
+    asked = asked_in_chat(service, body)
+    return await reply(
+        request,
+        body,
+        lambda: accept(service, body, asked, conversation_id),
+        lambda accepted: ChatShape(accepted, has_tools=bool(body.callable_tools)),
+    )
 
 
-async def _unless_client_leaves(pending: Pending, request: Request) -> Answer:
-    """Wait for the answer; if the connection closes first, let the engine free the place."""
-    finished, left = asyncio.ensure_future(pending.finish()), asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait((finished, left), return_when=asyncio.FIRST_COMPLETED)
-        if not finished.done():
-            pending.abandon()
-        return await finished
-    finally:
-        left.cancel()
+class ChatShape:
+    """Messages of the assistant; where it may call tools, what may become a call is held back until it is one."""
 
+    whole_object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    def __init__(self, accepted: Sequence[Accepted], *, has_tools: bool) -> None:
+        self._accepted = accepted
+        self._has_tools = has_tools
+        self._held = [""] * len(accepted)
 
-
-def _completion(accepted: Accepted, body: ChatRequest, answer: Answer, created: int) -> dict[str, Any]:
-    message = {"role": "assistant", "content": answer.text}
-    return {
-        "id": accepted.response_id,
-        "object": "chat.completion",
-        "created": created,
-        "model": body.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}],
-        "usage": _usage(answer),
-        "feedwheel": _feedwheel(accepted),
-    }
-
-
-def _usage(answer: Answer) -> dict[str, int]:
-    return {
-        "prompt_tokens": answer.input_tokens,
-        "completion_tokens": answer.output_tokens,
-        "total_tokens": answer.input_tokens + answer.output_tokens,
-    }
-
-
-def _feedwheel(accepted: Accepted) -> dict[str, Any]:
-    offer = accepted.exchange.offer if accepted.exchange else None
-    return {
-        "conversation_id": accepted.conversation_id,
-        "arm": accepted.assignment.arm,
-        "release_id": accepted.assignment.release_id,
-        "exposure": {"policy": offer.policy if offer else "normal", "offered": offer.offered if offer else []},
-    }
-
-
-async def _events(pending: Pending, body: ChatRequest, created: int) -> AsyncIterator[bytes]:
-    """The chunks of a stream. `[DONE]` comes after the events are on disk; an error takes its place."""
-    frame = _Frame(pending.accepted, body, created)
-    try:
-        yield frame.chunk({"role": "assistant", "content": ""})
-        async for piece in pending.pieces():
-            yield frame.chunk({"content": piece})
-        answer = await pending.finish()
-        yield frame.chunk({}, answer.finish_reason)
-        if body.include_usage:
-            yield frame.usage(answer)
-        yield b"data: [DONE]\n\n"
-    except FeedwheelError as error:
-        yield _event(api_error(error).body)
-    finally:
-        pending.abandon()  # of no effect on a request that has ended
-
-
-class _Frame:
-    """What all chunks of one stream have in common."""
-
-    def __init__(self, accepted: Accepted, body: ChatRequest, created: int) -> None:
-        self._common = {
-            "id": accepted.response_id,
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": body.model,
-            "feedwheel": _feedwheel(accepted),
+    def whole(self, place: int, answer: Answer) -> Choice:
+        """A message with its tool calls."""
+        content, calls = read(answer.text) if self._has_tools else (answer.text, ())
+        message: dict[str, Any] = {"role": "assistant", "content": content if content or not calls else None}
+        if calls:
+            message["tool_calls"] = self._calls(place, calls)
+        return {
+            "index": place,
+            "message": message,
+            "logprobs": self._logprobs(place, answer.logprobs),
+            "finish_reason": "tool_calls" if calls else answer.finish_reason,
         }
-        # With include_usage every chunk has the field, and only the last one a value.
-        self._no_usage: dict[str, Any] = {"usage": None} if body.include_usage else {}
 
-    def chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return _event({**self._common, "choices": [choice], **self._no_usage})
+    def opening(self, place: int) -> Iterator[Choice]:
+        """Who speaks."""
+        yield self._chunk(place, {"role": "assistant", "content": ""})
 
-    def usage(self, answer: Answer) -> bytes:
-        return _event({**self._common, "choices": [], "usage": _usage(answer)})
+    def going_on(self, place: int, piece: Piece) -> Iterator[Choice]:
+        """The text that is sure to be no call."""
+        text = self._held[place] + piece.text
+        held = len(text) - _certain(text) if self._has_tools else 0
+        self._held[place] = text[len(text) - held :]
+        if free := text[: len(text) - held]:
+            yield self._chunk(place, {"content": free}, piece.logprobs)
+
+    def ending(self, place: int, answer: Answer) -> Iterator[Choice]:
+        """The calls, or what looked like one, and why it ends."""
+        rest, calls = read(self._held[place])
+        if rest:
+            yield self._chunk(place, {"content": rest})
+        if calls:
+            numbered = [{"index": index, **call} for index, call in enumerate(self._calls(place, calls))]
+            yield self._chunk(place, {"tool_calls": numbered})
+        yield {**self._chunk(place, {}), "finish_reason": "tool_calls" if calls else answer.finish_reason}
+
+    def _chunk(self, place: int, delta: dict[str, Any], logprobs: Sequence[TokenLogprob] = ()) -> Choice:
+        return {
+            "index": place,
+            "delta": delta,
+            "logprobs": self._logprobs(place, logprobs),
+            "finish_reason": None,
+        }
+
+    def _calls(self, place: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        """With ids that nobody else's calls have."""
+        return [
+            {
+                "id": f"call-{self._accepted[place].response_id}-{number}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for number, call in enumerate(calls)
+        ]
+
+    def _logprobs(self, place: int, logprobs: Sequence[TokenLogprob]) -> dict[str, Any] | None:
+        if not logprobs:
+            return None
+        tokenizer: Tokenizer = self._accepted[place].assignment.model.chat.tokenizer
+        content = [
+            {**_told(tokenizer, one.token, one.logprob), "top_logprobs": [_told(tokenizer, *each) for each in one.top]}
+            for one in logprobs
+        ]
+        return {"content": content, "refusal": None}
 
 
-def _event(data: object) -> bytes:
-    return b"data: " + msgspec.json.encode(data) + b"\n\n"
+def _certain(text: str) -> int:
+    """How much of a text comes before whatever is, or may become, the beginning of a call."""
+    found = text.find(OPENING)
+    return found if found >= 0 else len(text) - possible_start(text, (OPENING,))
 
 
-def _json(data: object) -> Response:
-    return Response(msgspec.json.encode(data), media_type="application/json")
+def _told(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, Any]:
+    """A token and its log-probability."""
+    text = token_text(tokenizer, token)
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}

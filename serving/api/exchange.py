@@ -4,71 +4,122 @@ In: a validated request. Out: the arm that answers, the messages with the prompt
 what they consent to, and what will be offered beside the answer.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 from feedwheel_capture.events import Sampling
+from feedwheel_capture.identity import Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.vocabulary import Consent
 
 from schemas.config import App
+from schemas.errors import UsageError
 from serving.api.openai_errors import ApiError
-from serving.api.schemas import ChatRequest
+from serving.api.requests import ChatRequest, GenerationRequest
 from serving.engine.chat import ChatMessage
+from serving.engine.errors import PromptTooLong
+from serving.engine.session import Tokens
+from serving.engine.tools import Tool
 from serving.event_log import Exchange, offer
+from serving.models import LoadedModel
 from serving.rollout.arms import Assignment, Lineup
 from serving.service import Deployment, Service
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be answered: messages of a conversation, or, in a plain completion, one text or its tokens."""
+
+    messages: list[ChatMessage]
+    prompt_version: str | None
+    prompt: str | list[int] | None = None
+
+    def encode(self, model: LoadedModel, tools: Sequence[Tool]) -> Tokens:
+        """Token ids, int64 [n]. Raises UsageError."""
+        if self.prompt is None:
+            return model.chat.encode(self.messages, tools)
+        if isinstance(self.prompt, str):
+            return model.chat.encode_text(self.prompt)
+        if max(self.prompt) >= model.batch.decoder.artifact.vocab_size:
+            raise UsageError("the prompt has token ids that are not in the model's vocabulary")
+        return np.array(self.prompt, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request that can be answered. `exchange` is None offline, where nothing is remembered."""
+    """A request that can be answered. `exchange` is None offline, where nothing is remembered.
+
+    `tokens`: int64 [n]. `owner`: who takes turns with whom where requests wait.
+    """
 
     response_id: str
     conversation_id: str
     assignment: Assignment
-    messages: list[ChatMessage]
+    tokens: Tokens
     sampling: Sampling
+    owner: str
     exchange: Exchange | None
 
 
-def accept(service: Service, request: ChatRequest, header_conversation: str | None) -> Accepted:
-    """Settle a request. Raises ApiError."""
+def accept(service: Service, request: GenerationRequest, asked: Asked, conversation_id: str) -> list[Accepted]:
+    """Settle a request: what each of its answers will be known by. Raises ApiError, UsageError."""
+    person = None
+    if service.deployment is not None:
+        app_config(service.deployment, request.model)
+        person = service.deployment.events.identity.person(request.model, request.person, conversation_id)
+    assignment = _lineup(service, request.model).assign(person, conversation_id)
+    tokens = asked.encode(assignment.model, request.callable_tools)
+    if len(tokens) >= (limit := assignment.model.batch.decoder.cache.context_tokens):
+        raise PromptTooLong(len(tokens), limit)
+    ids = [uuid7(service.clock()) for _ in range(request.n)]
+    accepted = [
+        Accepted(
+            response_id=response_id,
+            conversation_id=conversation_id,
+            assignment=assignment,
+            tokens=tokens,
+            sampling=request.sampling(service.settings.serving_answer_tokens, choice),
+            owner=(person and person.user_key) or conversation_id,
+            exchange=None,
+        )
+        for choice, response_id in enumerate(ids)
+    ]
+    if service.deployment is None or person is None:
+        return accepted
     deployment = service.deployment
-    conversation_id = request.metadata.conversation_id or header_conversation or uuid7(service.clock())
-    sampling = request.sampling(service.settings.serving_answer_tokens)
-    if deployment is None:
-        assignment = _lineup(service, request.model).assign(None, conversation_id)
-        messages = [message.as_chat() for message in request.messages]
-        return Accepted(uuid7(service.clock()), conversation_id, assignment, messages, sampling, None)
-    exchange, assignment = _exchange(service, deployment, request, conversation_id, sampling)
-    messages = list(exchange.messages)
-    return Accepted(exchange.response_id, conversation_id, assignment, messages, sampling, exchange)
+    return [replace(one, exchange=_exchange(service, deployment, request, asked, person, one, ids)) for one in accepted]
 
 
 def _exchange(
-    service: Service, deployment: Deployment, request: ChatRequest, conversation_id: str, sampling: Sampling
-) -> tuple[Exchange, Assignment]:
+    service: Service,
+    deployment: Deployment,
+    request: GenerationRequest,
+    asked: Asked,
+    person: Person,
+    accepted: Accepted,
+    ids: list[str],
+) -> Exchange:
+    """What will be remembered of one answer; `ids` are those of all answers to the request."""
     app = app_config(deployment, request.model)
-    person = deployment.events.identity.person(request.model, request.user, conversation_id)
-    assignment = _lineup(service, request.model).assign(person, conversation_id)
-    messages, prompt_version = _with_prompt(request, app)
-    exchange = Exchange(
+    return Exchange(
         app=request.model,
         app_config=app,
         person=person,
         consent=consent(request.store, app),
-        conversation_id=conversation_id,
-        response_id=uuid7(service.clock()),
+        conversation_id=accepted.conversation_id,
+        response_id=accepted.response_id,
         request_id=uuid7(service.clock()),
-        model=assignment.model.ref,
-        arm=assignment.arm,
-        release_id=assignment.release_id,
-        prompt_version=prompt_version,
-        messages=messages,
-        sampling=sampling,
-        offer=offer(deployment.config, person.split_bucket, conversation_id),
+        model=accepted.assignment.model.ref,
+        arm=accepted.assignment.arm,
+        release_id=accepted.assignment.release_id,
+        prompt_version=asked.prompt_version,
+        messages=asked.messages,
+        sampling=accepted.sampling,
+        offer=offer(deployment.config, person.split_bucket, accepted.conversation_id),
+        has_tools=bool(request.callable_tools),
+        beside=tuple(ids) if len(ids) > 1 else (),
     )
-    return exchange, assignment
 
 
 def app_config(deployment: Deployment, name: str) -> App:
@@ -98,15 +149,24 @@ def _lineup(service: Service, app: str) -> Lineup:
     return lineup
 
 
-def _with_prompt(request: ChatRequest, app: App) -> tuple[list[ChatMessage], str | None]:
-    """The messages the model sees and the version of their prompt; without a system message the app's is put first."""
+def asked_in_chat(service: Service, request: ChatRequest) -> Asked:
+    """The messages the model sees; without a system message the application's is put first. Raises ApiError."""
     messages, version = [message.as_chat() for message in request.messages], request.metadata.prompt_version
-    if any(message.role == "system" for message in messages):
-        return messages, version
+    if service.deployment is None or any(message.role == "system" for message in messages):
+        return Asked(messages, version)
+    app = app_config(service.deployment, request.model)
     version = version or app.prompt_version
     if version not in app.prompts:
         known = ", ".join(sorted(app.prompts))
         raise ApiError(
             400, "invalid_request_error", f"no such prompt; there are: {known}", param="metadata.prompt_version"
         )
-    return [ChatMessage("system", app.prompts[version]), *messages], version
+    return Asked([ChatMessage("system", app.prompts[version]), *messages], version)
+
+
+def asked_to_go_on(service: Service, app: str, prompt: str | list[int]) -> Asked:
+    """A text to go on with; of token ids, what they say is remembered. Raises ApiError."""
+    if not isinstance(prompt, str):
+        text: str = _lineup(service, app).champion.chat.tokenizer.decode(prompt)
+        return Asked([ChatMessage("user", text)], None, prompt)
+    return Asked([ChatMessage("user", prompt)], None, prompt)

@@ -105,6 +105,8 @@ def validation_error(problem: Mapping[str, Any], status: int) -> ApiError:
         message, code = f"{param or 'a field'} is not supported", "unsupported_parameter"
     elif problem["type"] == "json_invalid":
         return ApiError(400, "invalid_request_error", "the body is not valid JSON", code="invalid_json")
+    elif problem["type"] == "union_tag_invalid":  # pydantic's own words repeat what was sent
+        message, code = f"{param or 'the body'}: must be one of {problem['ctx']['expected_tags']}", "invalid_value"
     else:
         message, code = f"{param or 'the body'}: {problem['msg']}", "invalid_value"
     return ApiError(status, "invalid_request_error", message, param=param, code=code)

@@ -6,30 +6,38 @@ text reaches the model broken up, as ordinary characters.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 import numpy as np
 from feedwheel_capture.vocabulary import Role
-from jinja2 import TemplateError
+from jinja2 import TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from schemas.errors import UsageError
 from serving.engine.artifact import Artifact
 from serving.engine.session import Tokens
+from serving.engine.tools import Call, Tool, instructions, written
 
 _NAMED_TOKENS: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a conversation."""
+    """One message of a conversation. `calls`: tools that the model wanted called; `call_id`: whose result this is."""
 
     role: Role
     content: str
+    calls: tuple[Call, ...] = ()
+    call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it, as the model would write it."""
+        return written(self.content, self.calls)
 
 
 class ChatFormat:
@@ -41,25 +49,57 @@ class ChatFormat:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
         self._template = environment.from_string(artifact.chat_template)
+        self._knows_tools = "tools" in meta.find_undeclared_variables(environment.parse(artifact.chat_template))
         self._named_tokens = _named_tokens(artifact)
         control = [token.content for token in self.tokenizer.get_added_tokens_decoder().values() if token.special]
         longest_first = sorted(control, key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, longest_first))) if control else None
 
-    def encode(self, messages: Sequence[ChatMessage]) -> Tokens:
+    def encode(self, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> Tokens:
         """Token ids of the conversation up to where the answer begins, int64 [n]. Raises UsageError."""
-        written = [{"role": message.role, "content": self._disarm(message.content)} for message in messages]
+        if tools and not self._knows_tools:
+            messages = _told(messages, tools)
+        given = {"tools": [tool.as_openai() for tool in tools]} if tools and self._knows_tools else {}
+        thread = [self._as_given(message) for message in messages]
         try:
-            text = self._template.render(messages=written, add_generation_prompt=True, **self._named_tokens)
+            text = self._template.render(messages=thread, add_generation_prompt=True, **given, **self._named_tokens)
         except TemplateError as error:
             raise UsageError(f"the model's chat template refuses these messages: {type(error).__name__}") from None
+        return self._encoded(text)
+
+    def encode_text(self, text: str) -> Tokens:
+        """Token ids of a text that the model is to go on with, int64 [n]. Raises UsageError."""
+        tokens = self._encoded(self._disarm(text))
+        if not len(tokens):
+            raise UsageError("the prompt is empty: there is nothing to go on with")
+        return tokens
+
+    def _encoded(self, text: str) -> Tokens:
         return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def _as_given(self, message: ChatMessage) -> dict[str, Any]:
+        """A message as the template reads it."""
+        if not message.calls or not self._knows_tools:
+            return {"role": message.role, "content": self._disarm(message.text)}
+        calls = [
+            {"type": "function", "function": {"name": call.name, "arguments": msgspec.json.decode(call.arguments)}}
+            for call in message.calls
+        ]
+        return {"role": message.role, "content": self._disarm(message.content), "tool_calls": calls}
 
     def _disarm(self, content: str) -> str:
         """Put a blank into every control token that a message contains."""
         if self._control is None:
             return content
         return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
+
+
+def _told(messages: Sequence[ChatMessage], tools: Sequence[Tool]) -> list[ChatMessage]:
+    """With the tools at the end of the system message, or as one."""
+    first, *rest = messages
+    if first.role == "system":
+        return [replace(first, content=f"{first.content}\n\n{instructions(tools)}"), *rest]
+    return [ChatMessage("system", instructions(tools)), *messages]
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,19 +1,24 @@
 """One request on its way through the engine, and the answer that comes out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from feedwheel_capture.events import Sampling
 from feedwheel_capture.vocabulary import FinishReason
 
 from schemas.errors import FeedwheelError
+from serving.engine.grammar import Matcher
+from serving.engine.sampling import TokenLogprob
 from serving.engine.session import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said. Times are seconds of `time.monotonic`; the first token's is None if none came."""
+    """What the model said. Times are seconds of `time.monotonic`; the first token's is None if none came.
+
+    `cached_tokens` of the input had been computed before. `logprobs`: of each token of the text, if asked for.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -22,6 +27,8 @@ class Answer:
     submitted_at: float
     first_token_at: float | None
     finished_at: float
+    cached_tokens: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
 
     @property
     def latency_ms(self) -> float:
@@ -34,19 +41,37 @@ class Answer:
         return None if self.first_token_at is None else (self.first_token_at - self.submitted_at) * 1000
 
 
-Delivery = str | Answer | FeedwheelError
-"""Pieces of text where they are streamed, then exactly one answer or error."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that comes before the answer has ended, and the log-probabilities of the tokens that it came from."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+Delivery = Piece | Answer | FeedwheelError
+"""Pieces where they are streamed, then exactly one answer or error."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A prompt, how to answer it, and where the answer goes. `deliver` is called on the engine's thread."""
+    """A prompt, how to answer it, and where the answer goes. `deliver` is called on the engine's thread.
+
+    `bias` is added to the logits of its tokens. `top_logprobs`: how many alternatives of each token are told; None
+    tells nothing. `matcher`: what the answer must look like. `ignores_end`: answer until `max_tokens`, for benchmarks.
+    """
 
     prompt: Tokens
     sampling: Sampling
     max_tokens: int
     deliver: Callable[[Delivery], None]
+    owner: str | None = None
+    """Who shares a turn with whom where jobs wait."""
     stops: tuple[str, ...] = ()
+    bias: Mapping[int, float] | None = None
+    top_logprobs: int | None = None
+    matcher: Matcher | None = None
+    ignores_end: bool = False
     streams: bool = False
     deadline: float = float("inf")
     """Instant of `time.monotonic` after which nobody waits any more."""

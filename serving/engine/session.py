@@ -46,11 +46,34 @@ def whole_tiles(rows: int) -> int:
     return -(-rows // ROW_TILE) * ROW_TILE
 
 
+def divided(tokens: int, most: int) -> int:
+    """How many of a prompt's tokens may be computed, or known, apart from the rest: all, or whole tiles up to `most`.
+
+    Never all but one: a rest of one token would be computed as a decoding step is, which rounds differently.
+    """
+    if tokens <= most:
+        return tokens
+    most -= most % ROW_TILE
+    return most - ROW_TILE if tokens - most == 1 else most
+
+
 class Decoder:
     """A loaded model. `providers` are the ones that really run it, first the preferred."""
 
-    def __init__(self, artifact: Artifact, *, wish: ProviderWish, threads: int, rows: int, context_tokens: int) -> None:
-        """Load. `threads` 0 means one per physical core. Raises ArtifactInvalid, ProviderMissing."""
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        wish: ProviderWish,
+        threads: int,
+        rows: int,
+        context_tokens: int,
+        spare_rows: int = 0,
+    ) -> None:
+        """Load. Raises ArtifactInvalid, ProviderMissing.
+
+        `threads` 0 means one per physical core. `spare_rows` of the cache are beyond those that are decoded in.
+        """
         self.artifact = artifact
         self._session = _open(artifact, providers_to_try(wish), threads)
         self.providers = tuple(self._session.get_providers())
@@ -58,7 +81,9 @@ class Decoder:
             raise ProviderMissing(f"CUDA is asked for, but the model runs on {self.providers[0]}: check the driver")
         self._device = "cuda" if self.providers[0] == CUDA else "cpu"
         context_tokens = min(context_tokens, artifact.context_tokens)
-        self.cache = KvCache(artifact, whole_tiles(rows), context_tokens, self._device, self._cache_dtype())
+        self.cache = KvCache(
+            artifact, whole_tiles(rows) + spare_rows, context_tokens, self._device, self._cache_dtype()
+        )
         self._bindings: dict[tuple[int, int], Any] = {}
 
     def _cache_dtype(self) -> DTypeLike:

@@ -7,7 +7,10 @@ from tokenizers.decoders import DecodeStream
 
 
 class AnswerText:
-    """The text of one answer. `text` is what may be shown; `stopped` says that a stop string came."""
+    """The text of one answer. `text` is what may be shown; `stopped` says that a stop string came.
+
+    `length` counts also the characters that are held back.
+    """
 
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
         self.text = ""
@@ -18,6 +21,11 @@ class AnswerText:
         self._tokens: list[int] = []
         self._decoded = ""
         self._held = ""
+
+    @property
+    def length(self) -> int:
+        """Characters of what the tokens so far say, whole ones only."""
+        return len(self._decoded)
 
     def add(self, token: int) -> str:
         """Take one token; the text that it sets free, often none."""
@@ -41,13 +49,19 @@ class AnswerText:
             self.stopped = True
             free, self._held = held[: min(found)], ""
         else:
-            keep = _possible_start(held, self._stops)
+            keep = possible_start(held, self._stops)
             free, self._held = held[: len(held) - keep], held[len(held) - keep :]
         self.text += free
         return free
 
 
-def _possible_start(text: str, stops: Sequence[str]) -> int:
+def token_text(tokenizer: Tokenizer, token: int) -> str:
+    """What one token says; of one that is a part of a character, how the vocabulary spells it."""
+    text: str = tokenizer.decode([token], skip_special_tokens=False)
+    return str(tokenizer.id_to_token(token)) if "\ufffd" in text else text
+
+
+def possible_start(text: str, stops: Sequence[str]) -> int:
     """Length of the longest end of `text` that could be the beginning of a stop string."""
     longest = 0
     for stop in stops:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from serving.engine.batch import Batch
-from serving.engine.errors import EngineFault, Overloaded, Withdrawn
+from serving.engine.errors import EngineFault, Withdrawn
 from serving.engine.job import Job
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,9 +47,8 @@ class InferenceThread:
                 raise EngineFault("the process is shutting down: ask another replica")
             if not any(batch is running for running in self._batches):
                 raise Withdrawn("the model was replaced: ask again")
-            if batch.waiting >= self._max_waiting:
-                # A full queue empties in about as many rounds as it is longer than the batch.
-                raise Overloaded(batch.waiting, retry_after_s=max(1, round(batch.waiting / batch.max_rows)))
+            if batch.waiting >= self._max_waiting and not batch.make_room_for(job):
+                raise batch.overload()
             batch.accept(job)
             self._wake.notify_all()
 

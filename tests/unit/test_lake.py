@@ -88,6 +88,21 @@ def test_a_table_of_a_version_without_a_column_gets_it_empty(lake: Lake) -> None
     assert keys == {"c-1": None, "c-2": "person"}
 
 
+def test_a_record_of_a_version_without_a_field_gets_it_empty(lake: Lake) -> None:
+    schema = TABLES["bronze/generations"].schema
+    whole = schema.field("sampling").type
+    then = pa.struct([field for field in whole if field.name in ("temperature", "top_p")])
+    fields = [schema.field(name) for name in sorted(TABLES["bronze/generations"].required)]
+    required = {field.name: "x" if field.type == pa.string() else 0 for field in fields}
+    row = {**required, "event_id": "e-1", "sampling": {"temperature": 0.5, "top_p": 1.0}}
+    narrow = schema.set(schema.get_field_index("sampling"), pa.field("sampling", then))
+    write_deltalake(lake.uri("bronze/generations"), pa.Table.from_pylist([row], schema=narrow))
+    grown = {**required, "event_id": "e-2", "sampling": {"temperature": 1.0, "top_p": 1.0, "top_k": 40}}
+    lake.append("bronze/generations", [grown])
+    found = {row["event_id"]: row["sampling"] for row in lake.read("bronze/generations").to_pylist()}
+    assert [(found[name]["temperature"], found[name]["top_k"]) for name in ("e-1", "e-2")] == [(0.5, None), (1.0, 40)]
+
+
 def conversations(lake: Lake) -> list[str]:
     return sorted(lake.read("silver/admissions", ["conversation_id"]).column("conversation_id").to_pylist())
 

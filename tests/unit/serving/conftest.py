@@ -11,7 +11,8 @@ from feedwheel_capture.events import Sampling
 from serving.engine.artifact import read_artifact
 from serving.engine.batch import Batch
 from serving.engine.chat import ChatFormat, ChatMessage
-from serving.engine.job import Answer, Delivery, Job
+from serving.engine.job import Answer, Delivery, Job, Piece
+from serving.engine.sampling import TokenLogprob
 from serving.engine.session import Decoder
 from serving.engine.thread import InferenceThread
 from tests.tiny_model import tiny_model_dir
@@ -23,6 +24,7 @@ class Asked:
 
     job: Job
     pieces: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
     end: Answer | Exception | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -35,8 +37,9 @@ class Asked:
         return self.end
 
     def deliver(self, delivery: Delivery) -> None:
-        if isinstance(delivery, str):
-            self.pieces.append(delivery)
+        if isinstance(delivery, Piece):
+            self.pieces.append(delivery.text)
+            self.logprobs += delivery.logprobs
             return
         assert self.end is None  # one end, and nothing after it
         self.end = delivery
@@ -62,9 +65,9 @@ def engine() -> Iterator[Callable[..., Engine]]:
     """Make engines: `engine()`, or `engine(rows=2, max_waiting=1)`."""
     threads = []
 
-    def make(rows: int = 8, max_waiting: int = 64, started: bool = True) -> Engine:
+    def make(rows: int = 8, max_waiting: int = 64, started: bool = True, spare_rows: int = 2) -> Engine:
         artifact = read_artifact(tiny_model_dir())
-        decoder = Decoder(artifact, wish="cpu", threads=1, rows=rows, context_tokens=256)
+        decoder = Decoder(artifact, wish="cpu", threads=1, rows=rows, spare_rows=spare_rows, context_tokens=256)
         chat = ChatFormat(artifact)
         engine = Engine(InferenceThread(max_waiting), Batch(decoder, chat.tokenizer, rows), chat)
         engine.thread.add(engine.batch)

@@ -14,7 +14,7 @@ from feedwheel_capture.vocabulary import FeedbackKind
 
 from feedback.split import is_gate_item
 from serving.settings import ServingSettings
-from tests.served import APP, await_true, deployed, spooled
+from tests.served import APP, await_true, deployed, events_of, spooled
 
 SECRET = "xyzzy-4711"
 ASK = {"model": APP, "messages": [{"role": "user", "content": "Where is my card?"}], "max_tokens": 8}
@@ -41,11 +41,6 @@ def service(process):
 def client(process):
     with openai.OpenAI(base_url=f"{process[0]}/v1", api_key="unused", max_retries=0) as client:
         yield client
-
-
-def events_of(service, response_id):
-    found = [event for event in spooled(service) if event["data"].get("response_id") == response_id]
-    return {event["type"].split(".")[1]: event for event in found}
 
 
 def test_openai_client_plain(client, service):
@@ -146,10 +141,15 @@ def test_gate_items_are_drawn_before_there_is_an_answer(http, service):
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"tools": []}, "tools"),
-        ({"n": 2}, "n"),
-        ({"logprobs": True}, "logprobs"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty"),
+        ({"n": 17}, "n"),
+        ({"top_logprobs": 2}, None),
+        ({"frequency_penalty": 2.5}, "frequency_penalty"),
+        ({"logit_bias": {SECRET: 1}}, None),
+        ({"tool_choice": "required"}, None),
+        ({"tools": [{"type": "function", "function": {"name": f"{SECRET} {SECRET}"}}]}, "tools.0.function.name"),
+        ({"messages": [{"role": "assistant"}]}, "messages.0"),
+        ({"messages": [{"role": "user", "tool_calls": [], "content": None}]}, "messages.0"),
+        ({"response_format": {"type": SECRET}}, "response_format"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "messages"),

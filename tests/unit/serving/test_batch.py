@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from feedwheel_capture.events import Sampling
 
-from serving.engine import batch
+from serving.engine import batch, row
 from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Withdrawn
 from serving.engine.sampling import Sampler
 from tests.served import await_true
@@ -29,11 +29,11 @@ def logits_of(monkeypatch) -> dict[int, list[bytes]]:
     seen: dict[int, list[bytes]] = defaultdict(list)
 
     class Watching(Sampler):
-        def pick(self, logits):
+        def pick(self, logits, allowed=None):
             seen[self._sampling.seed].append(logits.tobytes())
-            return super().pick(logits)
+            return super().pick(logits, allowed)
 
-    monkeypatch.setattr(batch, "Sampler", Watching)
+    monkeypatch.setattr(row, "Sampler", Watching)
     return seen
 
 
@@ -191,3 +191,61 @@ def test_a_model_is_dropped_when_it_has_answered_and_then_takes_no_more(slow):
     await_true(lambda: one.thread.drop(one.batch))
     with pytest.raises(Withdrawn):
         one.ask("second")
+
+
+def test_a_long_prompt_is_computed_in_pieces_and_gives_the_same_answer(engine, monkeypatch):
+    """To the last bit, as above; meanwhile, who is answered goes on."""
+    texts = ["y" * length for length in (3, 90, 121, 122, 160, 161)]
+    whole = [engine().ask(text, 6, Sampling(temperature=1, seed=1)).answer.text for text in texts]
+    monkeypatch.setattr(batch, "_PREFILL_TOKENS_PER_STEP", 30)
+    divided = engine()
+    asked = [divided.ask(text, 6, Sampling(temperature=1, seed=1)) for text in texts]
+    assert [one.answer.text for one in asked] == whole
+
+    slow = engine(started=False)
+    running, long = slow.ask("short", 50), slow.ask("z" * 200, 1)
+    steps = 0
+    while long.end is None:
+        slow.batch.work()
+        steps += 1
+    assert steps > 6
+    assert running.end is None
+    slow.batch.fail_all(EngineFault("enough"))
+    with pytest.raises(EngineFault, match="enough"):
+        _ = running.answer
+
+
+def test_owners_take_turns(engine):
+    one = engine(rows=1, started=False)
+    flood = [one.ask(f"flood {number}", 1, owner="a") for number in range(4)]
+    other = one.ask("other", 1, owner="b")
+    for _ in range(2):
+        one.batch.work()
+    assert flood[0].end is not None
+    assert other.end is not None
+    assert all(asked.end is None for asked in flood[1:])
+
+
+def test_in_a_full_queue_the_longest_line_gives_way(engine):
+    full = engine(rows=1, max_waiting=3, started=False)
+    flood = [full.ask(f"flood {number}", 1, owner="a") for number in range(3)]
+    with pytest.raises(Overloaded):
+        full.ask("flood 3", 1, owner="a")
+    other = full.ask("other", 1, owner="b")
+    assert isinstance(flood[-1].end, Overloaded)
+    with pytest.raises(Overloaded):
+        full.ask("another", 1, owner="b")  # both lines are as long then
+    while full.batch.waiting or full.batch.size:
+        full.batch.work()
+    assert all(asked.answer for asked in [*flood[:2], other])
+    assert full.batch.idle
+
+
+def test_the_next_turn_finds_its_beginning_after_others_were_answered(engine):
+    one = engine(rows=1)
+    first = one.ask("a" * 90, 1)
+    assert first.answer.cached_tokens == 0
+    assert one.ask("b" * 90, 1).answer.cached_tokens < 60
+    again = one.ask("a" * 90 + " and more", 1)
+    assert again.answer.cached_tokens > 90
+    assert again.answer.text == engine(spare_rows=0).ask("a" * 90 + " and more", 1).answer.text

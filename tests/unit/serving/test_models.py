@@ -4,14 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
-from feedwheel_capture.events import Sampling
 
 from pipelines.io.models import directory_digest as digest_of_pipelines
 from pipelines.io.models import model_ref
 from serving.engine import golden
 from serving.engine.artifact import directory_digest, read_artifact, verified_artifact
 from serving.engine.errors import ArtifactInvalid, EngineFault, ProviderMissing
-from serving.engine.sampling import Sampler
 from serving.engine.session import Decoder, providers_to_try
 from serving.engine.thread import InferenceThread
 from serving.models import ModelPool
@@ -109,15 +107,3 @@ def test_cuda_is_not_claimed_where_it_is_not(monkeypatch):
     artifact = read_artifact(tiny_model_dir())
     with pytest.raises(ProviderMissing):
         Decoder(artifact, wish="cuda", threads=1, rows=2, context_tokens=64)
-
-
-def test_sampling_follows_its_distribution():
-    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
-    draws = Sampler(Sampling(temperature=1.0, seed=1))
-    shares = np.bincount([draws.pick(logits) for _ in range(4000)], minlength=4) / 4000
-    assert np.allclose(shares, [0.5, 0.3, 0.15, 0.05], atol=0.03)
-    nucleus = Sampler(Sampling(temperature=1.0, top_p=0.75, seed=1))
-    assert {nucleus.pick(logits) for _ in range(500)} == {0, 1}
-    coldest = Sampler(Sampling(temperature=1e-3, seed=1))
-    assert {coldest.pick(logits) for _ in range(100)} == {0}
-    assert Sampler(Sampling()).pick(logits) == 0

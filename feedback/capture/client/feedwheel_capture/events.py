@@ -21,6 +21,7 @@ from feedwheel_capture.vocabulary import (
     FinishReason,
     GateVerdict,
     GradedChoice,
+    ResponseFormat,
     Role,
     SessionMeasure,
 )
@@ -59,12 +60,18 @@ class ToolCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
-    """Decoding parameters of one answer."""
+    """Decoding parameters of one answer. None: not asked for, or not known."""
 
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int | None = None
     seed: int | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    response_format: ResponseFormat | None = None
 
 
 class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,8 @@ ExposurePolicy = Literal["gate", "normal"]
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "cancelled", "error"]
 
+ResponseFormat = Literal["text", "json_object", "json_schema"]
+
 FeedbackKind = Literal[
     "thumbs",  # A1
     "rating",  # A2

@@ -56,7 +56,7 @@ _USERS: Final = ("enduser.id", "user.id", "gen_ai.user")
 """The first that is there; the last is OpenLLMetry's name for what an application tells the model's provider."""
 _SHARED: Final = ("gen_ai.response.id", "gen_ai.conversation.id", *_USERS)
 """What an evaluation on a span need not say again."""
-_SAMPLING: Final = ("temperature", "top_p", "max_tokens", "seed")
+_SAMPLING: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
 _CATEGORIES: Final = frozenset(get_args(ComplaintCategory))
 _COMPLAINTS: Final = frozenset({"complaint", "report"})
 _PEOPLE: Final = "human"

@@ -1,0 +1,75 @@
+"""What an answer must look like: JSON, or JSON of a schema, kept to token by token.
+
+In: a format. Out: a grammar, of which every request that asks for it gets a matcher; the matcher says which tokens may
+follow. The work is llguidance's; here is what the engine asks of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from schemas.errors import UsageError
+
+_WORD_BITS: Final = 32
+_COMPACT: Final[Any] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""One way to write what means the same: a small model that may indent goes on indenting until no tokens are left."""
+_REASON_CHARS: Final = 200
+"""Of what is wrong with a schema: its author reads it, and schemas are long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """JSON that keeps to a JSON Schema, between two texts that are always there."""
+
+    schema: Mapping[str, Any]
+    before: str = ""
+    after: str = ""
+
+
+class Grammars:
+    """The grammars of one model's vocabulary. Its tables take some .3 s to make, so they are made when first needed."""
+
+    def __init__(self, tokenizer: Tokenizer, vocab_size: int, eos: frozenset[int]) -> None:
+        self._tokenizer_json = tokenizer.to_str()
+        self._vocab_size = vocab_size
+        self._eos = sorted(eos)
+
+    def matcher(self, wanted: Format) -> "Matcher":
+        """A matcher of one answer. Raises UsageError where there can be none."""
+        schema = msgspec.json.encode({**wanted.schema, "x-guidance": _COMPACT}).decode()
+        before, after = (msgspec.json.encode(text).decode() for text in (wanted.before, wanted.after))
+        matcher = LLMatcher(self._vocabulary, f"start: {before} json {after}\njson: %json {schema}")
+        if matcher.is_error():
+            reason = matcher.get_error().splitlines()[0]
+            raise UsageError(f"the schema cannot be kept to: {reason[:_REASON_CHARS]}")
+        return Matcher(matcher, self._vocab_size)
+
+    @cached_property
+    def _vocabulary(self) -> LLTokenizer:
+        return LLTokenizer(self._tokenizer_json, n_vocab=self._vocab_size, eos_token=list(self._eos))
+
+
+class Matcher:
+    """How far one answer has come in its grammar."""
+
+    def __init__(self, matcher: LLMatcher, vocab_size: int) -> None:
+        self._matcher = matcher
+        self._bits = np.zeros(-(-vocab_size // _WORD_BITS), np.int32)
+        self._vocab_size = vocab_size
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which tokens may follow: bool [vocab]."""
+        self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
+        return np.unpackbits(self._bits.view(np.uint8), count=self._vocab_size, bitorder="little").view(np.bool_)
+
+    def take(self, token: int) -> bool:
+        """Go on by a token; whether the answer is whole, so that nothing may follow."""
+        self._matcher.consume_token(token)
+        return bool(self._matcher.is_stopped())

@@ -1,0 +1,83 @@
+"""Beginnings of prompts that are known: whose keys and values lie in which row of the cache.
+
+In: a prompt and the row that it will be in. Out: how many of its tokens are there already. A prompt that is about to be
+overwritten is put aside in a spare row, if it is long and nobody else has it: the next turn of its conversation, or the
+next request with its system message, begins with it. Only what was computed as a prompt counts: decoding rounds
+differently, and an answer must not depend on who asked before.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from serving.engine.cache import KvCache
+from serving.engine.session import ROW_TILE, Tokens, divided
+
+_LEAST_SHARED_TOKENS: Final = 16
+"""Below this, copying the cache of a shared beginning costs as much as computing it."""
+_LEAST_KEPT_TOKENS: Final = 64
+"""Below this, computing a prompt again takes as long as a few decoding steps: not worth a copy."""
+
+
+class Prefixes:
+    """What is known of each row; the rows from `spare_from` on are never decoded in, and hold what was put aside."""
+
+    def __init__(self, cache: KvCache, spare_from: int) -> None:
+        self._cache = cache
+        self._prompts: dict[int, Tokens] = {}
+        # Least recently used first.
+        self._spare = list(range(spare_from, cache.rows)) if cache.can_copy_rows else []
+
+    def reuse(self, place: int, prompt: Tokens) -> int:
+        """Bring the longest known beginning of `prompt` into row `place`; its length in tokens."""
+        cache = self._cache
+        known = self._prompts if cache.can_copy_rows else {place: self._prompts.get(place, prompt[:0])}
+        lengths = {source: _reusable_length(tokens, prompt) for source, tokens in known.items()}
+        # Where it lies already, if as much of it lies there: then there is nothing to copy.
+        source = max(lengths, key=lambda row: (lengths[row], row == place), default=place)
+        shared = lengths.get(source, 0)
+        if shared < _LEAST_SHARED_TOKENS:
+            source, shared = place, 0
+        if source in self._spare:
+            self._spare.append(self._spare.pop(self._spare.index(source)))
+        self._put_aside(place, but_not_in=source, stays=shared if source == place else 0)
+        if source != place:
+            cache.copy_row(source, place, shared)
+        self._prompts[place] = prompt[:shared]
+        return shared
+
+    def computed(self, place: int, prompt: Tokens) -> None:
+        """Row `place` now begins with `prompt`."""
+        self._prompts[place] = prompt
+
+    def forget(self, place: int) -> None:
+        """Row `place` is written to from its beginning."""
+        self._prompts.pop(place, None)
+
+    def moved(self, source: int, target: int) -> None:
+        """Row `source` was copied to `target`."""
+        self._prompts[target] = self._prompts[source]
+
+    def _put_aside(self, place: int, but_not_in: int, stays: int) -> None:
+        """Keep what row `place` begins with, if there is a spare row; its first `stays` tokens stay there anyway."""
+        prompt = self._prompts.get(place)
+        if prompt is None or len(prompt) - stays < _LEAST_KEPT_TOKENS:
+            return
+        others = (known for row, known in self._prompts.items() if row != place)
+        if any(_reusable_length(known, prompt) >= len(prompt) - ROW_TILE for known in others):
+            return
+        target = next((row for row in self._spare if row != but_not_in), None)
+        if target is not None:
+            self._cache.copy_row(place, target, len(prompt))
+            self._prompts[target] = prompt
+            self._spare.append(self._spare.pop(self._spare.index(target)))
+
+
+def _reusable_length(known: Tokens, prompt: Tokens) -> int:
+    """Tokens of `known` that can stand for the beginning of `prompt` to the last bit: whole tiles, or all of it."""
+    if np.array_equal(known, prompt):
+        return len(prompt)
+    length = min(len(known), len(prompt))
+    differing = np.flatnonzero(known[:length] != prompt[:length])
+    shared = int(differing[0]) if len(differing) else length
+    return max(0, divided(len(prompt), min(shared, len(prompt) - 1)))

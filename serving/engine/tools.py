@@ -1,0 +1,91 @@
+"""Tools that a model may call: how it is told of them where its template has no words for that, and how it calls one.
+
+The words are those of Hermes (Nous Research), which Qwen and SmolLM2 learned too: JSON between <tool_call> tags.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from serving.engine.grammar import Format
+
+OPENING: Final = "<tool_call>"
+_CLOSING: Final = "</tool_call>"
+_CALL: Final = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may call. `parameters`: JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+    def as_openai(self) -> dict[str, Any]:
+        """As chat templates expect it."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that a model wants made. `arguments`: a JSON object, as text."""
+
+    name: str
+    arguments: str
+
+
+def instructions(tools: Sequence[Tool]) -> str:
+    """What a model is told whose template does not tell it."""
+    listed = "\n".join(msgspec.json.encode(tool.as_openai()).decode() for tool in tools)
+    return (
+        f"You can call functions. These are there, each with the JSON Schema of its parameters:\n<tools>\n{listed}\n"
+        f'</tools>\nTo call one, answer with nothing but {OPENING}\n{{"name": "...", "arguments": {{...}}}}\n{_CLOSING}'
+    )
+
+
+def written(content: str, calls: Iterable[Call]) -> str:
+    """An answer with its calls, as the model would write it."""
+    parts = [f'{OPENING}\n{{"name": {_json(call.name)}, "arguments": {call.arguments}}}\n{_CLOSING}' for call in calls]
+    return "\n".join([content, *parts] if content else parts)
+
+
+def read(text: str) -> tuple[str, tuple[Call, ...]]:
+    """What a model wrote: the text beside its calls, and the calls. What is no call is text."""
+    calls = [_call(match[1]) for match in _CALL.finditer(text)]
+    if not calls or any(call is None for call in calls):
+        return text, ()
+    return _CALL.sub("", text).strip(), tuple(call for call in calls if call is not None)
+
+
+def one_call(tools: Sequence[Tool]) -> Format:
+    """What an answer looks like that calls one of them."""
+    return Format({"anyOf": [_schema_of(tool) for tool in tools]}, f"{OPENING}\n", f"\n{_CLOSING}")
+
+
+def _schema_of(tool: Tool) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _call(text: str) -> Call | None:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    match found:
+        case {"name": str(name), "arguments": dict(arguments)}:
+            return Call(name, _json(arguments))
+    return None
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
