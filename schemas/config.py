@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from croniter import CroniterError, croniter
 from feedwheel_capture.catalogue import TopicName
-from feedwheel_capture.vocabulary import AppType, Consent
+from feedwheel_capture.vocabulary import AppType, Consent, Fallback
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from schemas.errors import ConfigError, UsageError
@@ -34,6 +34,14 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from None
+    return text
+
+
 class Rubric(_Section):
     """What a good answer is, for people who review. `criteria`: by name, a question that yes answers well."""
 
@@ -44,6 +52,31 @@ class Rubric(_Section):
     def version(self) -> str:
         """Names what it says, 12 hexadecimal digits: verdicts by another rubric are others."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+class Guardrails(_Section):
+    """What may not be asked or answered, and what happens then.
+
+    `flag` only counts, `mask` takes the words out, `block` answers something else. `answer_pattern`: a regular
+    expression that an answer must match as a whole. `banned_words`: that no answer may have, whatever their case.
+    `retries`: further attempts at an answer that is not allowed; with `parallel_retries` they are all made at once, and
+    the first that is allowed counts. `fallback`: what answers when none is, or when the model fails; the first that has
+    an answer.
+    """
+
+    max_input_chars: Positive | None = None
+    input_personal_data: Literal["allow", "flag", "mask", "block"] = "allow"
+    input_attacks: Literal["allow", "flag", "block"] = "allow"
+    output_personal_data: Literal["allow", "flag", "mask", "block"] = "allow"
+    output_toxicity: Literal["allow", "flag", "block"] = "allow"
+    max_toxicity: ProperShare = 0.75
+    banned_words: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = ()
+    answer_pattern: Annotated[str, AfterValidator(_pattern)] | None = None
+    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    parallel_retries: bool = False
+    fallback: tuple[Fallback, ...] = ("refusal",)
+    refusal: str = "I cannot help with that."
+    handover: str = "A person will answer this."
 
 
 class App(_Section):
@@ -60,6 +93,7 @@ class App(_Section):
     simulated: bool = False
     data_licence: str = "by people's consent, within this deployment"
     rubric: Rubric | None = None
+    guardrails: Guardrails = Guardrails()
 
     @model_validator(mode="after")
     def _prompt_exists(self) -> "App":

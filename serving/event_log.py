@@ -106,6 +106,9 @@ def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Genera
         time_to_first_token_ms=answer.time_to_first_token_ms,
         sampling=exchange.sampling,
         tool_calls=[ToolCall(name=call.name, arguments=call.arguments) for call in calls],
+        cached=answer.fallback == "cached",
+        guarded=list(answer.guarded),
+        fallback=answer.fallback,
     )
 
 
@@ -149,7 +152,7 @@ class EventLog:
         if exchange.consent == "none":
             return
         records: list[Generation | Exposure] = [generation(exchange, answer, self.identity)]
-        if answer.finish_reason in ("stop", "length", "tool_calls"):
+        if answer.finish_reason not in ("cancelled", "error"):
             records.append(exposure(exchange, uuid7(self._clock())))
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(self._writers, self._answers.record, record) for record in records))

@@ -17,6 +17,11 @@ class Metrics:
         self.requests = self._counter("requests", "Answers by outcome", "app", "arm", "outcome")
         self.tokens = self._counter("tokens", "Tokens by direction", "app", "direction")
         self.feedback = self._counter("feedback", "Feedback by kind and outcome", "app", "kind", "outcome")
+        self.guardrails = self._counter("guardrails", "Guardrails that acted", "app", "rule", "action", "side")
+        self.fallbacks = self._counter("fallbacks", "Answers from elsewhere, by whose", "app", "fallback")
+        self.disputed = self._counter(
+            "disputed_refusals", "Withheld answers that people said were wrong", "app", "rule"
+        )
         self.latency = self._histogram("latency_seconds", "Submission to last token", _SECONDS, "app", "arm")
         self.first_token = self._histogram(
             "time_to_first_token_seconds", "Submission to first token", _SECONDS, "app", "arm"

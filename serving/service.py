@@ -7,7 +7,7 @@ directory, no events, no rollout; whoever evaluates a model uses it, so that the
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from schemas.config import Config
 from serving.engine.artifact import directory_digest
 from serving.engine.thread import InferenceThread
 from serving.event_log import EventLog
+from serving.guarding import Guarding
 from serving.metrics import Metrics
 from serving.models import ModelPool
 from serving.rollout.arms import Lineup
@@ -66,6 +67,7 @@ class Service:
     pool: ModelPool
     deployment: Deployment | None = None
     fixed: Lineup | None = None
+    guarding: Guarding = field(default_factory=Guarding)
 
     def lineup(self, app: str) -> Lineup | None:
         """The models that answer for an application; None until its champion is loaded."""

@@ -5,24 +5,24 @@ A request is seen to its end even if its client leaves: its place is freed at on
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from schemas.errors import FeedwheelError
+from serving.api.attempts import Attempts, Pieces
 from serving.api.exchange import Accepted
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
-from serving.engine.job import Answer, Delivery, Job, Piece
+from serving.engine.job import Answer, Piece
 from serving.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer that the engine works on."""
+    """An answer that is on its way."""
 
     accepted: Accepted
-    _job: Job
+    _attempts: Attempts
     _settled: "asyncio.Task[Answer]"
 
     async def finish(self) -> Answer:
@@ -31,7 +31,7 @@ class Pending:
 
     def abandon(self) -> None:
         """Nobody waits any more."""
-        self._job.cancelled = True
+        self._attempts.abandon()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Answers:
     """All answers to one request."""
 
     pending: list[Pending]
-    _pieces: "asyncio.Queue[tuple[int, Piece | None]]"
+    _pieces: Pieces
 
     async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
         """Text as it comes, where the request streams, with the place of its answer; ends when all have, or failed."""
@@ -75,45 +75,23 @@ class Answering:
             # A schema can take long to understand, and others are answered meanwhile.
             grammars = one.assignment.model.grammars
             matchers.append(None if wanted is None else await asyncio.to_thread(grammars.matcher, wanted))
-        pieces: asyncio.Queue[tuple[int, Piece | None]] = asyncio.Queue()
+        pieces: Pieces = asyncio.Queue()
         answers = Answers([], pieces)
         try:
             for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
-                answers.pending.append(self._submit(place, one, request, matcher, pieces))
+                attempts = Attempts(self._service, one, request, matcher, pieces, place)
+                answers.pending.append(Pending(one, attempts, self._settling(request.model, one, attempts)))
         except FeedwheelError:
             answers.abandon()
             raise
         return answers
 
-    def _submit(
-        self,
-        place: int,
-        accepted: Accepted,
-        request: GenerationRequest,
-        matcher: Matcher | None,
-        pieces: "asyncio.Queue[tuple[int, Piece | None]]",
-    ) -> Pending:
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        settings = self._service.settings
-        job = Job(
-            accepted.tokens,
-            accepted.sampling,
-            accepted.sampling.max_tokens or settings.serving_answer_tokens,
-            _deliver_to(place, pieces, answered),
-            owner=accepted.owner,
-            stops=request.stops,
-            bias=request.logit_bias,
-            top_logprobs=request.alternatives,
-            matcher=matcher,
-            ignores_end=request.ignore_eos,
-            streams=request.stream,
-            deadline=time.monotonic() + settings.serving_timeout_s,
-        )
-        self._service.thread.submit(accepted.assignment.model.batch, job)
-        settled = asyncio.create_task(self._settle(request.model, accepted, answered, job))
+    def _settling(self, app: str, accepted: Accepted, attempts: Attempts) -> "asyncio.Task[Answer]":
+        attempts.begin()
+        settled = asyncio.create_task(self._settle(app, accepted, attempts))
         self._open.add(settled)
         settled.add_done_callback(self._forget)
-        return Pending(accepted, job, settled)
+        return settled
 
     async def close(self) -> None:
         """Wait until every request under way has its end."""
@@ -124,13 +102,15 @@ class Answering:
         if not settled.cancelled():
             settled.exception()  # looked at: where the client has left, nobody else will
 
-    async def _settle(self, app: str, accepted: Accepted, answered: "asyncio.Future[Answer]", job: Job) -> Answer:
+    async def _settle(self, app: str, accepted: Accepted, attempts: Attempts) -> Answer:
         """Wait for the end of a request, count it, and remember it."""
         try:
-            answer = await answered
+            answer = await attempts.answer()
         except FeedwheelError:
-            await self._remember(app, accepted, _failed(job))
+            await self._remember(app, accepted, attempts.failed())
             raise
+        finally:
+            attempts.close()
         await self._remember(app, accepted, answer)
         return answer
 
@@ -144,6 +124,12 @@ class Answering:
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
         metrics.tokens.labels(app, "input").inc(answer.input_tokens)
         metrics.tokens.labels(app, "output").inc(answer.output_tokens)
+        for each in answer.guarded:
+            metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
+        if withheld := tuple(each.rule for each in answer.guarded if each.action == "blocked"):
+            self._service.guarding.withheld.put(accepted.response_id, withheld)
+        if answer.fallback is not None:
+            metrics.fallbacks.labels(app, answer.fallback).inc()
         failed = answer.finish_reason == "error"
         if not failed:
             metrics.latency.labels(app, assignment.arm).observe(answer.latency_ms / 1000)
@@ -152,28 +138,3 @@ class Answering:
         if self._service.deployment is not None and answer.finish_reason != "cancelled":
             latency_ms = None if failed else answer.latency_ms
             self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)
-
-
-def _deliver_to(
-    place: int, pieces: "asyncio.Queue[tuple[int, Piece | None]]", answered: "asyncio.Future[Answer]"
-) -> Callable[[Delivery], None]:
-    """Carries what the engine's thread delivers to the event loop."""
-    loop = asyncio.get_running_loop()
-
-    def take(delivery: Delivery) -> None:
-        match delivery:
-            case Piece():
-                pieces.put_nowait((place, delivery))
-                return
-            case Answer():
-                answered.set_result(delivery)
-            case Exception():
-                answered.set_exception(delivery)
-        pieces.put_nowait((place, None))
-
-    return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
-
-
-def _failed(job: Job) -> Answer:
-    """What is remembered of a request that got an error instead of an answer."""
-    return Answer("", "error", len(job.prompt), 0, job.submitted_at, None, time.monotonic())

@@ -4,11 +4,13 @@ In: a validated request. Out: the arm that answers, the messages with the prompt
 what they consent to, and what will be offered beside the answer.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
-from feedwheel_capture.events import Sampling
+from feedwheel_capture.events import Guarded, Sampling
 from feedwheel_capture.identity import Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.vocabulary import Consent
@@ -22,6 +24,7 @@ from serving.engine.errors import PromptTooLong
 from serving.engine.session import Tokens
 from serving.engine.tools import Tool
 from serving.event_log import Exchange, offer
+from serving.guarding import screen
 from serving.models import LoadedModel
 from serving.rollout.arms import Assignment, Lineup
 from serving.service import Deployment, Service
@@ -29,11 +32,15 @@ from serving.service import Deployment, Service
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be answered: messages of a conversation, or, in a plain completion, one text or its tokens."""
+    """What is to be answered: messages of a conversation, or, in a plain completion, one text or its tokens.
+
+    `guarded`: guardrails that acted on it.
+    """
 
     messages: list[ChatMessage]
     prompt_version: str | None
     prompt: str | list[int] | None = None
+    guarded: tuple[Guarded, ...] = ()
 
     def encode(self, model: LoadedModel, tools: Sequence[Tool]) -> Tokens:
         """Token ids, int64 [n]. Raises UsageError."""
@@ -56,10 +63,28 @@ class Accepted:
     response_id: str
     conversation_id: str
     assignment: Assignment
+    asked: Asked
     tokens: Tokens
     sampling: Sampling
     owner: str
     exchange: Exchange | None
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """Guardrails that acted on what was asked."""
+        return self.asked.guarded
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether no model may see it."""
+        return any(each.action == "blocked" for each in self.guarded)
+
+    @property
+    def cache_key(self) -> bytes:
+        """The same for the same application and the same conversation, to the letter; it says nothing of either."""
+        assert self.exchange is not None  # without a deployment there is nothing to fall back to
+        thread = [(message.role, message.text) for message in self.asked.messages]
+        return hashlib.sha256(msgspec.json.encode((self.exchange.app, thread))).digest()
 
 
 def accept(service: Service, request: GenerationRequest, asked: Asked, conversation_id: str) -> list[Accepted]:
@@ -78,6 +103,7 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
             response_id=response_id,
             conversation_id=conversation_id,
             assignment=assignment,
+            asked=asked,
             tokens=tokens,
             sampling=request.sampling(service.settings.serving_answer_tokens, choice),
             owner=(person and person.user_key) or conversation_id,
@@ -152,21 +178,27 @@ def _lineup(service: Service, app: str) -> Lineup:
 def asked_in_chat(service: Service, request: ChatRequest) -> Asked:
     """The messages the model sees; without a system message the application's is put first. Raises ApiError."""
     messages, version = [message.as_chat() for message in request.messages], request.metadata.prompt_version
-    if service.deployment is None or any(message.role == "system" for message in messages):
+    if service.deployment is None:
         return Asked(messages, version)
     app = app_config(service.deployment, request.model)
+    screened = screen(messages, app.guardrails)
+    if any(message.role == "system" for message in messages):
+        return Asked(screened.messages, version, guarded=screened.guarded)
     version = version or app.prompt_version
     if version not in app.prompts:
         known = ", ".join(sorted(app.prompts))
         raise ApiError(
             400, "invalid_request_error", f"no such prompt; there are: {known}", param="metadata.prompt_version"
         )
-    return Asked([ChatMessage("system", app.prompts[version]), *messages], version)
+    return Asked([ChatMessage("system", app.prompts[version]), *screened.messages], version, guarded=screened.guarded)
 
 
 def asked_to_go_on(service: Service, app: str, prompt: str | list[int]) -> Asked:
     """A text to go on with; of token ids, what they say is remembered. Raises ApiError."""
-    if not isinstance(prompt, str):
-        text: str = _lineup(service, app).champion.chat.tokenizer.decode(prompt)
-        return Asked([ChatMessage("user", text)], None, prompt)
-    return Asked([ChatMessage("user", prompt)], None, prompt)
+    text = prompt if isinstance(prompt, str) else _lineup(service, app).champion.chat.tokenizer.decode(prompt)
+    said = ChatMessage("user", text)
+    if service.deployment is None:
+        return Asked([said], None, prompt)
+    screened = screen([said], app_config(service.deployment, app).guardrails)
+    (passed,) = screened.messages
+    return Asked([passed], None, prompt if passed == said else passed.content, screened.guarded)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from serving.api.exchange import app_config, consent
 from serving.api.openai_errors import ApiError
 from serving.api.schemas import FeedbackBody, FeedbackRequest
+from serving.guarding import disputes
 from serving.service import Deployment, Service
 
 router = APIRouter()
@@ -42,9 +43,18 @@ async def feedback(body: Annotated[FeedbackRequest, Body()], request: Request) -
     try:
         stored = await deployment.events.feedback(record, event_id)
         outcome = "stored" if stored else "not_allowed"
+        _count_dispute(service, record)
     finally:
         service.metrics.feedback.labels(body.app, body.kind, outcome).inc()
     return FeedbackReceipt(feedback_id=feedback_id, event_id=stored)
+
+
+def _count_dispute(service: Service, record: Feedback) -> None:
+    """Where a guardrail withheld an answer and the person says that this was wrong: a false refusal, once for each."""
+    assert service.deployment is not None  # there is no feedback without one
+    if disputes(record, app_config(service.deployment, record.app)):
+        for rule in service.guarding.withheld.take(record.response_id or "") or ():
+            service.metrics.disputed.labels(record.app, rule).inc()
 
 
 def check(body: FeedbackRequest) -> None:

@@ -60,7 +60,7 @@ async def reply(
     if body.stream:
         return StreamingResponse(_events(answers, body, shape, created), media_type="text/event-stream")
     found = await _unless_client_leaves(answers, request)
-    choices = [shape.whole(place, answer) for place, answer in enumerate(found)]
+    choices = [{**shape.whole(place, answer), **_guarded(answer)} for place, answer in enumerate(found)]
     common = _common(accepted, body, shape.whole_object, created)
     return Response(
         msgspec.json.encode({**common, "choices": choices, "usage": _usage(found, body.n)}),
@@ -103,7 +103,9 @@ async def _events(answers: Answers, body: GenerationRequest, shape: Shape, creat
         async for place, piece in answers.pieces():
             yield chunks(shape.going_on(place, piece))
         found = await answers.finish()
-        yield b"".join(chunks(shape.ending(place, answer)) for place, answer in enumerate(found))
+        for place, answer in enumerate(found):
+            *others, last = shape.ending(place, answer)
+            yield chunks([*others, {**last, **_guarded(answer)}])
         if body.include_usage:
             yield _event({**common, "choices": [], "usage": _usage(found, body.n)})
         yield b"data: [DONE]\n\n"
@@ -111,6 +113,13 @@ async def _events(answers: Answers, body: GenerationRequest, shape: Shape, creat
         yield _event(api_error(error).body)
     finally:
         answers.abandon()  # of no effect on a request that has ended
+
+
+def _guarded(answer: Answer) -> dict[str, Any]:
+    """For the application: what guardrails did, and what answered instead; it may have a person answer."""
+    if not answer.guarded and answer.fallback is None:
+        return {}
+    return {"feedwheel": {"fallback": answer.fallback, "guarded": answer.guarded}}
 
 
 def _common(accepted: Sequence[Accepted], body: GenerationRequest, name: str, created: int) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from feedwheel_capture.events import Sampling
-from feedwheel_capture.vocabulary import FinishReason
+from feedwheel_capture.events import Guarded, Sampling
+from feedwheel_capture.vocabulary import Fallback, FinishReason
 
 from schemas.errors import FeedwheelError
 from serving.engine.grammar import Matcher
@@ -15,9 +15,10 @@ from serving.engine.session import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said. Times are seconds of `time.monotonic`; the first token's is None if none came.
+    """What is answered. Times are seconds of `time.monotonic`; the first token's is None if none came.
 
     `cached_tokens` of the input had been computed before. `logprobs`: of each token of the text, if asked for.
+    `guarded`: the guardrails that acted; `fallback`: what answered where the model may not, or could not.
     """
 
     text: str
@@ -29,6 +30,8 @@ class Answer:
     finished_at: float
     cached_tokens: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+    guarded: tuple[Guarded, ...] = ()
+    fallback: Fallback | None = None
 
     @property
     def latency_ms(self) -> float:

@@ -16,11 +16,14 @@ from feedwheel_capture.vocabulary import (
     ComplaintCategory,
     Consent,
     ExposurePolicy,
+    Fallback,
     FeedbackKind,
     FinalState,
     FinishReason,
     GateVerdict,
     GradedChoice,
+    GuardAction,
+    GuardRule,
     ResponseFormat,
     Role,
     SessionMeasure,
@@ -72,6 +75,14 @@ class Sampling(Struct, frozen=True, kw_only=True):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     response_format: ResponseFormat | None = None
+
+
+class Guarded(Struct, frozen=True, kw_only=True):
+    """A guardrail that acted on what was asked (`is_input`) or on what was answered."""
+
+    rule: GuardRule
+    action: GuardAction
+    is_input: bool
 
 
 class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -132,6 +143,8 @@ class Generation(PersonalData, frozen=True, kw_only=True):
     cached: bool = False
     sampling: Sampling = Sampling()
     locale: str | None = None
+    guarded: list[Guarded] = []
+    fallback: Fallback | None = None
 
 
 class FeedbackValue(Struct, frozen=True, kw_only=True, omit_defaults=True):

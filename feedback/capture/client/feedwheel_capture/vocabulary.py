@@ -19,6 +19,14 @@ FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "cancel
 
 ResponseFormat = Literal["text", "json_object", "json_schema"]
 
+GuardRule = Literal["size", "personal_data", "prompt_attack", "toxicity", "banned_words", "format"]
+
+GuardAction = Literal["flagged", "masked", "blocked", "retried"]
+"""`blocked`: something else was answered. `retried`: this attempt was dropped, and another one made."""
+
+Fallback = Literal["champion", "cached", "person", "refusal"]
+"""What answers instead: the other arm, an earlier answer to the same, a person of the application, or a set text."""
+
 FeedbackKind = Literal[
     "thumbs",  # A1
     "rating",  # A2

@@ -1,0 +1,209 @@
+"""The attempts at one answer: the model's first, further ones where guardrails do not let it pass, then a fallback.
+
+In: an accepted request. Out: one answer that may be shown. Without guardrails it is the model's, and its text streams
+as it comes; where an answer may have to be changed, nothing is shown before it is whole.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+from feedwheel_capture.events import Guarded
+from feedwheel_capture.vocabulary import Fallback
+
+from feedback.guardrails import check_output, withholds
+from schemas.config import Guardrails
+from schemas.errors import FeedwheelError
+from serving.api.exchange import Accepted
+from serving.api.requests import GenerationRequest
+from serving.engine.grammar import Matcher
+from serving.engine.job import Answer, Delivery, Job, Piece
+from serving.guarding import instead
+from serving.models import LoadedModel
+from serving.service import Service
+
+Pieces = asyncio.Queue[tuple[int, Piece | None]]
+"""Text as it comes, with the place of its answer; None where an answer has ended."""
+
+_RETRY_TEMPERATURE: Final = 0.8
+"""At least: another greedy attempt would say the same."""
+_NO_GUARDRAILS: Final = Guardrails()
+
+
+class Attempts:
+    """What is tried for one answer; `begin`, then `answer`, then `close`."""
+
+    def __init__(
+        self,
+        service: Service,
+        accepted: Accepted,
+        request: GenerationRequest,
+        matcher: Matcher | None,
+        pieces: Pieces,
+        place: int,
+    ) -> None:
+        self._service = service
+        self._accepted = accepted
+        self._request = request
+        self._matcher = matcher
+        self._pieces = pieces
+        self._place = place
+        self._policy = accepted.exchange.app_config.guardrails if accepted.exchange else _NO_GUARDRAILS
+        self._holds = withholds(self._policy)
+        self._abandoned = False
+        self._jobs: list[Job] = []
+        self._running: list[asyncio.Future[Answer]] = []
+        self._submitted_at = time.monotonic()
+
+    def begin(self) -> None:
+        """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, EngineFault."""
+        if not self._accepted.is_blocked:
+            at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
+            self._running = [self._attempt(number) for number in range(at_once)]
+
+    async def answer(self) -> Answer:
+        """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
+        try:
+            answer = await (self._refused() if self._accepted.is_blocked else self._first_that_passes())
+        except FeedwheelError:
+            fallback = await self._fall_back(self.failed(), withheld=False)
+            if fallback is None:
+                raise
+            answer = fallback
+        answer = replace(answer, guarded=self._accepted.guarded + answer.guarded)
+        if self._request.stream and self._shows_nothing_yet(answer):
+            self._pieces.put_nowait((self._place, Piece(answer.text, answer.logprobs)))
+        return answer
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._pieces.put_nowait((self._place, None))
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        self._abandoned = True
+        for job in self._jobs:
+            job.cancelled = True
+
+    def failed(self) -> Answer:
+        """What is remembered of a request that got an error instead of an answer."""
+        return Answer("", "error", len(self._accepted.tokens), 0, self._submitted_at, None, time.monotonic())
+
+    def _shows_nothing_yet(self, answer: Answer) -> bool:
+        return bool(answer.text) and (self._holds or self._accepted.is_blocked or answer.fallback is not None)
+
+    async def _refused(self) -> Answer:
+        nothing = replace(self.failed(), finish_reason="content_filter")
+        return await self._fall_back(nothing, withheld=True) or instead(self._policy.refusal, nothing)
+
+    async def _first_that_passes(self) -> Answer:
+        guarded = tuple[Guarded, ...]()
+        for number in range(1 + self._policy.retries):
+            attempt = self._running[number] if number < len(self._running) else self._attempt(number)
+            answer = await attempt
+            checked = check_output(answer.text, self._policy)
+            if not checked.is_blocked or answer.finish_reason == "cancelled":
+                self._remember(answer, checked.text)
+                for job in self._jobs[number + 1 :]:
+                    job.cancelled = True
+                return replace(answer, text=checked.text, guarded=guarded + checked.guarded)
+            retried = number < self._policy.retries
+            guarded += tuple(_retried(each) for each in checked.guarded) if retried else checked.guarded
+        answer = replace(answer, guarded=guarded)
+        return await self._fall_back(answer, withheld=True) or instead(self._policy.refusal, answer)
+
+    async def _fall_back(self, answer: Answer, *, withheld: bool) -> Answer | None:
+        """The first fallback that has an answer. A set refusal is one to what was withheld, not to a failure."""
+        if self._abandoned or self._accepted.exchange is None:
+            return None
+        for fallback in self._policy.fallback:
+            found = await self._from(fallback, answer, withheld=withheld)
+            if found is not None:
+                return replace(found, guarded=answer.guarded, fallback=fallback)
+        return None
+
+    async def _from(self, fallback: Fallback, answer: Answer, *, withheld: bool) -> Answer | None:
+        match fallback:
+            case "champion":
+                return await self._of_the_champion()
+            case "cached":
+                text = self._service.guarding.answers.get(self._accepted.cache_key)
+                return None if text is None else replace(answer, text=text, finish_reason="stop", logprobs=())
+            case "person":
+                return instead(self._policy.handover, answer)
+            case "refusal":
+                return instead(self._policy.refusal, answer) if withheld else None
+
+    async def _of_the_champion(self) -> Answer | None:
+        lineup = self._service.lineup(self._request.model)
+        if self._accepted.is_blocked or self._accepted.assignment.arm == "champion" or lineup is None:
+            return None
+        try:
+            answer = await self._attempt(0, lineup.champion)
+        except FeedwheelError:
+            return None
+        checked = check_output(answer.text, self._policy)
+        return None if checked.is_blocked else replace(answer, text=checked.text)
+
+    def _remember(self, answer: Answer, text: str) -> None:
+        """For who asks the same where the model fails: the whole conversation is the same then, to the letter."""
+        exchange = self._accepted.exchange
+        may = exchange is not None and exchange.consent == "content" and "cached" in self._policy.fallback
+        if may and answer.finish_reason == "stop":
+            self._service.guarding.answers.put(self._accepted.cache_key, text)
+
+    def _attempt(self, number: int, other: LoadedModel | None = None) -> "asyncio.Future[Answer]":
+        """Hand a job to the engine: the first as it was asked, later ones with a draw of their own."""
+        accepted, request = self._accepted, self._request
+        model, sampling, matcher = accepted.assignment.model, accepted.sampling, self._matcher
+        if number:
+            warmer = max(sampling.temperature, _RETRY_TEMPERATURE)
+            sampling = msgspec.structs.replace(sampling, temperature=warmer, seed=(sampling.seed or 0) + number)
+        if other is not None:
+            model = other
+        if request.must_look_like is not None and (number or other):
+            matcher = model.grammars.matcher(request.must_look_like)
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        settings = self._service.settings
+        streams = request.stream and not self._holds and other is None
+        job = Job(
+            accepted.tokens if other is None else accepted.asked.encode(other, request.callable_tools),
+            sampling,
+            sampling.max_tokens or settings.serving_answer_tokens,
+            _deliver_to(self._place, self._pieces, answered),
+            owner=accepted.owner,
+            stops=request.stops,
+            bias=request.logit_bias,
+            top_logprobs=request.alternatives,
+            matcher=matcher,
+            ignores_end=request.ignore_eos,
+            streams=streams,
+            deadline=self._submitted_at + settings.serving_timeout_s,
+            cancelled=self._abandoned,
+        )
+        self._service.thread.submit(model.batch, job)
+        self._jobs.append(job)
+        return answered
+
+
+def _retried(guarded: Guarded) -> Guarded:
+    return msgspec.structs.replace(guarded, action="retried") if guarded.action == "blocked" else guarded
+
+
+def _deliver_to(place: int, pieces: Pieces, answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
+    """Carries what the engine's thread delivers to the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def take(delivery: Delivery) -> None:
+        match delivery:
+            case Piece():
+                pieces.put_nowait((place, delivery))
+            case Answer():
+                answered.set_result(delivery)
+            case Exception():
+                answered.set_exception(delivery)
+
+    return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
