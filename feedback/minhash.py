@@ -7,7 +7,8 @@ Numpy and no library: rensa signs as fast, but gives its numbers as Python lists
 this (docs/duplicates.md has the figures).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,8 @@ _TEXTS_AT_ONCE: Final = 1_000
 _NEIGHBOURS: Final = 8
 """In a bucket a text meets the first and the next so many: the work grows with the texts, not with their pairs."""
 _PAIRS_AT_ONCE: Final = 65_536
+_PAIRS_WAITING: Final = 4_194_304
+"""Of 8 bytes, until they are sorted: once for all bands, where texts are few."""
 
 
 def _multipliers() -> Hashes:
@@ -103,27 +106,40 @@ def meetings(signatures: Signatures, rows: NDArray[np.int64], least: float) -> P
 
     Of two rows the one that stands first in `rows` is first in the pair: their order decides who meets in a crowd.
     """
-    found = np.empty(0, np.uint64)
-    for band in _BANDS_OF_COLUMNS:
-        met = np.unique(np.concatenate(list(_met(_band_keys(signatures[:, band])[rows]))))
-        new = met[~np.isin(met, found, assume_unique=True)]
-        places = _unpacked(new)
-        found = np.union1d(found, new[agreement(signatures, rows[places]) >= least])
-    return rows[_unpacked(found)]
+    met = (pairs for band in _BANDS_OF_COLUMNS for pairs in _met(_band_keys(signatures[:, band])[rows]))
+    return rows[_agreeing(met, lambda places: agreement(signatures, rows[places]) >= least)]
 
 
 def meetings_across(signatures: Signatures, others: Signatures, least: float) -> Pairs:
     """Every pair of a row of `signatures` and one of `others` that share a band and agree in at least that share."""
-    found = np.empty((0, 2), np.int64)
-    for band in _BANDS_OF_COLUMNS:
-        keys, other_keys = _band_keys(signatures[:, band]), _band_keys(others[:, band])
-        order = np.argsort(other_keys, kind="stable")
-        first, last = (np.searchsorted(other_keys[order], keys, side) for side in ("left", "right"))
-        counts = last - first
-        inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        met = np.stack([np.repeat(np.arange(len(keys)), counts), order[np.repeat(first, counts) + inside]], axis=1)
-        found = np.unique(np.concatenate([found, met[agreement_across(signatures, others, met) >= least]]), axis=0)
-    return found
+    bands = ((_band_keys(signatures[:, band]), _band_keys(others[:, band])) for band in _BANDS_OF_COLUMNS)
+    met = (_met_across(keys, other_keys) for keys, other_keys in bands)
+    return _agreeing(met, lambda pairs: agreement_across(signatures, others, pairs) >= least)
+
+
+def _agreeing(met: Iterable[NDArray[np.uint64]], agrees: Callable[[Pairs], NDArray[np.bool_]]) -> Pairs:
+    """Those of the packed pairs that agree, sorted, each once: looked at when many have met."""
+    found, waiting, count = np.empty(0, np.uint64), list[NDArray[np.uint64]](), 0
+    for pairs in chain(met, [None]):
+        if pairs is not None:
+            waiting.append(pairs)
+            count += len(pairs)
+        if waiting and (pairs is None or count >= _PAIRS_WAITING):
+            new = np.setdiff1d(np.concatenate(waiting), found)
+            found = np.union1d(found, new[agrees(_unpacked(new))])
+            waiting, count = [], 0
+    return _unpacked(found)
+
+
+def _met_across(keys: NDArray[np.uint64], other_keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Packed pairs of places with the same key."""
+    order = np.argsort(other_keys, kind="stable")
+    first, last = (np.searchsorted(other_keys[order], keys, side) for side in ("left", "right"))
+    counts = last - first
+    inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    others = order[np.repeat(first, counts) + inside].astype(np.uint64)
+    packed: NDArray[np.uint64] = np.repeat(np.arange(len(keys), dtype=np.uint64), counts) << np.uint64(32) | others
+    return packed
 
 
 _BANDS_OF_COLUMNS: Final = [

@@ -102,14 +102,12 @@ def near(
     pieces = lru_cache(_TEXTS_IN_PIECES)(shingles)
     said = (
         _is_near(texts[row], others[other], estimate, threshold, pieces)
-        for (row, other), estimate in zip(pairs.tolist(), agreed.tolist(), strict=True)
+        for row, other, estimate in zip(pairs[:, 0].tolist(), pairs[:, 1].tolist(), agreed.tolist(), strict=True)
     )
     return np.fromiter(said, np.bool_, len(pairs))
 
 
-def _is_near(
-    one: str, other: str, estimate: float, threshold: float, pieces: Callable[[str], frozenset[str]]
-) -> bool:
+def _is_near(one: str, other: str, estimate: float, threshold: float, pieces: Callable[[str], frozenset[str]]) -> bool:
     short, long = (one, other) if len(one) <= len(other) else (other, one)
     blanks, more_blanks = short.count(" "), long.count(" ")
     asked = threshold - _LONG_ALLOWANCE * (min(blanks, more_blanks) >= _LONG_WORDS - 1)

@@ -38,38 +38,46 @@ def middles(rows: Sequence[tuple[str, ...]], threshold: float) -> NDArray[np.int
     """
     if len(rows) < 2:
         return np.arange(len(rows))
-    columns = (_Column(column) for column in zip(*rows, strict=True))
-    first = next(columns)
-    pairs = meetings(_signed(first.vectors), np.arange(len(rows)), _least_agreement(threshold))
-    for column in (first, *columns):
-        pairs = pairs[column.alike(pairs, threshold)]
+    first, *others = zip(*rows, strict=True)
+    column = _Column(first)
+    signed = _signed(column.vectors)[column.place]
+    pairs = column.alike(meetings(signed, np.arange(len(rows)), _least_agreement(threshold)), threshold)
+    for texts in others:
+        met, places = np.unique(pairs, return_inverse=True)
+        column = _Column([texts[row] for row in met.tolist()])
+        pairs = met[column.alike(places.reshape(pairs.shape), threshold)]
     return stars(np.arange(len(rows)), pairs)
 
 
 class _Column:
-    """Texts with their vectors, float64 [texts, dimensions], and numbers that equal texts, and equal senses, share."""
+    """Texts, each looked at once however many rows have it; `place` of each row's text, int64 [rows].
+
+    `vectors`, float64 [distinct texts, dimensions]; and numbers that texts of equal words, and of equal sense, share.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = [comparable(text) for text in texts]
-        self.vectors = meanings(texts)
-        self._text = _numbered(self.texts)
-        self._sense = _numbered(map(_sense, self.texts))
+        distinct = list(dict.fromkeys(texts))
+        self.place = _numbered(texts)
+        self.vectors = meanings(distinct)
+        self._words = [comparable(text) for text in distinct]
+        self._number = _numbered(self._words)
+        self._sense = _numbered(map(_sense, self._words))
 
-    def alike(self, pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
-        """Which pairs say the same."""
-        one, other = pairs[:, 0], pairs[:, 1]
-        same: NDArray[np.bool_] = self._text[one] == self._text[other]
-        near = np.einsum("ij,ij->i", self.vectors[one], self.vectors[other]) >= threshold
-        asked = np.flatnonzero(~same & near & (self._sense[one] == self._sense[other]))
-        for pair in asked.tolist():
-            same[pair] = not have_other_numbers(self.texts[one[pair]], self.texts[other[pair]])
-        return same
+    def alike(self, pairs: Pairs, threshold: float) -> Pairs:
+        """Which pairs of rows say the same."""
+        one, other = self.place[pairs].T
+        same: NDArray[np.bool_] = self._number[one] == self._number[other]
+        asked = np.flatnonzero(~same & (self._sense[one] == self._sense[other]))
+        cosines = np.einsum("ij,ij->i", self.vectors[one[asked]], self.vectors[other[asked]])
+        for pair in asked[cosines >= threshold].tolist():
+            same[pair] = not have_other_numbers(self._words[one[pair]], self._words[other[pair]])
+        return pairs[same]
 
 
 def _numbered(texts: Iterable[str]) -> NDArray[np.int64]:
     """A number for each text, int64 [texts]; equal texts have the same."""
     numbers = dict[str, int]()
-    return np.array([numbers.setdefault(text, len(numbers)) for text in texts])
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
 
 
 def _sense(text: str) -> str:
