@@ -29,7 +29,8 @@ _TEXTS_AT_ONCE: Final = 1_000
 """Their shingles stay in a processor's second cache: half as long for each text as a million at once."""
 _NEIGHBOURS: Final = 8
 """In a bucket a text meets the first and the next so many: the work grows with the texts, not with their pairs."""
-_PAIRS_AT_ONCE: Final = 65_536
+_PAIRS_AT_ONCE: Final = 4_096
+"""Their signatures, 4 MB, stay in a processor's caches: a quarter of the time for each pair of 65,536 at once."""
 _PAIRS_WAITING: Final = 4_194_304
 """Of 8 bytes, until they are sorted: once for all bands, where texts are few."""
 
@@ -97,8 +98,10 @@ def agreement(signatures: Signatures, pairs: Pairs) -> NDArray[np.float64]:
 def agreement_across(signatures: Signatures, others: Signatures, pairs: Pairs) -> NDArray[np.float64]:
     """The same, the first of each pair a row of `signatures`, the second of `others`."""
     chunks = (pairs[start : start + _PAIRS_AT_ONCE] for start in range(0, len(pairs), _PAIRS_AT_ONCE))
-    shares = [np.mean(signatures[chunk[:, 0]] == others[chunk[:, 1]], axis=1) for chunk in chunks]
-    return np.concatenate(shares) if shares else np.empty(0)
+    equal = (signatures[chunk[:, 0]] == others[chunk[:, 1]] for chunk in chunks)
+    # At most PERMUTATIONS: so small numbers are added four times as fast.
+    counts = [np.empty(0, np.uint8), *(each.sum(axis=1, dtype=np.uint8) for each in equal)]
+    return np.concatenate(counts) / np.float64(PERMUTATIONS)
 
 
 def meetings(signatures: Signatures, rows: NDArray[np.int64], least: float) -> Pairs:
@@ -125,10 +128,16 @@ def _agreeing(met: Iterable[NDArray[np.uint64]], agrees: Callable[[Pairs], NDArr
             waiting.append(pairs)
             count += len(pairs)
         if waiting and (pairs is None or count >= _PAIRS_WAITING):
-            new = np.setdiff1d(np.concatenate(waiting), found)
-            found = np.union1d(found, new[agrees(_unpacked(new))])
+            packed = np.sort(np.concatenate(waiting))
+            new = packed[np.diff(packed, prepend=_NO_PAIR) != 0]
+            new = new[~np.isin(new, found, assume_unique=True)] if len(found) else new
+            found = np.sort(np.concatenate([found, new[agrees(_unpacked(new))]]))
             waiting, count = [], 0
     return _unpacked(found)
+
+
+_NO_PAIR: Final = np.uint64(2**64 - 1)
+"""Packed rows of more texts than there can be."""
 
 
 def _met_across(keys: NDArray[np.uint64], other_keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

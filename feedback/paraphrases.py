@@ -9,7 +9,8 @@ Candidates are found by random hyperplanes (Charikar, "Similarity estimation tec
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -31,17 +32,16 @@ _DENYING: Final = bag("not no never cannot t without unable nothing none")
 _TEXTS_AT_ONCE: Final = 1_000
 
 
-def middles(rows: Sequence[tuple[str, ...]], threshold: float) -> NDArray[np.int64]:
+def middles(rows: Sequence[tuple[str, ...]], threshold: float, kinds: Sequence[Hashable] = ()) -> NDArray[np.int64]:
     """Row in the middle of each row's cluster, int64 [rows]; rows are of one length, candidates by their first text.
 
-    The order of rows decides between equals.
+    kinds: of each row; only rows of one kind are the same. Without any, all are. The order decides between equals.
     """
-    if len(rows) < 2:
-        return np.arange(len(rows))
+    if not rows:
+        return np.arange(0)
     first, *others = zip(*rows, strict=True)
     column = _Column(first)
-    signed = _signed(column.vectors)[column.place]
-    pairs = column.alike(meetings(signed, np.arange(len(rows)), _least_agreement(threshold)), threshold)
+    pairs = column.alike(_candidates(column, kinds or [None] * len(rows), threshold), threshold)
     for texts in others:
         met, places = np.unique(pairs, return_inverse=True)
         column = _Column([texts[row] for row in met.tolist()])
@@ -72,6 +72,15 @@ class _Column:
         for pair in asked[cosines >= threshold].tolist():
             same[pair] = not have_other_numbers(self._words[one[pair]], self._words[other[pair]])
         return pairs[same]
+
+
+def _candidates(column: _Column, kinds: Sequence[Hashable], threshold: float) -> Pairs:
+    """Pairs of rows of one kind whose vectors may be near."""
+    signed, of_kind = _signed(column.vectors)[column.place], defaultdict[Hashable, list[int]](list)
+    for row, kind in enumerate(kinds):
+        of_kind[kind].append(row)
+    least = _least_agreement(threshold)
+    return np.concatenate([meetings(signed, np.array(same), least) for same in of_kind.values()])
 
 
 def _numbered(texts: Iterable[str]) -> NDArray[np.int64]:
