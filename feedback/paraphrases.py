@@ -68,7 +68,7 @@ class _Column:
         one, other = self.place[pairs].T
         same: NDArray[np.bool_] = self._number[one] == self._number[other]
         asked = np.flatnonzero(~same & (self._sense[one] == self._sense[other]))
-        cosines = np.einsum("ij,ij->i", self.vectors[one[asked]], self.vectors[other[asked]])
+        cosines = _cosines(self.vectors, one[asked], other[asked])
         for pair in asked[cosines >= threshold].tolist():
             same[pair] = not have_other_numbers(self._words[one[pair]], self._words[other[pair]])
         return pairs[same]
@@ -100,13 +100,16 @@ def _sense(text: str) -> str:
 def _signed(vectors: Meanings) -> Signatures:
     """On which sides of the planes each vector lies, packed as MinHash signatures are."""
     planes = _planes(vectors.shape[1])
-    bits = 1 << np.arange(_PLANES, dtype=np.uint32)
-    return np.concatenate(
-        [
-            (vectors[start : start + _TEXTS_AT_ONCE] @ planes > 0).reshape(-1, PERMUTATIONS, _PLANES) @ bits
-            for start in range(0, len(vectors), _TEXTS_AT_ONCE)
-        ]
-    ).astype(np.uint32)
+    parts = (vectors[start : start + _TEXTS_AT_ONCE] @ planes > 0 for start in range(0, len(vectors), _TEXTS_AT_ONCE))
+    packed = [np.packbits(sides.reshape(-1, _PLANES), axis=1, bitorder="little") for sides in parts]
+    return np.concatenate(packed).reshape(-1, PERMUTATIONS).astype(np.uint32)
+
+
+def _cosines(vectors: Meanings, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of rows of unit vectors, float64 [rows]."""
+    starts = range(0, len(one), _TEXTS_AT_ONCE)
+    parts = ((vectors[one[at : at + _TEXTS_AT_ONCE]], vectors[other[at : at + _TEXTS_AT_ONCE]]) for at in starts)
+    return np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", *part) for part in parts)])
 
 
 @cache
