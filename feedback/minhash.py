@@ -31,7 +31,7 @@ _NEIGHBOURS: Final = 8
 """In a bucket a text meets the first and the next so many: the work grows with the texts, not with their pairs."""
 _PAIRS_AT_ONCE: Final = 4_096
 """Their signatures, 4 MB, stay in a processor's caches: a quarter of the time for each pair of 65,536 at once."""
-_PAIRS_WAITING: Final = 4_194_304
+_PAIRS_WAITING: Final = 1_048_576
 """Of 8 bytes, until they are sorted: once for all bands, where texts are few."""
 
 
