@@ -8,7 +8,6 @@ this (docs/duplicates.md has the figures).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -121,19 +120,26 @@ def meetings_across(signatures: Signatures, others: Signatures, least: float) ->
 
 
 def _agreeing(met: Iterable[NDArray[np.uint64]], agrees: Callable[[Pairs], NDArray[np.bool_]]) -> Pairs:
-    """Those of the packed pairs that agree, sorted, each once: looked at when many have met."""
-    found, waiting, count = np.empty(0, np.uint64), list[NDArray[np.uint64]](), 0
-    for pairs in chain(met, [None]):
-        if pairs is not None:
-            waiting.append(pairs)
-            count += len(pairs)
-        if waiting and (pairs is None or count >= _PAIRS_WAITING):
-            packed = np.sort(np.concatenate(waiting))
-            new = packed[np.diff(packed, prepend=_NO_PAIR) != 0]
-            new = new[~np.isin(new, found, assume_unique=True)] if len(found) else new
-            found = np.sort(np.concatenate([found, new[agrees(_unpacked(new))]]))
-            waiting, count = [], 0
+    """Those of the packed pairs that agree, sorted, each once."""
+    found = np.empty(0, np.uint64)
+    for packed in _many_at_once(met):
+        packed.sort()
+        new = packed[np.diff(packed, prepend=_NO_PAIR) != 0]
+        new = new[~np.isin(new, found, assume_unique=True)] if len(found) else new
+        found = np.sort(np.concatenate([found, new[agrees(_unpacked(new))]]))
     return _unpacked(found)
+
+
+def _many_at_once(met: Iterable[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:
+    waiting, count = list[NDArray[np.uint64]](), 0
+    for pairs in met:
+        waiting.append(pairs)
+        count += len(pairs)
+        if count >= _PAIRS_WAITING:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 _NO_PAIR: Final = np.uint64(2**64 - 1)

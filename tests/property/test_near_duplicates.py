@@ -4,11 +4,13 @@ import re
 import unicodedata
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback import minhash
 from feedback.decontamination import GRAM_WORDS, containing
-from feedback.minhash import PERMUTATIONS, agreement, meetings_across, sign
+from feedback.minhash import PERMUTATIONS, agreement, meetings, meetings_across, sign
 from feedback.near_duplicates import (
     MIN_CONTAINED_WORDS,
     NEAR_DUPLICATE,
@@ -56,6 +58,17 @@ def test_signatures_estimate_the_similarity_of_shingles(one, other):
 def test_equal_texts_meet_across(found, others):
     met = {(found[row], others[other]) for row, other in meetings_across(sign(found), sign(others), 0.9)}
     assert {(text, text) for text in set(found) & set(others)} <= met
+
+
+@pytest.mark.parametrize("waiting", [1, 5])
+def test_how_many_pairs_wait_changes_nothing(waiting, monkeypatch):
+    signatures = sign([f"where is my card number {number % 40}" for number in range(60)])
+    every = np.arange(60)
+    found = meetings(signatures, every, 0.5), meetings_across(signatures, signatures, 0.5)
+    monkeypatch.setattr(minhash, "_PAIRS_WAITING", waiting)
+    again = meetings(signatures, every, 0.5), meetings_across(signatures, signatures, 0.5)
+    assert all(map(np.array_equal, found, again))
+    assert len(found[0]) > 20
 
 
 @given(st.lists(long_texts, max_size=8), st.lists(long_texts, max_size=8))
