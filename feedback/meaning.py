@@ -22,7 +22,7 @@ _TEXTS_AT_ONCE: Final = 1_000
 def meanings(texts: Sequence[str]) -> Meanings:
     """Vectors of length 1, float64 [texts, dimensions]; 0 for a text without any token."""
     parts = [_encoder().encode(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate([_encoder().encode([]), *parts]).astype(np.float64)
 
 
 @cache

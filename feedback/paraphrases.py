@@ -9,7 +9,8 @@ Candidates are found by random hyperplanes (Charikar, "Similarity estimation tec
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -31,45 +32,61 @@ _DENYING: Final = bag("not no never cannot t without unable nothing none")
 _TEXTS_AT_ONCE: Final = 1_000
 
 
-def middles(rows: Sequence[tuple[str, ...]], threshold: float) -> NDArray[np.int64]:
+def middles(rows: Sequence[tuple[str, ...]], threshold: float, kinds: Sequence[Hashable] = ()) -> NDArray[np.int64]:
     """Row in the middle of each row's cluster, int64 [rows]; rows are of one length, candidates by their first text.
 
-    The order of rows decides between equals.
+    kinds: of each row; only rows of one kind are the same. Without any, all are. The order decides between equals.
     """
-    if len(rows) < 2:
-        return np.arange(len(rows))
-    columns = (_Column(column) for column in zip(*rows, strict=True))
-    first = next(columns)
-    pairs = meetings(_signed(first.vectors), np.arange(len(rows)), _least_agreement(threshold))
-    for column in (first, *columns):
-        pairs = pairs[column.alike(pairs, threshold)]
+    if not rows:
+        return np.arange(0)
+    first, *others = zip(*rows, strict=True)
+    column = _Column(first)
+    pairs = column.alike(_candidates(column, kinds or [None] * len(rows), threshold), threshold)
+    for texts in others:
+        met, places = np.unique(pairs, return_inverse=True)
+        column = _Column([texts[row] for row in met.tolist()])
+        pairs = met[column.alike(places.reshape(pairs.shape), threshold)]
     return stars(np.arange(len(rows)), pairs)
 
 
 class _Column:
-    """Texts with their vectors, float64 [texts, dimensions], and numbers that equal texts, and equal senses, share."""
+    """Texts, each looked at once however many rows have it; `place` of each row's text, int64 [rows].
+
+    `vectors`, float64 [distinct texts, dimensions]; and numbers that texts of equal words, and of equal sense, share.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = [comparable(text) for text in texts]
-        self.vectors = meanings(texts)
-        self._text = _numbered(self.texts)
-        self._sense = _numbered(map(_sense, self.texts))
+        distinct = list(dict.fromkeys(texts))
+        self.place = _numbered(texts)
+        self.vectors = meanings(distinct)
+        self._words = [comparable(text) for text in distinct]
+        self._number = _numbered(self._words)
+        self._sense = _numbered(map(_sense, self._words))
 
-    def alike(self, pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
-        """Which pairs say the same."""
-        one, other = pairs[:, 0], pairs[:, 1]
-        same: NDArray[np.bool_] = self._text[one] == self._text[other]
-        near = np.einsum("ij,ij->i", self.vectors[one], self.vectors[other]) >= threshold
-        asked = np.flatnonzero(~same & near & (self._sense[one] == self._sense[other]))
-        for pair in asked.tolist():
-            same[pair] = not have_other_numbers(self.texts[one[pair]], self.texts[other[pair]])
-        return same
+    def alike(self, pairs: Pairs, threshold: float) -> Pairs:
+        """Which pairs of rows say the same."""
+        one, other = self.place[pairs].T
+        same: NDArray[np.bool_] = self._number[one] == self._number[other]
+        asked = np.flatnonzero(~same & (self._sense[one] == self._sense[other]))
+        cosines = _cosines(self.vectors, one[asked], other[asked])
+        for pair in asked[cosines >= threshold].tolist():
+            same[pair] = not have_other_numbers(self._words[one[pair]], self._words[other[pair]])
+        return pairs[same]
+
+
+def _candidates(column: _Column, kinds: Sequence[Hashable], threshold: float) -> Pairs:
+    """Pairs of rows of one kind whose vectors may be near."""
+    signed, of_kind = _signed(column.vectors)[column.place], defaultdict[Hashable, list[int]](list)
+    for row, kind in enumerate(kinds):
+        of_kind[kind].append(row)
+    least = _least_agreement(threshold)
+    return np.concatenate([meetings(signed, np.array(same), least) for same in of_kind.values()])
 
 
 def _numbered(texts: Iterable[str]) -> NDArray[np.int64]:
     """A number for each text, int64 [texts]; equal texts have the same."""
     numbers = dict[str, int]()
-    return np.array([numbers.setdefault(text, len(numbers)) for text in texts])
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
 
 
 def _sense(text: str) -> str:
@@ -83,13 +100,16 @@ def _sense(text: str) -> str:
 def _signed(vectors: Meanings) -> Signatures:
     """On which sides of the planes each vector lies, packed as MinHash signatures are."""
     planes = _planes(vectors.shape[1])
-    bits = 1 << np.arange(_PLANES, dtype=np.uint32)
-    return np.concatenate(
-        [
-            (vectors[start : start + _TEXTS_AT_ONCE] @ planes > 0).reshape(-1, PERMUTATIONS, _PLANES) @ bits
-            for start in range(0, len(vectors), _TEXTS_AT_ONCE)
-        ]
-    ).astype(np.uint32)
+    parts = (vectors[start : start + _TEXTS_AT_ONCE] @ planes > 0 for start in range(0, len(vectors), _TEXTS_AT_ONCE))
+    packed = [np.packbits(sides.reshape(-1, _PLANES), axis=1, bitorder="little") for sides in parts]
+    return np.concatenate(packed).reshape(-1, PERMUTATIONS).astype(np.uint32)
+
+
+def _cosines(vectors: Meanings, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of rows of unit vectors, float64 [rows]."""
+    starts = range(0, len(one), _TEXTS_AT_ONCE)
+    parts = ((vectors[one[at : at + _TEXTS_AT_ONCE]], vectors[other[at : at + _TEXTS_AT_ONCE]]) for at in starts)
+    return np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", *part) for part in parts)])
 
 
 @cache

@@ -296,16 +296,11 @@ def _paraphrases(candidates: list[Candidate], cosine: float | None) -> set[str]:
     """Texts that say the same in other words, with answers that do: English ones, the only ones that can be told."""
     if cosine is None:
         return set()
-    alike = defaultdict[Hashable, list[Candidate]](list)
-    for candidate in _training(candidates):
-        if candidate.is_english:
-            alike[candidate.use, candidate.liked].append(candidate)
-    cluster_of = dict[str, Hashable]()
-    for kind, same in alike.items():
-        found = middles([(one.text, one.completion, one.rejected or "") for one in same], cosine)
-        cluster_of |= {one.example_id: (kind, middle) for one, middle in zip(same, found.tolist(), strict=True)}
-    compared = (candidate for candidate in candidates if candidate.example_id in cluster_of)
-    return _all_but_best(compared, lambda candidate: cluster_of[candidate.example_id])
+    compared = [candidate for candidate in _training(candidates) if candidate.is_english]
+    texts = [(candidate.text, candidate.completion, candidate.rejected or "") for candidate in compared]
+    found = middles(texts, cosine, [(candidate.use, candidate.liked) for candidate in compared])
+    middle_of = {candidate.example_id: row for candidate, row in zip(compared, found.tolist(), strict=True)}
+    return _all_but_best(compared, lambda candidate: middle_of[candidate.example_id])
 
 
 def _all_but_best(candidates: Iterable[Candidate], key: Callable[[Candidate], Hashable]) -> set[str]:

@@ -19,11 +19,11 @@ trust. Where peers speak about most claims, what a stranger wants and no peer ha
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from feedback.trust.claims import Claim
 from feedback.trust.coordination import campaigns
@@ -94,6 +94,8 @@ class _Evidence:
 
 
 _NOTHING: Final = _Evidence(0.0, 0.0)
+_Voice: TypeAlias = tuple[int, float, bool]
+"""A peer's row, its similarity, and whether it agrees."""
 
 
 def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
@@ -103,11 +105,11 @@ def standings(claims: Sequence[Claim]) -> dict[str, Standing]:
     party_of = {claim.claim_id: campaign_of.get(claim.claim_id, claim.owner) for claim in ordered}
     peers = peers_of(ordered, party_of)
     histories = _histories(ordered, campaign_of)
-    known = _wanted_by_several(ordered, party_of)
+    voices = _voices(ordered, peers, _wanted_by_several(ordered, party_of))
     trust, amount = [START] * len(ordered), [0.0] * len(ordered)
     evidence = [_NOTHING] * len(ordered)
     for _ in range(ROUNDS):  # 4
-        evidence = _evidence(ordered, peers, trust, known)  # 2
+        evidence = _evidence(ordered, voices, trust)  # 2
         usual = _usual(histories, evidence)
         for history, of in histories:  # 3
             for place, share, count in zip(history, *_smoothed([evidence[row] for row in history], usual), strict=True):
@@ -151,46 +153,48 @@ def _wanted_by_several(claims: Sequence[Claim], party_of: Mapping[str, str]) -> 
     return frozenset(value for value, who in parties.items() if len(who) > 1)
 
 
-def _evidence(
-    claims: Sequence[Claim],
-    peers: Sequence[Sequence[tuple[int, float]]],
-    trust: Sequence[float],
-    known: frozenset[str],
-) -> list[_Evidence]:
+def _voices(
+    claims: Sequence[Claim], peers: Sequence[Sequence[tuple[int, float]]], known: frozenset[str]
+) -> list[list[_Voice]]:
+    """What peers have to say about the value of each claim, whatever they are trusted."""
+    return [list(_about(claim, near, claims, known)) for claim, near in zip(claims, peers, strict=True)]
+
+
+def _about(
+    claim: Claim, near: Sequence[tuple[int, float]], claims: Sequence[Claim], known: frozenset[str]
+) -> Iterator[_Voice]:
+    for row, similarity in near:
+        peer = claims[row]
+        if peer.value == claim.value:
+            yield row, similarity, peer.affirms == claim.affirms
+        elif peer.wants and peer.value in known:
+            yield row, similarity, not claim.affirms
+
+
+def _evidence(claims: Sequence[Claim], voices: Sequence[Sequence[_Voice]], trust: Sequence[float]) -> list[_Evidence]:
     """What peers say about each claim; what one person claims about one answer weighs as one claim."""
     count = Counter((claim.owner, claim.answer_id) for claim in claims)
-    asked = (_asked(claim, near, claims, trust, known) for claim, near in zip(claims, peers, strict=True))
+    asked = (_asked(about, trust) for about in voices)
     return [
         _Evidence(said.right, said.weight / count[claim.owner, claim.answer_id])
         for claim, said in zip(claims, asked, strict=True)
     ]
 
 
-def _asked(
-    claim: Claim,
-    near: Sequence[tuple[int, float]],
-    claims: Sequence[Claim],
-    trust: Sequence[float],
-    known: frozenset[str],
-) -> _Evidence:
-    """What peers, each as far as trusted and similar, say about the value of a claim."""
-    says = {True: 0.0, False: 0.0}
-    voices = 0
-    for row, similarity in near:
-        peer = claims[row]
-        if peer.value == claim.value:
-            verdict = peer.affirms
-        elif peer.wants and peer.value in known:
-            verdict = False
-        else:
-            continue
+def _asked(voices: Sequence[_Voice], trust: Sequence[float]) -> _Evidence:
+    """What peers, each as far as trusted and similar, say about one claim."""
+    agree = disagree = 0.0
+    count = 0
+    for row, similarity, agrees in voices:
         if trust[row] >= DISTRUSTED:
-            says[verdict] += similarity * trust[row]
-            voices += 1
-    total = says[True] + says[False]
-    if voices < MIN_PEERS:
+            count += 1
+            if agrees:
+                agree += similarity * trust[row]
+            else:
+                disagree += similarity * trust[row]
+    if count < MIN_PEERS:
         return _NOTHING
-    right = says[claim.affirms] / total
+    right = agree / (agree + disagree)
     return _Evidence(right, abs(2 * right - 1))
 
 

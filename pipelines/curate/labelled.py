@@ -36,14 +36,15 @@ def read_labelled(lake: Lake, app: str, conversations: pa.Table, *made_by: str) 
     current = pa.array(sorted(digest_of.values()), pa.binary())
     known = stored.filter(pc.is_in(stored.column("digest"), current))
     # A curation that died after it had written, and one beside it, wrote the same rows again.
-    rows = {(row["digest"], row["example_id"]): row for row in known.to_pylist()}
-    labelled = pa.array(sorted({digest for digest, _ in rows}), pa.binary())
+    names = zip(known.column("digest").to_pylist(), known.column("example_id").to_pylist(), strict=True)
+    places = {name: place for place, name in enumerate(names)}
+    once = known.take(pa.array(places.values(), pa.int64()))
     digests = pa.array([digest_of[name] for name in conversations.column("conversation_id").to_pylist()], pa.binary())
     return Labelled(
-        rows=[{name: row[name] for name in EXAMPLE.names} for row in rows.values()],
-        fresh=conversations.filter(pc.invert(pc.is_in(digests, labelled))),
+        rows=once.select(EXAMPLE.names).to_pylist(),
+        fresh=conversations.filter(pc.invert(pc.is_in(digests, once.column("digest").combine_chunks()))),
         digest_of=digest_of,
-        stale=stored.num_rows - len(rows),
+        stale=stored.num_rows - once.num_rows,
     )
 
 

@@ -10,7 +10,10 @@ support, each in its use. The steps, numbered as in the code:
 4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
 """
 
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,7 +61,7 @@ def run(context: Context, app: str) -> CurateReport:
     """Curate what is admitted. Raises NothingToDo if there is nothing, or nothing new; InfrastructureError."""
     context.config.app(app)
     started = time.monotonic()
-    with stage_run(context, app, "curate") as stage:
+    with stage_run(context, app, "curate") as stage, _uncollected():
         admitted = read_admitted(context, app)  # 1
         newest = newest_curation(context.lake, app)
         if newest and newest.is_like(admitted.inputs, context.config.digest, code_hash()):
@@ -82,6 +85,18 @@ def run(context: Context, app: str) -> CurateReport:
         gate_answered=curation.gate_answered,
         agreement=curation.agreement,
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: rows are in none, and it looks at all of them, again and again as they grow."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _labelled(context: Context, app: str, run_id: str, admitted: Admitted) -> list[dict[str, Any]]:

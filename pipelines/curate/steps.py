@@ -6,9 +6,10 @@ and the replay of a data set both call `curated`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -23,6 +24,9 @@ from pipelines.people import owner_of
 from pipelines.runs import Counts
 from schemas.config import Config
 from schemas.tables import TABLES, TableName
+
+_Words: TypeAlias = Callable[[str], str]
+"""`normalise`, of each text once."""
 
 GIVEN: Final = ("system", "developer", "tool")
 """Roles of what the application gives the model: instructions, documents, results of tools."""
@@ -78,8 +82,10 @@ class Curated:
     @property
     def agreement(self) -> Agreement:
         """Of people who judged the same answer to the same request, whatever was kept of what they said."""
-        judged = (row for row in self.rows if row["use"] == "kto")
-        return agreement((_question(row), owner_of(row), row["liked"]) for row in judged)
+        judged, words = (row for row in self.rows if row["use"] == "kto"), cache(normalise)
+        return agreement(
+            ((_prompt(row, words), _folded(row["completion"])), owner_of(row), row["liked"]) for row in judged
+        )
 
     @property
     def counts(self) -> Counts:
@@ -128,7 +134,8 @@ def decide(rows: Sequence[dict[str, Any]], config: Config, evaluated: Iterable[s
     """
     limits = Limits(**{name: getattr(config.curation, name) for name in Limits.__slots__})
     templates = {name: fixed_parts(app.prompts.values()) for name, app in config.apps.items()}
-    candidates = [_candidate(row, templates[row["app"]]) for row in rows]
+    words = cache(normalise)  # most texts are in several examples
+    candidates = [_candidate(row, templates[row["app"]], words) for row in rows]
     parts = [part for of_app in templates.values() for part in of_app]
     reserved = Reserved(
         questions(config.curation.benchmarks), [own_words(normalise(text), parts) for text in evaluated]
@@ -141,16 +148,12 @@ def decide(rows: Sequence[dict[str, Any]], config: Config, evaluated: Iterable[s
             row["cluster"] = selection.cluster_of[row["example_id"]]
 
 
-def _question(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What was judged: the request as the model saw it, and the answer."""
-    return _prompt(row), _folded(row["completion"])
+def _prompt(row: Mapping[str, Any], words: _Words) -> str:
+    """What the model saw."""
+    return "\n".join(f"{message['role']} {words(message['content'])}" for message in row["prompt"])
 
 
-def _prompt(row: Mapping[str, Any]) -> str:
-    return "\n".join(f"{message['role']} {normalise(message['content'])}" for message in row["prompt"])
-
-
-def _candidate(row: Mapping[str, Any], templates: Sequence[str]) -> Candidate:
+def _candidate(row: Mapping[str, Any], templates: Sequence[str], words: _Words) -> Candidate:
     return Candidate(
         example_id=row["example_id"],
         use=row["use"],
@@ -159,16 +162,16 @@ def _candidate(row: Mapping[str, Any], templates: Sequence[str]) -> Candidate:
         source=row["source"],
         time=row["said_at"],
         response_id=row["response_id"],
-        prompt=_prompt(row),
-        text=own_words(normalise(user_text(row["prompt"])), templates),
-        written=normalise(row["completion"]) if row["rule"] == "edited" else None,
+        prompt=_prompt(row, words),
+        text=own_words(words(user_text(row["prompt"])), templates),
+        written=words(row["completion"]) if row["rule"] == "edited" else None,
         completion=_folded(row["completion"]),
         liked=row["liked"],
         weight=row["weight"],
         rejected=row["rejected"] and _folded(row["rejected"]),
         # A pair that somebody's own answer won says what is wanted, as that answer alone does.
         wants=row["use"] == "sft" or row["rule"] == "edit_preferred",
-        context=normalise(" ".join(message["content"] for message in row["prompt"] if message["role"] in GIVEN)),
+        context=words(" ".join(message["content"] for message in row["prompt"] if message["role"] in GIVEN)),
         only_liked=row["only_liked"],
         generated=row["generated"],
         groups=_groups(row),

@@ -61,3 +61,16 @@ def test_nothing_and_texts_without_words():
     assert middles([], 0.95).tolist() == []
     assert middles([("alone",)], 0.95).tolist() == [0]
     assert middles([("so?", "🎉"), ("so?", "🙂"), ("so?", "🎉")], 0.95).tolist() == [0, 1, 0]
+
+
+def test_rows_of_different_kinds_are_not_the_same():
+    rows = [("can i get a virtual card",), ("Can I get a virtual card?",)] * 2
+    assert middles(rows, 0.95).tolist() == [0, 0, 0, 0]
+    assert middles(rows, 0.95, ["one", "one", "other", "other"]).tolist() == [0, 0, 2, 2]
+
+
+def test_how_often_a_text_is_there_changes_nothing():
+    rows = [*FILLER, ("can i get a virtual card",), ("May I have a virtual card?",)]
+    found, repeated = middles(rows, 0.9), middles([*rows, *rows], 0.9)
+    names = np.array([text for (text,) in rows])
+    assert [names[row % len(rows)] for row in repeated[: len(rows)]] == names[found].tolist()

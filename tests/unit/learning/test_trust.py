@@ -1,12 +1,15 @@
+import random
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.trust.claims import Claim
 from feedback.trust.coordination import MIN_PEOPLE, campaigns
+from feedback.trust.peers import MIN_SIMILARITY, NEAREST, peers_of
 from feedback.trust.standing import standings
 from feedback.trust.voice import MOST_STRANGERS, Vote, voice
 from pipelines.settings import Settings
@@ -113,3 +116,23 @@ def test_strangers_of_one_source_count_as_a_few_and_the_known_as_themselves():
     known = [Vote(f"old-{n}", "answer", 1.0, is_stranger=False) for n in range(4)]
     assert voice(strangers[:2]) < voice(strangers) <= MOST_STRANGERS < voice(known) == 4
     assert voice([known[0]] * 5) == 1
+
+
+def test_peers_are_those_that_comparing_all_with_all_finds():
+    draw = random.Random(4)
+    words = [f"w{number}" for number in range(20)]
+    asked = [" ".join(draw.sample(words, draw.randint(0, 5))) for _ in range(40)]
+    claims = [claim(number, owner=f"o{draw.randrange(30)}", text=draw.choice(asked)) for number in range(70)]
+    weights = np.array([[word in one.text.split() for word in words] for one in claims], np.float32)
+    weights *= np.round(4 * np.log(71 / (1 + weights.sum(axis=0)))).astype(np.float32)
+    squares = (weights * weights).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        similar = weights @ weights.T / np.sqrt(squares[:, None] * squares)
+    found = peers_of(claims, {one.claim_id: one.owner for one in claims})
+    for one, row, peers in zip(claims, similar, found, strict=True):
+        nearest = dict[str, int]()
+        for other in np.argsort(-row, kind="stable").tolist():
+            if row[other] >= MIN_SIMILARITY and claims[other].owner != one.owner:
+                nearest.setdefault(claims[other].owner, other)
+        assert peers == [(other, row[other]) for other in list(nearest.values())[:NEAREST]]
+    assert sum(map(len, found)) > 200
