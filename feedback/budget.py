@@ -1,10 +1,11 @@
 """Budget: which examples stay where more are there than a set may have.
 
-In: training examples, each with a weight and the groups it is in. Out: as many as the budget allows. First every group
-of every dimension (a language, a length, a model) gets its floor, so that what is rare stays; the rest is drawn by
-weight. The draw is a weighted sample without replacement (Efraimidis and Spirakis, "Weighted random sampling with a
-reservoir", 2006): each example has the key u^(1/weight), with u a hash of its id, and the largest keys win. So it needs
-no seed, does not depend on order, and a larger budget keeps what a smaller one kept, beside floors.
+In: training examples, each with a weight (`feedback.importance`) and the groups it is in. Out: as many as the budget
+allows. First every group of every dimension (a language, a length, a model) gets its floor, so that what is rare stays;
+the rest is drawn by weight. The draw is a weighted sample without replacement (Efraimidis and Spirakis, "Weighted
+random sampling with a reservoir", 2006): each example has the key u^(1/weight), with u a hash of its id, and the
+largest keys win. So it needs no seed, does not depend on order, and with the same weights a larger budget keeps what a
+smaller one kept, beside floors.
 """
 
 import hashlib
@@ -35,7 +36,8 @@ def within_budget(items: Sequence[Item], budget: int) -> set[str]:
         return {item.item_id for item in items}
     ranked = sorted(items, key=lambda item: (-_log_key(item), item.item_id))
     chosen = _floors(ranked, budget)
-    chosen += [item for item in ranked if item.item_id not in {one.item_id for one in chosen}]
+    taken = {item.item_id for item in chosen}
+    chosen += [item for item in ranked if item.item_id not in taken]
     return {item.item_id for item in chosen[:budget]}
 
 

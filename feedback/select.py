@@ -17,6 +17,7 @@ import numpy as np
 from feedback.budget import Item, within_budget
 from feedback.decontamination import containing, touching
 from feedback.grounding import stands_in
+from feedback.importance import Example, Judgement, weighted
 from feedback.minhash import Signatures, sign
 from feedback.near_duplicates import clusters, normalise
 from feedback.paraphrases import middles
@@ -370,23 +371,48 @@ def _above_generated_share(candidates: list[Candidate], share: float) -> set[str
     generated = [candidate for candidate in wanted if candidate.generated]
     if share == 1:
         return set()
-    return _beyond(generated, int(share / (1 - share) * (len(wanted) - len(generated))))
+    most = int(share / (1 - share) * (len(wanted) - len(generated)))
+    if len(generated) <= most:
+        return set()
+    return _beyond(generated, [candidate.weight for candidate in generated], _topics(generated), most)
 
 
 def _over_budget(candidates: list[Candidate], budget: int | None) -> set[str]:
-    """Training examples of each use beyond the budget."""
-    if budget is None:
+    """Training examples of each use beyond the budget; those that the model needs more stay more often."""
+    training = list(_training(candidates))
+    of_uses = [[candidate for candidate in training if candidate.use == use] for use in sorted(TRAINING_USES)]
+    if budget is None or all(len(of_use) <= budget for of_use in of_uses):
         return set()
-    of_uses = ([candidate for candidate in candidates if candidate.use == use] for use in sorted(TRAINING_USES))
-    return {example_id for of_use in of_uses for example_id in _beyond(of_use, budget)}
+    topic_of = _topics(training)
+    judgements = _judgements(training, topic_of)
+    goes = set[str]()
+    for of_use in of_uses:
+        examples = [Example(topic_of[candidate.example_id], candidate.weight) for candidate in of_use]
+        goes |= _beyond(of_use, weighted(examples, judgements), topic_of, budget)
+    return goes
 
 
-def _beyond(candidates: Iterable[Candidate], budget: int) -> set[str]:
-    kept = list(candidates)
-    if len(kept) <= budget:
-        return set()
+def _topics(candidates: Sequence[Candidate]) -> dict[str, int]:
+    texts = [candidate.text for candidate in candidates]
+    return dict(zip((candidate.example_id for candidate in candidates), topics(texts), strict=True))
+
+
+def _judgements(candidates: Iterable[Candidate], topic_of: Mapping[str, int]) -> list[Judgement]:
+    """Of the newest model's answers: what an older one could not do, this one may."""
+    judged = [candidate for candidate in candidates if candidate.liked is not None]
+    newest = max(judged, key=lambda candidate: (candidate.time, candidate.example_id), default=None)
+    return [
+        Judgement(topic_of[candidate.example_id], not candidate.liked, candidate.weight)
+        for candidate in judged
+        if newest and candidate.groups.get("model") == newest.groups.get("model")
+    ]
+
+
+def _beyond(
+    candidates: Sequence[Candidate], weights: Sequence[float], topic_of: Mapping[str, int], budget: int
+) -> set[str]:
     items = [
-        Item(candidate.example_id, candidate.weight, {**candidate.groups, "topic": str(topic)})
-        for candidate, topic in zip(kept, topics([candidate.text for candidate in kept]), strict=True)
+        Item(candidate.example_id, weight, {**candidate.groups, "topic": str(topic_of[candidate.example_id])})
+        for candidate, weight in zip(candidates, weights, strict=True)
     ]
     return {item.item_id for item in items} - within_budget(items, budget)

@@ -42,6 +42,7 @@ class Town:
     people: int = 120
     seed: int = 1
     app: str = APP
+    model_version: str = "base-1"
     tick: Callable[[], object] = lambda: None
     said: int = field(default=0, init=False)
     offset: int = field(default=0, init=False)
@@ -73,7 +74,8 @@ class Town:
             system = {"role": "system", "content": config.app(self.app).prompt}
             prompt = [user(system["content"]), user(message.text)]
             prompt[0] = type(prompt[0])(role="system", content=system["content"], length=len(system["content"]))
-            events.append(self._log(generation(f"r{name}", message.text, shown, input=prompt, **of)))
+            asked_of: dict[str, Any] = {"input": prompt, "model_version": self.model_version}
+            events.append(self._log(generation(f"r{name}", message.text, shown, **asked_of, **of)))
             drawn: dict[str, Any] = {"policy": "normal", "propensity": 1 - item_share if evaluates else 1.0}
             if asked:
                 drawn = {"policy": "gate", "propensity": item_share}

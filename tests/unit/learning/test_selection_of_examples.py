@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -92,6 +93,49 @@ def test_a_budget_holds_for_each_use():
     asked = [candidate(f"e{n}", f"evaluated {n}", use="eval") for n in range(20)]
     gone = reasons(*wanted, *judged, *asked, limits=Limits(0.85, 40, max_examples=5))
     assert sorted(name[0] for name, reason in gone.items() if reason == "over_budget") == ["k"] * 15 + ["w"] * 15
+
+
+def judged(model, disliked_topic, time=START):
+    """What people said of a model that fails one of two topics."""
+    return [
+        candidate(
+            f"k{model}{topic}{n}",
+            asked(topic, n),
+            completion=f"answer {topic}",
+            use="kto",
+            liked=topic != disliked_topic,
+            groups={"model": model},
+            time=time,
+        )
+        for topic in ("card", "exchange")
+        for n in range(30)
+    ]
+
+
+def asked(topic, number):
+    words = random.Random(f"{topic}{number}").sample(["please", "help", "today", "again", "now", "soon", "still"], 5)
+    of = {"card": "the plastic card was lost in the post", "exchange": "what is the rate to exchange euros into yen"}
+    return f"{of[topic]} {' '.join(words)} {number}"
+
+
+def kept_by_topic(*judgements):
+    wanted = [candidate(f"w{topic}{n}", asked(topic, n)) for topic in ("card", "exchange") for n in range(30, 90)]
+    few = replace(LIMITS, near_duplicate_jaccard=0.99, max_examples=60)
+    gone = reasons(*wanted, *judgements, limits=few)
+    assert [reason for name, reason in gone.items() if name[0] == "w"] == ["over_budget"] * 60
+    return {topic: sum(f"w{topic}{n}" not in gone for n in range(30, 90)) for topic in ("card", "exchange")}
+
+
+def test_within_a_budget_what_the_newest_model_fails_stays_more_often():
+    old, new = judged("m1", "card"), judged("m2", "exchange", START + timedelta(days=1))
+    before, after = kept_by_topic(*old), kept_by_topic(*old, *new)
+    assert before["card"] > before["exchange"] > 10
+    assert after["exchange"] > after["card"] > 10
+    assert kept_by_topic(*reversed([*old, *new])) == after
+
+
+def test_a_budget_that_does_not_bind_takes_nothing():
+    assert reasons(*judged("m1", "card"), limits=replace(LIMITS, near_duplicate_jaccard=0.99, max_examples=60)) == {}
 
 
 def test_a_pair_that_contradicts_what_is_wanted_goes_with_its_edit():
