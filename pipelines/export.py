@@ -22,7 +22,13 @@ _PRUNED: Final = ("prune_lm_head=true",)
 
 _OPTIONS: Final[dict[Precision, tuple[str, ...]]] = {
     "int8": (*_PRUNED, "shared_embeddings=false", "block_size=64"),
-    "int4": (*_PRUNED, "shared_embeddings=false", "block_size=32", "algo_config=k_quant_mixed"),
+    "int4": (
+        *_PRUNED,
+        "shared_embeddings=false",
+        "block_size=128",
+        "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8",
+        "fuse_mlp_gate_up=true",
+    ),
     "fp32": _PRUNED,
     "fp16": _PRUNED,
 }

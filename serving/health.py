@@ -30,7 +30,12 @@ class Health:
 def health(service: Service) -> Health:
     """Look at everything once."""
     models = [
-        {"name": model.ref.name, "version": model.ref.version, "providers": model.providers}
+        {
+            "name": model.ref.name,
+            "version": model.ref.version,
+            "providers": model.providers,
+            "kv_cache_bytes": model.batch.decoder.cache.bytes,
+        }
         for model in service.pool.models
     ]
     if service.deployment is None:

@@ -83,6 +83,7 @@ class ModelPool:
             threads=settings.serving_threads,
             rows=settings.serving_rows,
             spare_rows=settings.serving_prefix_rows,
+            exact=settings.serving_exact,
             context_tokens=settings.serving_context_tokens,
         )
         grammars = Grammars(chat.tokenizer, artifact.vocab_size, artifact.eos)

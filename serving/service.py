@@ -31,6 +31,7 @@ from serving.rollout.control_log import ControlLog
 from serving.rollout.supervisor import RolloutServices, RolloutSupervisor
 from serving.rollout.traffic import Traffic
 from serving.settings import ServingSettings
+from serving.tracing import Tracing
 
 _LOG: Final = logging.getLogger(__name__)
 _PUBLISH_ON_STOP_S: Final = 3.0
@@ -70,6 +71,7 @@ class Service:
     fixed: Lineup | None = None
     guarding: Guarding = field(default_factory=Guarding)
     embedder: Embedder | None = None
+    tracing: Tracing = field(default_factory=Tracing)
 
     def lineup(self, app: str) -> Lineup | None:
         """The models that answer for an application; None until its champion is loaded."""
@@ -77,6 +79,10 @@ class Service:
 
     def close(self) -> None:
         """Answer what was accepted, store what was answered, publish what can be published."""
+        self._close()
+        self.tracing.close()
+
+    def _close(self) -> None:
         if self.deployment is None:
             self.thread.close(self.settings.serving_drain_s)
             return
@@ -124,7 +130,8 @@ def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
     for background in (publisher, control, supervisor):
         background.start()
     deployment = Deployment(config, spool, publisher, events, control, supervisor, traffic)
-    return Service(settings, clock, metrics, thread, pool, deployment, embedder=_embedder(settings))
+    embedder, tracing = _embedder(settings), Tracing.from_environment(replica)
+    return Service(settings, clock, metrics, thread, pool, deployment, embedder=embedder, tracing=tracing)
 
 
 def _embedder(settings: ServingSettings) -> Embedder | None:

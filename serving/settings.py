@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from feedback.capture.settings import LOCAL_HOST, SharedSettings
+from serving.engine.job import Answer
 from serving.engine.session import ProviderWish
 
 
@@ -26,6 +27,9 @@ class ServingSettings(SharedSettings):
     """Answers decoded together. Measured on two cores: beyond 32 a step takes longer in proportion."""
     serving_prefix_rows: int = Field(8, ge=0)
     """Prompts that are remembered beside those in work, for the next turn of a conversation."""
+    serving_exact: bool = True
+    """On CPU, every answer is the same to the last bit whoever shares its steps. int4 models pay a fifth of the speed
+    of a lone request for that, and nothing where two or more are answered."""
     serving_context_tokens: int = Field(1024, ge=64)
     """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
     serving_max_waiting: int = Field(256, ge=4)
@@ -37,6 +41,12 @@ class ServingSettings(SharedSettings):
     serving_drain_s: float = Field(20.0, ge=0)
     """How long a stopping process goes on answering what it has accepted."""
 
+    serving_objective_first_token_s: float = Field(2.0, gt=0)
+    serving_objective_token_s: float = Field(0.2, gt=0)
+    """What an answer must keep to count as good: until its first token, and between two. Both are in `/metrics`."""
+    serving_cost_per_hour: float = Field(0.0, ge=0)
+    """Of this process, in any currency: `/metrics` has the cost of a million output tokens."""
+
     serving_spool_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
     """An hour without Kafka at 400 events/s of 700 bytes."""
 
@@ -44,6 +54,15 @@ class ServingSettings(SharedSettings):
     def serving_home(self) -> Path:
         """Spool and control mirror of this replica."""
         return self.home.absolute() / "serving" / self.serving_replica
+
+    def meets_objective(self, answer: Answer) -> bool:
+        """Whether an answer came as fast as people were promised; one that failed did not."""
+        first, token = answer.time_to_first_token_ms, answer.time_per_token_ms
+        return (
+            answer.finish_reason != "error"
+            and (first is None or first <= self.serving_objective_first_token_s * 1000)
+            and (token is None or token <= self.serving_objective_token_s * 1000)
+        )
 
     @property
     def provider_wish(self) -> ProviderWish:

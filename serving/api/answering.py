@@ -7,6 +7,7 @@ A request is seen to its end even if its client leaves: its place is freed at on
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces
@@ -15,6 +16,9 @@ from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Piece
 from serving.service import Service
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,16 @@ class Answers:
             one.abandon()
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A request under way, and the span of whoever asked."""
+
+    app: str
+    accepted: Accepted
+    attempts: Attempts
+    caller: "Context | None"
+
+
 class Answering:
     """The requests of one service that are under way."""
 
@@ -68,7 +82,9 @@ class Answering:
         self._service = service
         self._open: set[asyncio.Task[Answer]] = set()
 
-    async def ask(self, accepted: list[Accepted], request: GenerationRequest) -> Answers:
+    async def ask(
+        self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
+    ) -> Answers:
         """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
         wanted, matchers = request.must_look_like, list[Matcher | None]()
         for one in accepted:
@@ -80,15 +96,16 @@ class Answering:
         try:
             for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
                 attempts = Attempts(self._service, one, request, matcher, pieces, place)
-                answers.pending.append(Pending(one, attempts, self._settling(request.model, one, attempts)))
+                settling = self._settling(_Open(request.model, one, attempts, caller))
+                answers.pending.append(Pending(one, attempts, settling))
         except FeedwheelError:
             answers.abandon()
             raise
         return answers
 
-    def _settling(self, app: str, accepted: Accepted, attempts: Attempts) -> "asyncio.Task[Answer]":
-        attempts.begin()
-        settled = asyncio.create_task(self._settle(app, accepted, attempts))
+    def _settling(self, one: _Open) -> "asyncio.Task[Answer]":
+        one.attempts.begin()
+        settled = asyncio.create_task(self._settle(one))
         self._open.add(settled)
         settled.add_done_callback(self._forget)
         return settled
@@ -102,27 +119,29 @@ class Answering:
         if not settled.cancelled():
             settled.exception()  # looked at: where the client has left, nobody else will
 
-    async def _settle(self, app: str, accepted: Accepted, attempts: Attempts) -> Answer:
+    async def _settle(self, one: _Open) -> Answer:
         """Wait for the end of a request, count it, and remember it."""
         try:
-            answer = await attempts.answer()
+            answer = await one.attempts.answer()
         except FeedwheelError:
-            await self._remember(app, accepted, attempts.failed())
+            await self._remember(one, one.attempts.failed())
             raise
         finally:
-            attempts.close()
-        await self._remember(app, accepted, answer)
+            one.attempts.close()
+        await self._remember(one, answer)
         return answer
 
-    async def _remember(self, app: str, accepted: Accepted, answer: Answer) -> None:
-        self._count(app, accepted, answer)
-        if self._service.deployment is not None and accepted.exchange is not None:
-            await self._service.deployment.events.answered(accepted.exchange, answer)
+    async def _remember(self, one: _Open, answer: Answer) -> None:
+        self._count(one.app, one.accepted, answer)
+        self._service.tracing.answered(one.caller, one.app, one.accepted, answer)
+        if self._service.deployment is not None and one.accepted.exchange is not None:
+            await self._service.deployment.events.answered(one.accepted.exchange, answer)
 
     def _count(self, app: str, accepted: Accepted, answer: Answer) -> None:
         metrics, assignment = self._service.metrics, accepted.assignment
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
         metrics.tokens.labels(app, "input").inc(answer.input_tokens)
+        metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
         metrics.tokens.labels(app, "output").inc(answer.output_tokens)
         for each in answer.guarded:
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
@@ -135,6 +154,9 @@ class Answering:
             metrics.latency.labels(app, assignment.arm).observe(answer.latency_ms / 1000)
         if answer.time_to_first_token_ms is not None:
             metrics.first_token.labels(app, assignment.arm).observe(answer.time_to_first_token_ms / 1000)
+        if answer.time_per_token_ms is not None:
+            metrics.per_token.labels(app, assignment.arm).observe(answer.time_per_token_ms / 1000)
+        metrics.objective.labels(app, "met" if self._service.settings.meets_objective(answer) else "missed").inc()
         if self._service.deployment is not None and answer.finish_reason != "cancelled":
             latency_ms = None if failed else answer.latency_ms
             self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)

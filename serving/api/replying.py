@@ -50,11 +50,12 @@ async def reply(
     """Answer a request that `settle` accepts. Raises FeedwheelError, ApiError."""
     service, answering = request.app.state.service, request.app.state.answering
     assert isinstance(answering, Answering)  # the application's factory put it there
+    caller = service.tracing.caller(request.headers)
     try:
-        answers = await answering.ask(settle(), body)
+        answers = await answering.ask(settle(), body, caller)
     except Withdrawn:
         # Dropped in the instant after it was chosen: the lineup has its successor by now.
-        answers = await answering.ask(settle(), body)
+        answers = await answering.ask(settle(), body, caller)
     accepted = [one.accepted for one in answers.pending]
     shape, created = shape_for(accepted), int(service.clock().timestamp())
     if body.stream:

@@ -74,9 +74,13 @@ def _refresh(service: Service) -> None:
     gauges, deployment = service.metrics, service.deployment
     gauges.waiting.set(service.thread.waiting)
     gauges.running.set(service.thread.running)
-    gauges.models.clear()
+    for gauge in (gauges.models, gauges.cache_bytes, gauges.provider):
+        gauge.clear()
     for model in service.pool.models:
         gauges.models.labels(model.ref.name, model.ref.version).set(1)
+        gauges.cache_bytes.labels(model.ref.name, model.ref.version).set(model.batch.decoder.cache.bytes)
+        gauges.provider.labels(model.ref.name, model.providers[0]).set(1)
+    gauges.cost.set(_cost(service))
     if deployment is None:
         return
     gauges.spool_records.set(deployment.spool.depth)
@@ -90,6 +94,12 @@ def _refresh(service: Service) -> None:
         state = deployment.supervisor.report(app)["state"]
         if state is not None:
             gauges.rollout.labels(app, state).set(1)
+
+
+def _cost(service: Service) -> float:
+    """Of a million output tokens, as far as this process goes; 0 before the first."""
+    hours, tokens = service.metrics.uptime_s / 3600, service.metrics.output_tokens
+    return service.settings.serving_cost_per_hour * hours / tokens * 1e6 if tokens else 0.0
 
 
 def _json(data: object, status: int = 200) -> Response:

@@ -20,7 +20,7 @@ from serving.engine.job import Answer, Job
 from serving.engine.prefixes import Prefixes
 from serving.engine.queue import FairQueue
 from serving.engine.row import Row
-from serving.engine.session import Decoder, divided, whole_tiles
+from serving.engine.session import Decoder, divided
 
 _LOG: Final = logging.getLogger(__name__)
 """What the runtime complains of is shapes and numbers; no text passes through here."""
@@ -41,7 +41,7 @@ class Batch:
         self._accepted = 0
         self._ended = 0
         self._rows: list[Row | None] = []
-        self._prefixes = Prefixes(decoder.cache, spare_from=whole_tiles(max_rows))
+        self._prefixes = Prefixes(decoder.cache, spare_from=decoder.decoded_rows)
 
     def accept(self, job: Job) -> None:
         """Let a job wait for a row. Only one thread at a time may call this."""
@@ -171,7 +171,7 @@ class Batch:
 
         A row whose prompt is not done takes part for nothing: the next piece of its prompt overwrites what it writes.
         """
-        rows = [*self._rows, *[None] * (whole_tiles(len(self._rows)) - len(self._rows))]
+        rows = [*self._rows, *[None] * (self.decoder.step_rows(len(self._rows)) - len(self._rows))]
         tokens = np.array([row.next_token if row else 0 for row in rows], np.int64)
         lengths = np.array([row.held + 1 if row else 1 for row in rows], np.int64)
         for place, row in enumerate(rows):

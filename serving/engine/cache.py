@@ -34,6 +34,11 @@ class KvCache:
             ]
             self._addresses = [value.data_ptr() for value in self._device_values]
 
+    @property
+    def bytes(self) -> int:
+        """What it may grow to."""
+        return self.rows * int(np.prod(self._row_shape)) * self.dtype.itemsize * len(self._addresses)
+
     def shape(self, rows: int) -> tuple[int, ...]:
         """Shape of `rows` adjacent rows of one buffer."""
         return (rows, *self._row_shape)

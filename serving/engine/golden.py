@@ -1,7 +1,7 @@
 """The check that a freshly loaded model passes before anyone is answered by it.
 
 In: a model. Out: nothing, or `EngineFault`. It is warm afterwards. The check asks golden prompts one by one and then
-together: logits must be finite, and on CPU the answers must be the same, which is what the batch promises.
+together: logits must be finite, and where the batch promises it the answers must be the same.
 """
 
 from concurrent.futures import Future
@@ -13,7 +13,6 @@ from serving.engine.batch import Batch
 from serving.engine.chat import ChatFormat, ChatMessage
 from serving.engine.errors import EngineFault
 from serving.engine.job import Answer, Delivery, Job
-from serving.engine.session import CPU
 from serving.engine.thread import InferenceThread
 
 _PROMPTS: Final = (
@@ -33,8 +32,7 @@ def check(thread: InferenceThread, batch: Batch, chat: ChatFormat) -> None:
         together = [answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, prompt) for prompt in _PROMPTS]]
     except TimeoutError:
         raise EngineFault(f"the model did not answer a golden prompt within {_TIMEOUT_S:.0f} s") from None
-    exact = batch.decoder.providers[0] == CPU  # a GPU's matrix products depend on their size
-    if exact and alone != together:
+    if batch.decoder.is_exact and alone != together:
         raise EngineFault("the model answers golden prompts otherwise in a batch than alone: its kernels are not fit")
 
 

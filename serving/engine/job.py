@@ -43,6 +43,13 @@ class Answer:
         """From submission to the first token."""
         return None if self.first_token_at is None else (self.first_token_at - self.submitted_at) * 1000
 
+    @property
+    def time_per_token_ms(self) -> float | None:
+        """Between two tokens, on average; None where there were not two."""
+        if self.first_token_at is None or self.output_tokens < 2:
+            return None
+        return (self.finished_at - self.first_token_at) * 1000 / (self.output_tokens - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

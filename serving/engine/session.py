@@ -22,11 +22,17 @@ CUDA: Final = "CUDAExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
 
 ROW_TILE: Final = 2
-"""Rows that the int4 kernels compute together. A row left over takes another path whose rounding differs, so that an
-answer would depend on who else was asking: every step has whole tiles, and a prompt is only ever divided between two.
-Measured: then int4, int8 and fp32 give results that are equal to the last bit for any batch."""
+"""Rows that some kernels compute together (int4 in blocks of 64 and 128, for one). A row left over takes another path
+whose rounding differs, so that an answer would depend on who else was asking: with them every step has whole tiles, and
+a prompt is only ever divided between two. Measured: then int4, int8 and fp32 give results that are equal to the last
+bit for any batch."""
+_PROBE_ROWS: Final = 4
 
-_DTYPES: Final[dict[str, DTypeLike]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_DTYPES: Final[dict[str, DTypeLike]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+}
 
 
 def providers_to_try(wish: ProviderWish) -> list[str]:
@@ -39,11 +45,6 @@ def providers_to_try(wish: ProviderWish) -> list[str]:
     if wish == "cuda" and not possible:
         raise ProviderMissing("CUDA is asked for, and there is no driver, or an ONNX Runtime without it: see `doctor`")
     return [CUDA, CPU] if possible and wish != "cpu" else [CPU]
-
-
-def whole_tiles(rows: int) -> int:
-    """The number of rows of a step that computes at least `rows`."""
-    return -(-rows // ROW_TILE) * ROW_TILE
 
 
 def divided(tokens: int, most: int) -> int:
@@ -69,10 +70,12 @@ class Decoder:
         rows: int,
         context_tokens: int,
         spare_rows: int = 0,
+        exact: bool = True,
     ) -> None:
         """Load. Raises ArtifactInvalid, ProviderMissing.
 
         `threads` 0 means one per physical core. `spare_rows` of the cache are beyond those that are decoded in.
+        `exact`: on CPU, every answer is the same to the last bit whoever shares its steps.
         """
         self.artifact = artifact
         self._session = _open(artifact, providers_to_try(wish), threads)
@@ -81,10 +84,13 @@ class Decoder:
             raise ProviderMissing(f"CUDA is asked for, but the model runs on {self.providers[0]}: check the driver")
         self._device = "cuda" if self.providers[0] == CUDA else "cpu"
         context_tokens = min(context_tokens, artifact.context_tokens)
+        self.decoded_rows = -(-rows // ROW_TILE) * ROW_TILE
         self.cache = KvCache(
-            artifact, whole_tiles(rows) + spare_rows, context_tokens, self._device, self._cache_dtype()
+            artifact, self.decoded_rows + spare_rows, context_tokens, self._device, self._cache_dtype()
         )
         self._bindings: dict[tuple[int, int], Any] = {}
+        self.is_exact = exact and self._device == "cpu"  # a GPU's matrix products depend on their size
+        self._row_tile = self._probed_tile() if self.is_exact else 1
 
     def _cache_dtype(self) -> DTypeLike:
         kinds = {put.name: put.type for put in self._session.get_inputs()}
@@ -92,6 +98,18 @@ class Decoder:
         if unknown:
             raise ArtifactInvalid(f"{self.artifact.model_file} has inputs {sorted(unknown)}: export it with GQA")
         return _DTYPES[kinds[self.artifact.past_names[0]]]
+
+    def step_rows(self, rows: int) -> int:
+        """The number of rows of a step that computes at least `rows`."""
+        return -(-rows // self._row_tile) * self._row_tile
+
+    def _probed_tile(self) -> int:
+        """1 where the model's kernels compute a row the same however many there are, else ROW_TILE."""
+        rows = min(_PROBE_ROWS, self.decoded_rows)
+        tokens, lengths = np.arange(1, rows + 1), np.ones(rows, np.int64)
+        together = self.decode(tokens, lengths)
+        alike = (np.array_equal(self.decode(tokens[:n], lengths[:n]), together[:n]) for n in range(1, rows, 2))
+        return 1 if all(alike) else ROW_TILE
 
     def prefill(self, row: int, tokens: Tokens, start: int) -> None:
         """Extend one row, which holds `start` tokens, by int64 [n] tokens."""

@@ -1,0 +1,88 @@
+"""What operators see of answers: traces by OpenTelemetry's conventions, and figures of the service objective."""
+
+import re
+
+import httpx
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from serving.tracing import Tracing
+from tests.served import APP, deployed
+
+ASK = {"model": APP, "messages": [{"role": "user", "content": "xyzzy where is my card?"}], "max_tokens": 5}
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    settings = {"serving_cost_per_hour": 2.0, "serving_objective_first_token_s": 60, "serving_objective_token_s": 60}
+    with (
+        deployed(tmp_path_factory.mktemp("home"), **settings) as (url, service),
+        httpx.Client(base_url=url, timeout=30) as http,
+    ):
+        yield http, service
+
+
+@pytest.fixture
+def spans(process):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    object.__setattr__(process[1], "tracing", Tracing(provider))
+    yield exporter
+    object.__setattr__(process[1], "tracing", Tracing())
+
+
+def test_an_answer_is_a_span_of_its_callers_trace_without_its_text(process, spans):
+    answer = process[0].post("/v1/chat/completions", json=ASK, headers={"traceparent": PARENT}).json()
+    first, decoding, whole = spans.get_finished_spans()
+    assert [first.name, decoding.name, whole.name] == ["first token", "decoding", f"chat {APP}"]
+    assert f"{whole.context.trace_id:032x}-{whole.parent.span_id:016x}" == PARENT[3:-3]
+    assert first.parent.span_id == decoding.parent.span_id == whole.context.span_id
+    assert whole.start_time == first.start_time <= first.end_time <= decoding.start_time <= whole.end_time
+    assert whole.attributes["gen_ai.usage.output_tokens"] == answer["usage"]["completion_tokens"]
+    assert whole.attributes["gen_ai.response.id"] == answer["id"]
+    assert whole.attributes["feedwheel.arm"] == "champion"
+    assert "xyzzy" not in str([span.to_json() for span in spans.get_finished_spans()])
+
+
+def test_a_failed_answer_is_a_failed_span(process, spans, monkeypatch):
+    monkeypatch.setattr(process[1].lineup(APP).champion.batch.decoder, "decode", lambda *_: 1 / 0)
+    assert process[0].post("/v1/chat/completions", json=ASK).status_code == 500
+    *_, whole = spans.get_finished_spans()
+    assert not whole.status.is_ok
+
+
+def test_nothing_is_traced_where_no_exporter_is_named(monkeypatch):
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    tracing = Tracing.from_environment("serving-1")
+    assert tracing.caller({"traceparent": PARENT}) is None
+    tracing.close()
+
+
+def test_figures_of_the_objective_the_cache_and_the_cost(process):
+    http, service = process
+    for _ in range(2):
+        http.post("/v1/chat/completions", json={**ASK, "max_tokens": 40}).raise_for_status()
+    text = http.get("/metrics").text
+
+    def value(name):
+        return float(re.search(rf"(?m)^feedwheel_{re.escape(name)} (\S+)$", text)[1])
+
+    assert value('objective_total{app="routing",outcome="met"}') >= 2
+    assert value('tokens_total{app="routing",direction="cached"}') > 0
+    assert value('time_per_token_seconds_count{app="routing",arm="champion"}') >= 2
+    assert value('provider_in_use{model="tiny",provider="CPUExecutionProvider"}') == 1
+    assert value("cost_per_million_tokens") > 0
+    decoder = service.lineup(APP).champion.batch.decoder
+    assert value('kv_cache_bytes{model="tiny",version="1"}') == decoder.cache.bytes
+    assert http.get("/readyz").json()["models"][0]["kv_cache_bytes"] == decoder.cache.bytes
+    # Two layers of keys and values, two heads of 16 numbers of 4 bytes, for every token of every row.
+    assert decoder.cache.bytes == decoder.cache.rows * decoder.cache.context_tokens * 2 * 2 * 2 * 16 * 4
+
+
+def test_an_answer_that_is_slower_than_promised_misses_the_objective(tmp_path):
+    with deployed(tmp_path, serving_objective_token_s=1e-9) as (url, _):
+        httpx.post(f"{url}/v1/chat/completions", json=ASK, timeout=30).raise_for_status()
+        assert 'feedwheel_objective_total{app="routing",outcome="missed"} 1.0' in httpx.get(f"{url}/metrics").text
