@@ -215,7 +215,11 @@ class Gate(_Section):
 
 
 class Canary(_Section):
-    """When live traffic promotes or rolls back. Times in seconds, rates as shares of requests."""
+    """When live traffic promotes or rolls back. Times in seconds.
+
+    `alpha` is shared: half of it is the chance that a challenger no better is ever called better, half that one no
+    worse is ever rolled back by any test.
+    """
 
     share: ProperShare
     alpha: ProperShare
@@ -223,7 +227,6 @@ class Canary(_Section):
     min_users_per_arm: Positive
     maturity_s: Annotated[float, Field(ge=0.0)]
     max_duration_s: Annotated[float, Field(gt=0.0)]
-    max_error_rate: Share
     max_latency_ratio: Annotated[float, Field(gt=1.0)]
 
 

@@ -14,6 +14,7 @@ from serving.api.exchange import Accepted
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Delivery, Job, Piece
+from serving.rollout.form import breaks_form
 from serving.service import Service
 
 
@@ -150,8 +151,13 @@ class Answering:
         if answer.time_to_first_token_ms is not None:
             metrics.first_token.labels(app, assignment.arm).observe(answer.time_to_first_token_ms / 1000)
         if self._service.deployment is not None and answer.finish_reason != "cancelled":
-            latency_ms = None if failed else answer.latency_ms
-            self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)
+            self._service.deployment.traffic.count(
+                assignment.release_id,
+                assignment.arm,
+                accepted.owner,
+                None if failed else answer.latency_ms,
+                is_broken=_is_broken(accepted, answer),
+            )
 
 
 def _deliver_to(
@@ -172,6 +178,12 @@ def _deliver_to(
         pieces.put_nowait((place, None))
 
     return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
+
+
+def _is_broken(accepted: Accepted, answer: Answer) -> bool:
+    """Whether the answer has not the form that was asked for."""
+    has_tools = accepted.exchange is not None and accepted.exchange.has_tools
+    return breaks_form(answer.text, answer.finish_reason, accepted.sampling.response_format, has_tools=has_tools)
 
 
 def _failed(job: Job) -> Answer:
