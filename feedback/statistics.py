@@ -108,8 +108,8 @@ def difference_at_any_time(differences: Floats, tails: Tails) -> Interval:
 
     differences: float64 [n], each within -1..1, oldest first, of pairs of people who were drawn at random
     (`feedback.pairing`). A pair's difference has the difference of the means as its mean, and what changes over time
-    for everybody cancels. Two intervals of alpha/2 and their difference are valid too, and need twice to four times as
-    many people (equal and unequal shares of 0.5 to 0.8). `n` counts pairs.
+    for everybody cancels. Two intervals that no longer overlap are valid too, and need twice as many people
+    (docs/benchmarks.md). `n` counts pairs.
     """
     return _betting_interval(differences, tails, (-1.0, 1.0), _diversified)
 

@@ -6,8 +6,9 @@ often than content, and some of what is said comes too late. Everybody's mood an
 Only the arm that a person is drawn to, and what the scenario changes in it, is different.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from feedwheel_capture.vocabulary import GateVerdict
@@ -24,6 +25,10 @@ MATURITY = 120
 """Requests that come while the window of one answer is open."""
 DELAY = 60
 """Mean delay of feedback, in requests, exponential: an eighth of it comes after the window."""
+MOST_TALKATIVE = 2 / 3
+"""Of answers that disappoint, most that one person says so about; so that all may say it half as often again."""
+CONTENT_SAYS = 2 / 3
+"""How often content is said, where discontent would be said once."""
 DEAD = 20
 """Failures in a row that `serving.rollout.traffic` calls dead."""
 
@@ -81,7 +86,7 @@ def people_of(scenario: Scenario, draw: np.random.Generator) -> People:
         who=np.searchsorted(activity, draw.random(scenario.requests) * activity[-1]),
         treated=treated,
         content=_beta(draw, 0.7 * either, 4) * np.where(treated, 1 - scenario.drop / 0.7, 1),
-        talkative=_beta(draw, 0.3 * either, 3) * np.where(treated, scenario.response_ratio, 1),
+        talkative=MOST_TALKATIVE * _beta(draw, 0.54 * either, 3) * np.where(treated, scenario.response_ratio, 1),
         slow=0.5 * draw.standard_normal(count) + np.where(treated, np.log(scenario.latency_ratio), 0),
         failing=_beta(draw, np.where(treated, scenario.errors, 0.01), 2),
         breaking=_beta(draw, np.where(treated, scenario.broken, 0.02), 2),
@@ -94,7 +99,7 @@ def series_of(scenario: Scenario, draw: np.random.Generator) -> Series:
     day = np.sin(np.linspace(0, 4 * np.pi, n))
     failed = draw.random(n) < people.failing[who]
     liked = draw.random(n) < people.content[who] * (1 - 0.1 * (1 + day))
-    says = draw.random(n) < people.talkative[who] * np.where(liked, 1.0, 1.5)
+    says = draw.random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, 1.0)
     return Series(
         treated=people.treated[who],
         who=who,
@@ -133,11 +138,11 @@ class Trial:
     broken: Paired = field(default_factory=Paired)
 
     def __post_init__(self) -> None:
-        series = self.series
-        everything = np.arange(len(series.who))
-        self._people = _Cursor(firsts(series.who, everything))
-        self._judged = _Cursor(firsts(series.who, np.flatnonzero(series.judged)))
-        self._mature = _Cursor(self._people.places)
+        series, everybody = self.series, firsts(self.series.who, np.arange(len(self.series.who)))
+        judged = firsts(series.who, np.flatnonzero(series.judged))
+        self._asked = _Cursor(everybody, (series.treated, series.failed, series.log_latency, series.broken))
+        self._mature = _Cursor(everybody, (series.treated, series.judged))
+        self._judged = _Cursor(judged, (series.treated, series.liked))
         self._dead_from = dead_from(series)
 
     def at(self, requests: int, *, time_is_up: bool) -> Ruling:
@@ -159,32 +164,28 @@ class Trial:
         return ruling
 
     def _see(self, requests: int) -> None:
-        series, quality = self.series, self.outcomes
-        for place in self._people.until(requests):
-            treated, failed = bool(series.treated[place]), bool(series.failed[place])
+        for treated, failed, log_latency, broken in self._asked.until(requests):
             self.failures.add(float(failed), treated=treated)
             if not failed:
-                self.log_latencies.add(float(series.log_latency[place]), treated=treated)
-                self.broken.add(float(series.broken[place]), treated=treated)
-        for place in self._mature.until(requests - MATURITY):
-            quality.respond(_ARMS[series.treated[place]], judged=bool(series.judged[place]))
-        for place in self._judged.until(requests - MATURITY):
-            quality.judge(_ARMS[series.treated[place]], float(series.liked[place]))
-
-
-_ARMS = {np.False_: "champion", np.True_: "challenger"}
+                self.log_latencies.add(log_latency, treated=treated)
+                self.broken.add(float(broken), treated=treated)
+        for treated, judged in self._mature.until(requests - MATURITY):
+            self.outcomes.respond("challenger" if treated else "champion", judged=judged)
+        for treated, liked in self._judged.until(requests - MATURITY):
+            self.outcomes.judge("challenger" if treated else "champion", float(liked))
 
 
 class _Cursor:
-    """Goes once through places of requests."""
+    """Goes once through what is known of some requests."""
 
-    def __init__(self, places: NDArray[np.int64]) -> None:
-        self.places = places
+    def __init__(self, places: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
+        self._places = places
+        self._rows = list(zip(*(column[places].tolist() for column in columns), strict=True))
         self._gone = 0
 
-    def until(self, requests: int) -> NDArray[np.int64]:
-        begin, self._gone = self._gone, int(np.searchsorted(self.places, max(requests, 0)))
-        return self.places[begin : self._gone]
+    def until(self, requests: int) -> list[Any]:
+        begin, self._gone = self._gone, int(np.searchsorted(self._places, max(requests, 0)))
+        return self._rows[begin : self._gone]
 
 
 def looks(requests: int, growth: float) -> Iterator[int]:
