@@ -7,7 +7,8 @@ In: the text of the file. Out: a frozen `Config` and its hash, or a `ConfigError
 import hashlib
 import re
 import tomllib
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
 from croniter import CroniterError, croniter
 from feedwheel_capture.catalogue import TopicName
@@ -249,7 +250,11 @@ class Gate(_Section):
 
 
 class Canary(_Section):
-    """When live traffic promotes or rolls back. Times in seconds, rates as shares of requests."""
+    """When live traffic promotes or rolls back. Times in seconds.
+
+    `alpha` is shared: half of it is the chance that a challenger no better is ever called better, half that one no
+    worse is ever rolled back by any test.
+    """
 
     share: ProperShare
     alpha: ProperShare
@@ -257,8 +262,11 @@ class Canary(_Section):
     min_users_per_arm: Positive
     maturity_s: Annotated[float, Field(ge=0.0)]
     max_duration_s: Annotated[float, Field(gt=0.0)]
-    max_error_rate: Share
     max_latency_ratio: Annotated[float, Field(gt=1.0)]
+
+
+_GONE: Final[Mapping[str, frozenset[str]]] = {"canary": frozenset({"max_error_rate"})}
+"""Decisions that there were once; none of them bears on what is rebuilt from a manifest."""
 
 
 class Config(_Section):
@@ -282,6 +290,17 @@ class Config(_Section):
         if name not in self.apps:
             raise UsageError(f"no application {name!r}; feedwheel.toml has {', '.join(sorted(self.apps))}")
         return self.apps[name]
+
+    @classmethod
+    def recorded(cls, document: Mapping[str, Any]) -> Self:
+        """As a manifest holds it, of whatever version wrote it."""
+        sections = {
+            name: {key: value for key, value in section.items() if key not in _GONE.get(name, ())}
+            if isinstance(section, Mapping)
+            else section
+            for name, section in document.items()
+        }
+        return cls.model_validate(sections)
 
     @property
     def digest(self) -> str:

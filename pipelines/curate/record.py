@@ -42,7 +42,7 @@ class Curation(msgspec.Struct, frozen=True, kw_only=True):
 
     def read_config(self) -> Config:
         """The configuration it was made with. Raises pydantic's ValidationError if this code knows another shape."""
-        return Config.model_validate(self.config)
+        return Config.recorded(self.config)
 
     def is_like(self, inputs: Inputs, config_hash: str, code_hash: str) -> bool:
         """Whether a curation of these would give the same candidates."""

@@ -71,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def read_config(self) -> Config:
         """The configuration it was curated with. Raises pydantic's ValidationError if this code knows another shape."""
-        return Config.model_validate(self.config)
+        return Config.recorded(self.config)
 
 
 def content_hash(examples: Iterable[tuple[str, str]]) -> str:

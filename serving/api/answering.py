@@ -15,6 +15,7 @@ from serving.api.exchange import Accepted
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Piece
+from serving.rollout.form import breaks_form
 from serving.service import Service
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Answering:
 
     async def _remember(self, one: _Open, answer: Answer) -> None:
         self._count(one.app, one.accepted, answer)
+        self._judge(one.accepted, answer)
         self._service.tracing.answered(one.caller, one.app, one.accepted, answer)
         if self._service.deployment is not None and one.accepted.exchange is not None:
             await self._service.deployment.events.answered(one.accepted.exchange, answer)
@@ -157,6 +159,23 @@ class Answering:
         if answer.time_per_token_ms is not None:
             metrics.per_token.labels(app, assignment.arm).observe(answer.time_per_token_ms / 1000)
         metrics.objective.labels(app, "met" if self._service.settings.meets_objective(answer) else "missed").inc()
-        if self._service.deployment is not None and answer.finish_reason != "cancelled":
-            latency_ms = None if failed else answer.latency_ms
-            self._service.deployment.traffic.count(assignment.release_id, assignment.arm, latency_ms)
+
+    def _judge(self, accepted: Accepted, answer: Answer) -> None:
+        """Count the answer for or against the model that was to give it; what it was never asked says nothing of it."""
+        if self._service.deployment is None or accepted.is_blocked or answer.finish_reason == "cancelled":
+            return
+        withheld = any(each.action == "blocked" for each in answer.guarded)
+        failed = answer.finish_reason == "error" or (answer.fallback is not None and not withheld)
+        self._service.deployment.traffic.count(
+            accepted.assignment.release_id,
+            accepted.assignment.arm,
+            accepted.owner,
+            None if failed else answer.latency_ms,
+            is_broken=withheld or _is_broken(accepted, answer),
+        )
+
+
+def _is_broken(accepted: Accepted, answer: Answer) -> bool:
+    """Whether the answer has not the form that was asked for."""
+    has_tools = accepted.exchange is not None and accepted.exchange.has_tools
+    return breaks_form(answer.text, answer.finish_reason, accepted.sampling.response_format, has_tools=has_tools)

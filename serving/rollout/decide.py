@@ -1,34 +1,50 @@
 """The decision on a challenger: pure, from evidence to a ruling.
 
 Rules, the first that applies:
- 1. ROLLBACK if the challenger's requests fail: the lower bound of its error rate is above `max_error_rate`.
- 2. ROLLBACK if it is slow: its median latency is above `max_latency_ratio` times the champion's.
- 3. ROLLBACK if it is worse: the upper bound of the difference in quality is below 0.
- 4. NODATA while an arm has fewer than `min_users_per_arm` judged people.
- 5. PROMOTE if it is better: the lower bound is above 0.
- 6. PROMOTE if it is not worse (lower bound above -margin, estimate not negative) and either its gate found it better
-    (verdict PASS), so that live traffic only has to rule out harm, or the time is up.
- 7. ROLLBACK if the time is up: no evidence, no release.
- 8. RUNNING otherwise.
+ 1. ROLLBACK if it is dead: its last 20 requests all failed, and not all of the champion's last 20.
+ 2. ROLLBACK if more people meet an error than with the champion.
+ 3. ROLLBACK if it is slow: its latency is above `max_latency_ratio` times the champion's.
+ 4. ROLLBACK if more answers lack the form that was asked for than the champion's.
+ 5. ROLLBACK if it is worse: the upper bound of the difference in quality is below 0.
+ 6. NODATA while there are fewer than `min_users_per_arm` pairs of judged people.
+ 7. PROMOTE if it is better: the lower bound is above 0.
+ 8. PROMOTE if it is not worse (lower bound above -margin and estimate not negative, or lower bound above -margin/2) and
+    either its gate found it better (verdict PASS), so that live traffic only has to rule out harm, or the time is up.
+ 9. ROLLBACK if the time is up: no evidence, no release.
+10. RUNNING otherwise.
 
-Rules 1 and 2 need this process's own traffic only and hold without Kafka. The bounds are always valid, however often
-they are looked at, with error rate alpha. Where the two arms' people respond at different rates (the interval of that
-difference lacks 0), the people that one arm lacks are taken to be the worst for the challenger: the lower bound sinks
-by the difference of the rates.
+Rules 7 and 8 wait while one of the harms of rules 2 to 4 explains what was seen better than none does, and when the
+time is up, ten times better: quality may be known long before a rate of 5 % errors is.
+
+Rules 1 to 4 need this process's own traffic only and hold without Kafka. Every comparison is over pairs of people, one
+of each arm who came at about the same time, each counted once. The tests are always valid, however often they are
+looked at, and share `alpha`: half of it is the chance that a challenger no better than the champion is ever called
+better, the other half that one no worse is ever rolled back by any of rules 2 to 5, a quarter of that for each
+(Bonferroni).
+Where the two arms' people respond at different rates (a test of its own, at `alpha`), the people that one arm lacks are
+taken to be the worst for the challenger: the lower bound sinks by the difference of the rates.
 """
 
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
+import numpy as np
 from feedwheel_capture.vocabulary import GateVerdict, RolloutState
 
-from feedback.statistics import Interval, difference_at_any_time, mean_at_any_time
+from feedback.statistics import Excess, Interval, Tails, difference_at_any_time, excess_at_any_time, mean_at_any_time
 from schemas.config import Canary
-from serving.rollout.evidence import ArmOutcomes
-from serving.rollout.traffic import ArmTraffic
+from serving.rollout.evidence import ArmOutcomes, Outcomes
+from serving.rollout.traffic import Seen
 
-_LEAST_REQUESTS: Final = 20
-"""Of each arm before medians of latency are compared: below, one slow start decides."""
+_HARMS: Final = 4
+"""Rules that can roll back an equal challenger by chance: 2 to 5."""
+_STRONG: Final = 10.0
+"""Evidence that is called strong (Jeffreys, Theory of Probability, appendix B). In one test of nine of equal arms some
+rate looks a little worse at the end, which alone must not end them.
+"""
+_LARGEST_RATIO: Final = log(8)
+"""Latencies further apart count as eight times: one request that hung must not decide, and tests need a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,25 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Harms:
+    """How much worse the challenger's requests are, over pairs of people.
+
+    `errors` and `form`: share of people, challenger minus champion. `latency`: mean logarithm of the ratio to
+    `max_latency_ratio` times the champion's. `most_p`: the p-value at which one of them ends the test.
+    """
+
+    errors: Excess
+    latency: Excess
+    form: Excess
+    most_p: float
+
+    def suspect(self, *, time_is_up: bool) -> str | None:
+        """A harm that stands against a promotion, though it may not be sure."""
+        most_e = _STRONG if time_is_up else 1.0
+        return next((name for name in ("errors", "latency", "form") if getattr(self, name).e_value > most_e), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Ruling:
     """What is to happen, and why."""
 
@@ -59,11 +94,10 @@ class Ruling:
     rationale: str
 
 
-def compare(champion: ArmOutcomes, challenger: ArmOutcomes, alpha: float) -> Comparison:
+def compare(outcomes: Outcomes, alpha: float) -> Comparison:
     """Both arms as they are now. Raises ValueError if a value is outside 0..1."""
-    return Comparison(
-        _arm_view(champion, alpha), _arm_view(challenger, alpha), quality_difference(champion, challenger, alpha)
-    )
+    champion, challenger = (_arm_view(outcomes.arms[arm], alpha) for arm in ("champion", "challenger"))
+    return Comparison(champion, challenger, quality_difference(outcomes, alpha))
 
 
 def _arm_view(outcomes: ArmOutcomes, alpha: float) -> ArmView:
@@ -72,38 +106,62 @@ def _arm_view(outcomes: ArmOutcomes, alpha: float) -> ArmView:
         answers=outcomes.answers,
         judged_answers=outcomes.judged_answers,
         quality=mean_at_any_time(outcomes.quality_values(), alpha),
-        responded=mean_at_any_time(outcomes.responses(), alpha),
+        responded=mean_at_any_time(outcomes.responded_values(), alpha),
     )
 
 
-def quality_difference(champion: ArmOutcomes, challenger: ArmOutcomes, alpha: float) -> Interval:
+def quality_difference(outcomes: Outcomes, alpha: float) -> Interval:
     """Challenger minus champion, the lower bound lowered where the arms respond at different rates."""
-    difference = difference_at_any_time(champion.quality_values(), challenger.quality_values(), alpha)
-    gap = difference_at_any_time(champion.responses(), challenger.responses(), alpha)
-    if gap.low <= 0 <= gap.high:
+    difference = difference_at_any_time(outcomes.quality.differences(), Tails(alpha / 2, _of_one_harm(alpha)))
+    gap = outcomes.responses.differences()
+    more, fewer = excess_at_any_time(gap), excess_at_any_time(-gap)
+    if min(more.p_value, fewer.p_value) > alpha / 2:
         return difference
-    return Interval(difference.estimate, max(-1.0, difference.low - abs(gap.estimate)), difference.high, difference.n)
+    return Interval(difference.estimate, max(-1.0, difference.low - abs(more.estimate)), difference.high, difference.n)
 
 
-def local_ruling(champion: ArmTraffic, challenger: ArmTraffic, rules: Canary) -> Ruling | None:
-    """Rules 1 and 2; None where neither applies."""
-    if challenger.errors > rules.max_error_rate * challenger.requests:
-        errors = mean_at_any_time(challenger.failures(), rules.alpha)
-        if errors.low > rules.max_error_rate:
-            share = f"{challenger.errors} of {challenger.requests} requests"
-            return Ruling("ROLLBACK", f"errors: {share} failed, at most {rules.max_error_rate:.0%} may")
-    before, after = champion.median_latency_ms, challenger.median_latency_ms
-    enough = min(champion.requests - champion.errors, challenger.requests - challenger.errors) >= _LEAST_REQUESTS
-    if enough and before and after and after > rules.max_latency_ratio * before:
-        return Ruling(
-            "ROLLBACK",
-            f"latency: median {after:.0f} ms against {before:.0f} ms, at most {rules.max_latency_ratio} times",
-        )
+def harms(seen: Seen, rules: Canary) -> Harms:
+    """What rules 2 to 4 look at.
+
+    Of latency: if the challenger's, divided by the ratio, is distributed like the champion's, the difference of the
+    logarithms is as often above 0 as below, by as much; cut at both ends alike, its mean is 0, whatever the tails.
+    """
+    slower = np.clip(seen.log_latencies - log(rules.max_latency_ratio), -_LARGEST_RATIO, _LARGEST_RATIO)
+    return Harms(
+        errors=excess_at_any_time(seen.failures),
+        latency=excess_at_any_time(slower, _LARGEST_RATIO),
+        form=excess_at_any_time(seen.broken),
+        most_p=_of_one_harm(rules.alpha),
+    )
+
+
+def _of_one_harm(alpha: float) -> float:
+    return alpha / 2 / _HARMS
+
+
+def local_ruling(seen: Seen, found: Harms, rules: Canary) -> Ruling | None:
+    """Rules 1 to 4; None where none applies."""
+    if seen.challenger.is_dead and not seen.champion.is_dead:
+        return Ruling("ROLLBACK", "errors: its last requests all failed, and not the champion's")
+    if found.errors.p_value <= found.most_p:
+        return Ruling("ROLLBACK", f"errors: {_share(found.errors)} more people meet one")
+    if found.latency.p_value <= found.most_p:
+        medians = f"median {seen.challenger.median_latency_ms:.0f} ms against {seen.champion.median_latency_ms:.0f} ms"
+        sure = f"p = {found.latency.p_value:.1g}, {found.latency.n} pairs of people"
+        return Ruling("ROLLBACK", f"latency: above {rules.max_latency_ratio} times the champion's ({sure}), {medians}")
+    if found.form.p_value <= found.most_p:
+        return Ruling("ROLLBACK", f"form: {_share(found.form)} more people get an answer without the form asked for")
     return None
 
 
-def quality_ruling(difference: Interval, verdict: GateVerdict, rules: Canary, *, time_is_up: bool) -> Ruling:
-    """Rules 3 to 8, by the difference in quality."""
+def _share(excess: Excess) -> str:
+    return f"{excess.estimate:+.1%} (p = {excess.p_value:.1g}, {excess.n} pairs of people)"
+
+
+def quality_ruling(
+    difference: Interval, verdict: GateVerdict, rules: Canary, *, time_is_up: bool, suspect: str | None = None
+) -> Ruling:
+    """Rules 5 to 10, by the difference in quality. `suspect`: a harm that stands against a promotion."""
     bounds = f"difference {difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
     judged = difference.n
     if judged and difference.high < 0:
@@ -112,11 +170,18 @@ def quality_ruling(difference: Interval, verdict: GateVerdict, rules: Canary, *,
         if time_is_up:
             return Ruling("ROLLBACK", f"no evidence: {judged} judged people in an arm when the time was up")
         return Ruling("NODATA", f"{judged} of {rules.min_users_per_arm} judged people in an arm")
-    if difference.low > 0:
-        return Ruling("PROMOTE", f"better: {bounds}")
-    not_worse = difference.low > -rules.margin and difference.estimate >= 0
-    if not_worse and (verdict == "PASS" or time_is_up):
-        return Ruling("PROMOTE", f"not worse by {rules.margin}: {bounds}")
+    merit = _merit(difference, rules.margin, may_be_equal=verdict == "PASS" or time_is_up)
+    if merit is not None and suspect is None:
+        return Ruling("PROMOTE", f"{merit}: {bounds}")
+    doubt = f"; {suspect} may be worse" if suspect else ""
     if time_is_up:
-        return Ruling("ROLLBACK", f"no evidence when the time was up: {bounds}")
-    return Ruling("RUNNING", bounds)
+        return Ruling("ROLLBACK", f"no evidence when the time was up: {bounds}{doubt}")
+    return Ruling("RUNNING", f"{bounds}{doubt}")
+
+
+def _merit(difference: Interval, margin: float, *, may_be_equal: bool) -> str | None:
+    """What speaks for a promotion, if anything."""
+    if difference.low > 0:
+        return "better"
+    not_worse = (difference.low > -margin and difference.estimate >= 0) or difference.low > -margin / 2
+    return f"not worse by {margin}" if not_worse and may_be_equal else None

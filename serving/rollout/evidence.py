@@ -1,6 +1,7 @@
 """What people's feedback says about the two arms of one test: pure, fed with events in any order.
 
-In: generation and feedback events. Out: per arm, one outcome per person, in the order in which outcomes became final.
+In: generation and feedback events. Out: per arm, one outcome per person, in the order in which outcomes became final,
+and the same people in pairs, one of each arm.
 
 A person counts once: by their first answer of this test that was judged within the maturity window. The value is final
 when the window closes and never changes again, which is what an interval that may be looked at any time needs; a mean
@@ -16,6 +17,7 @@ import numpy as np
 from feedwheel_capture.events import Event, Feedback, Generation
 from feedwheel_capture.vocabulary import Arm
 
+from feedback.pairing import Paired
 from feedback.polarity import Circumstances
 from feedback.quality import Said, answer_quality
 from feedback.statistics import Floats
@@ -37,9 +39,35 @@ class ArmOutcomes:
         """float64 [judged people], 0..1, oldest first."""
         return np.array(self.quality, np.float64)
 
-    def responses(self) -> Floats:
+    def responded_values(self) -> Floats:
         """float64 [people], 0 or 1, oldest first."""
         return np.array(self.responded, np.float64)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Both arms' people, and their values in pairs, challenger minus champion."""
+
+    arms: dict[Arm, ArmOutcomes] = field(
+        default_factory=lambda: {"champion": ArmOutcomes(), "challenger": ArmOutcomes()}
+    )
+    quality: Paired = field(default_factory=Paired)
+    responses: Paired = field(default_factory=Paired)
+
+    @property
+    def answers(self) -> int:
+        """Answers that are final, of both arms."""
+        return sum(arm.answers for arm in self.arms.values())
+
+    def respond(self, arm: Arm, *, judged: bool) -> None:
+        """One more person: whether they judged their first answer."""
+        self.arms[arm].responded.append(float(judged))
+        self.responses.add(float(judged), treated=arm == "challenger")
+
+    def judge(self, arm: Arm, quality: float) -> None:
+        """One more judged person: what they said, 0..1."""
+        self.arms[arm].quality.append(quality)
+        self.quality.add(quality, treated=arm == "challenger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +88,7 @@ class Evidence:
     app: str
     release_id: str
     maturity: timedelta
-    arms: dict[Arm, ArmOutcomes] = field(
-        default_factory=lambda: {"champion": ArmOutcomes(), "challenger": ArmOutcomes()}
-    )
+    outcomes: Outcomes = field(default_factory=Outcomes)
     _open: dict[str, _Answered] = field(default_factory=dict)
     _said: defaultdict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
     _settled: set[str] = field(default_factory=set)
@@ -90,7 +116,8 @@ class Evidence:
                 del self._said[response]
 
     def _close(self, answer: _Answered) -> None:
-        response, arm = answer.generation.response_id, self.arms[answer.generation.arm]
+        response, name = answer.generation.response_id, answer.generation.arm
+        arm = self.outcomes.arms[name]
         self._settled.add(response)
         del self._open[response]
         quality = self._quality(answer, self._said.pop(response, []))
@@ -98,10 +125,10 @@ class Evidence:
         arm.judged_answers += quality is not None
         if answer.unit not in self._seen_people:
             self._seen_people.add(answer.unit)
-            arm.responded.append(float(quality is not None))
+            self.outcomes.respond(name, judged=quality is not None)
         if quality is not None and answer.unit not in self._judged_people:
             self._judged_people.add(answer.unit)
-            arm.quality.append(quality)
+            self.outcomes.judge(name, quality)
 
     def _quality(self, answer: _Answered, said: list[Said]) -> float | None:
         """By what its own person said in time: nobody judges an answer that another person got."""

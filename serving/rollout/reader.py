@@ -14,12 +14,11 @@ from typing import Final
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
 from feedwheel_capture.errors import CaptureError
-from feedwheel_capture.vocabulary import Arm
 from kafka.errors import KafkaError
 
 from feedback.capture.consumer import Consumed, EventConsumer
 from schemas.events import EventRejected, decode
-from serving.rollout.evidence import ArmOutcomes, Evidence
+from serving.rollout.evidence import Evidence, Outcomes
 
 _LOG: Final = logging.getLogger(__name__)
 _TOPICS: Final[tuple[TopicName, ...]] = ("feedwheel.generations", "feedwheel.feedback")
@@ -40,7 +39,7 @@ class EvidenceReader:
         self._empty = evidence
         self._since = since
         self._clock = clock
-        self._outcomes = copy.deepcopy(evidence.arms)
+        self._outcomes = copy.deepcopy(evidence.outcomes)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-evidence", daemon=True)
         self.current = False
@@ -53,7 +52,7 @@ class EvidenceReader:
         """Stop reading; the thread ends by itself soon."""
         self._stopping.set()
 
-    def outcomes(self) -> dict[Arm, ArmOutcomes]:
+    def outcomes(self) -> Outcomes:
         """What is final in both arms; the caller's own copy."""
         return self._outcomes
 
@@ -77,7 +76,7 @@ class EvidenceReader:
             # Only where everything that was there has been read may a window be closed.
             if consumer.at_end():
                 evidence.settle(asked_at - _TRANSIT)
-                self._outcomes = copy.deepcopy(evidence.arms)
+                self._outcomes = copy.deepcopy(evidence.outcomes)
                 self.current = True
 
 

@@ -1,71 +1,127 @@
-"""What this process saw of an arm's requests: failures and latencies, without Kafka and without any text."""
+"""What this process saw of a test's requests: failures, latencies and broken forms, without Kafka and without any text.
+
+A person counts once in what is compared: by their first request of the test. Requests of one person are alike, and a
+test that took each for a new witness would take one unlucky person for many.
+"""
 
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from math import log
 from typing import Final
 
 import numpy as np
 from feedwheel_capture.vocabulary import Arm
 
+from feedback.pairing import Paired
 from feedback.statistics import Floats
 
 _REMEMBERED: Final = 2000
-"""Requests per arm: enough for an error rate of 1 %, and a bound on memory and time."""
+"""Latencies per arm that its median is of; for people to look at."""
+_LATEST: Final = 20
+"""Requests that must all fail before an arm is taken to be dead: where half fail, once in a million times."""
+_PEOPLE: Final = 50_000
+"""People who are compared: a bound on memory (some 5 MB) and on the time of a look (10 ms)."""
+_LEAST_MS: Final = 0.01
+"""A latency below is taken for this: its logarithm is what is compared."""
 
 
-@dataclass(slots=True)
-class ArmTraffic:
-    """One arm. `requests` and `errors` count all; latencies and failures are of the last 2000."""
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """One arm. `requests` and `errors` count all, the median is of the last 2000 that succeeded."""
 
     requests: int = 0
     errors: int = 0
-    _failures: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    _latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    median_latency_ms: float | None = None
+    is_dead: bool = False
+    """Whether the last 20 requests all failed."""
 
-    def add(self, latency_ms: float | None) -> None:
-        """Count a request: its latency, or None if it failed."""
-        self.requests += 1
-        self.errors += latency_ms is None
-        self._failures.append(float(latency_ms is None))
-        if latency_ms is not None:
-            self._latencies_ms.append(latency_ms)
 
-    def failures(self) -> Floats:
-        """float64 [requests], 1 where it failed, oldest first."""
-        return np.array(self._failures, np.float64)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Both arms, and challenger minus champion over pairs of people, each by their first request: float64 [pairs].
 
-    @property
-    def median_latency_ms(self) -> float | None:
-        """Of the requests that succeeded."""
-        return float(np.median(list(self._latencies_ms))) if self._latencies_ms else None
+    `failures`: of 1 if it failed. Of those answered, `log_latencies`: of the natural logarithm of the latency;
+    `broken`: of 1 if the answer had not the form that was asked for.
+    """
+
+    champion: ArmCounts
+    challenger: ArmCounts
+    failures: Floats
+    log_latencies: Floats
+    broken: Floats
 
 
 class Traffic:
-    """Both arms of the test under way of each application."""
+    """The tests under way in this process, by release."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._arms: dict[tuple[str, Arm], ArmTraffic] = {}
+        self._trials: dict[str, _Trial] = {}
 
-    def count(self, release_id: str | None, arm: Arm, latency_ms: float | None) -> None:
-        """Count a request of a test; outside of one nothing is compared."""
+    def count(
+        self, release_id: str | None, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool = False
+    ) -> None:
+        """Count a request of a test: its latency, or None if it failed. `person`: who was drawn to the arm."""
         if release_id is not None:
             with self._lock:
-                self._arms.setdefault((release_id, arm), ArmTraffic()).add(latency_ms)
+                self._trials.setdefault(release_id, _Trial()).add(arm, person, latency_ms, is_broken=is_broken)
 
-    def snapshot(self, release_id: str, arm: Arm) -> ArmTraffic:
-        """A copy of one arm's counts."""
+    def snapshot(self, release_id: str) -> Seen:
+        """What was counted of a test."""
         with self._lock:
-            known = self._arms.get((release_id, arm), ArmTraffic())
-            return ArmTraffic(
-                known.requests,
-                known.errors,
-                deque(known._failures, _REMEMBERED),  # noqa: SLF001 - its own class's copy
-                deque(known._latencies_ms, _REMEMBERED),  # noqa: SLF001 - as above
-            )
+            return self._trials.get(release_id, _Trial()).seen()
 
     def forget(self, release_id: str) -> None:
         """Drop the counts of a test that ended."""
         with self._lock:
-            self._arms = {key: arm for key, arm in self._arms.items() if key[0] != release_id}
+            self._trials = {key: trial for key, trial in self._trials.items() if key != release_id}
+
+
+@dataclass(slots=True)
+class _Arm:
+    requests: int = 0
+    errors: int = 0
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    latest_failed: deque[bool] = field(default_factory=lambda: deque(maxlen=_LATEST))
+
+    def add(self, latency_ms: float | None) -> None:
+        self.requests += 1
+        self.errors += latency_ms is None
+        self.latest_failed.append(latency_ms is None)
+        if latency_ms is not None:
+            self.latencies_ms.append(latency_ms)
+
+    def counts(self) -> ArmCounts:
+        median = float(np.median(list(self.latencies_ms))) if self.latencies_ms else None
+        is_dead = len(self.latest_failed) == _LATEST and all(self.latest_failed)
+        return ArmCounts(self.requests, self.errors, median, is_dead)
+
+
+@dataclass(slots=True)
+class _Trial:
+    arms: dict[Arm, _Arm] = field(default_factory=lambda: {"champion": _Arm(), "challenger": _Arm()})
+    failures: Paired = field(default_factory=Paired)
+    log_latencies: Paired = field(default_factory=Paired)
+    broken: Paired = field(default_factory=Paired)
+    people: set[str] = field(default_factory=set)
+
+    def add(self, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool) -> None:
+        self.arms[arm].add(latency_ms)
+        if person in self.people or len(self.people) >= _PEOPLE:
+            return
+        self.people.add(person)
+        treated = arm == "challenger"
+        self.failures.add(float(latency_ms is None), treated=treated)
+        if latency_ms is not None:
+            self.log_latencies.add(log(max(latency_ms, _LEAST_MS)), treated=treated)
+            self.broken.add(float(is_broken), treated=treated)
+
+    def seen(self) -> Seen:
+        return Seen(
+            self.arms["champion"].counts(),
+            self.arms["challenger"].counts(),
+            self.failures.differences(),
+            self.log_latencies.differences(),
+            self.broken.differences(),
+        )

@@ -8,25 +8,24 @@ from typing import Any, Final
 import msgspec
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Proposal
-from feedwheel_capture.vocabulary import Arm
 
 from schemas.config import Canary
 from serving.models import LoadedModel
-from serving.rollout.decide import Comparison, Ruling, compare, local_ruling, quality_ruling
-from serving.rollout.evidence import ArmOutcomes, Evidence
+from serving.rollout.decide import Comparison, Harms, Ruling, compare, harms, local_ruling, quality_ruling
+from serving.rollout.evidence import Evidence, Outcomes
 from serving.rollout.reader import EvidenceReader
 from serving.rollout.state import Standing
-from serving.rollout.traffic import ArmTraffic, Traffic
+from serving.rollout.traffic import Traffic
 
-_ARMS: Final[tuple[Arm, Arm]] = ("champion", "challenger")
-_NOTHING_SEEN: Final = compare(ArmOutcomes(), ArmOutcomes(), alpha=1.0)
+_NOTHING_SEEN: Final = compare(Outcomes(), alpha=1.0)
+_WORTH_A_LOOK: Final = 1.01
 _UNREAD: Final = Ruling("NODATA", "no evidence has been read yet")
 _PAUSED: Final = Ruling("NODATA", "Kafka is out of reach: quality is not judged until it is back")
 
 
 @dataclass(slots=True)
 class Trial:
-    """A test of one application. `comparison` is of both arms, when `answers` had matured."""
+    """A test of one application. `comparison`: of both arms, when `answers` had matured; `harms`: at the last look."""
 
     proposal: Proposal
     since: datetime
@@ -35,6 +34,7 @@ class Trial:
     traffic: Traffic
     answers: int = 0
     comparison: Comparison = _NOTHING_SEEN
+    harms: Harms | None = None
     ruling: Ruling = _UNREAD
 
     def judge(self, rules: Canary, now: datetime, *, publishing: bool) -> Ruling:
@@ -43,34 +43,38 @@ class Trial:
         return self.ruling
 
     def _judge(self, rules: Canary, now: datetime, *, publishing: bool) -> Ruling:
-        if (ruling := local_ruling(*self._seen(), rules)) is not None:
+        seen = self.traffic.snapshot(self.proposal.release_id)
+        self.harms = harms(seen, rules)
+        if (ruling := local_ruling(seen, self.harms, rules)) is not None:
             return ruling
         if not (self.reader.current and publishing):
             return _PAUSED
         time_is_up = now - self.since > timedelta(seconds=rules.max_duration_s)
         difference = self._look(rules.alpha).difference
-        return quality_ruling(difference, self.proposal.verdict, rules, time_is_up=time_is_up)
+        suspect = self.harms.suspect(time_is_up=time_is_up)
+        return quality_ruling(difference, self.proposal.verdict, rules, time_is_up=time_is_up, suspect=suspect)
 
     def _look(self, alpha: float) -> Comparison:
-        """Both arms; the intervals are computed anew only where answers have matured since."""
-        outcomes = self.reader.outcomes()
-        answers = sum(arm.answers for arm in outcomes.values())
-        if answers != self.answers:
-            self.answers = answers
-            self.comparison = compare(outcomes["champion"], outcomes["challenger"], alpha)
-        return self.comparison
+        """Both arms; the intervals are computed anew only where more answers have matured since, of many one in 100.
 
-    def _seen(self) -> tuple[ArmTraffic, ArmTraffic]:
-        release = self.proposal.release_id
-        return self.traffic.snapshot(release, "champion"), self.traffic.snapshot(release, "challenger")
+        A later look sees all that an earlier one would have, and so looks cost no more than answers, however many come.
+        """
+        outcomes = self.reader.outcomes()
+        if outcomes.answers > _WORTH_A_LOOK * self.answers:
+            self.answers = outcomes.answers
+            self.comparison = compare(outcomes, alpha)
+        return self.comparison
 
     def evidence(self) -> dict[str, Any]:
         """What both arms have shown so far, as plain values."""
-        arms, views = {}, (self.comparison.champion, self.comparison.challenger)
-        for name, view, seen in zip(_ARMS, views, self._seen(), strict=True):
-            requests = {"requests": seen.requests, "errors": seen.errors, "median_latency_ms": seen.median_latency_ms}
-            arms[name] = {**msgspec.to_builtins(view), **requests}
-        return {"arms": arms, "difference": msgspec.to_builtins(self.comparison.difference)}
+        seen = self.traffic.snapshot(self.proposal.release_id)
+        said = {"champion": self.comparison.champion, "challenger": self.comparison.challenger}
+        counted = {"champion": seen.champion, "challenger": seen.challenger}
+        return {
+            "arms": {arm: {**msgspec.to_builtins(said[arm]), **msgspec.to_builtins(counted[arm])} for arm in said},
+            "difference": msgspec.to_builtins(self.comparison.difference),
+            "harms": msgspec.to_builtins(self.harms),
+        }
 
     def end(self) -> None:
         """Stop reading, and forget what was counted."""
@@ -109,6 +113,7 @@ def rollout_report(app: str, standing: Standing, trial: Trial | None) -> dict[st
         "since": None,
         "arms": {},
         "difference": None,
+        "harms": None,
         "decisions": dict(standing.rollout.endings),
     }
     if trial is not None:

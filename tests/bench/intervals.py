@@ -8,4 +8,4 @@ def interval(hits: int, n: int, digits: int = 2) -> str:
     p, z = hits / n, 1.96
     middle, half = p + z * z / 2 / n, z * ((p * (1 - p) + z * z / 4 / n) / n) ** 0.5
     low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-    return f"{p:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}), {hits} of {n}"
+    return f"{p:.{digits}f} ({max(low, 0.0):.{digits}f} to {high:.{digits}f}), {hits} of {n}"

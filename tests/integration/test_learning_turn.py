@@ -271,8 +271,10 @@ def check_what_people_do_ends_its_trial(turn, forced):
     """They are drawn to it, get worse answers, and nobody has to help."""
     rollout = _people_try(turn.place, turn.kafka)
     assert (rollout["release_id"], rollout["state"]) == (forced, "ROLLBACK")
-    assert rollout["rationale"].startswith("worse")
-    assert rollout["difference"]["high"] < 0
+    assert rollout["rationale"].startswith(
+        ("worse", "form", "latency")
+    )  # noise dislikes to end: whichever is sure first
+    assert rollout["harms"]["errors"]["p_value"] > rollout["harms"]["most_p"]
     assert rollout["champion"]["version"] == turn.trained_version
     decision = turn.control[-1]
     assert isinstance(decision, Decision)

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from feedback.statistics import Interval, difference_at_any_time, mean_at_any_time, mean_interval, verdict
+from feedback.statistics import (
+    Interval,
+    Tails,
+    difference_at_any_time,
+    excess_at_any_time,
+    mean_at_any_time,
+    mean_interval,
+    verdict,
+)
 
 ALPHA = 0.1
 TRIALS = 300
@@ -90,10 +98,10 @@ def test_a_difference_of_two_arms_covers_at_every_look() -> None:
     draw = np.random.default_rng(6)
     misses = 0
     for _ in range(100):
-        control, treated = (draw.random(70) < 0.4).astype(float), (draw.random(60) < 0.6).astype(float)
-        looks = [difference_at_any_time(control[:n], treated[:n], ALPHA) for n in range(2, 71, 4)]
+        control, treated = (draw.random(70) < 0.4).astype(float), (draw.random(70) < 0.6).astype(float)
+        looks = [difference_at_any_time((treated - control)[:n], Tails.of(ALPHA)) for n in range(2, 71, 4)]
         misses += any(not look.low <= 0.2 <= look.high for look in looks)
-        assert looks[-1].n == 60
+        assert looks[-1].n == 70
     assert misses <= int(binom.ppf(0.999, 100, ALPHA))
 
 
@@ -102,6 +110,45 @@ def test_what_changes_over_time_for_everybody_is_no_difference() -> None:
     draw = np.random.default_rng(7)
     mood = np.linspace(0.0, 0.8, 300)
     control, treated = ((draw.random(300) < mood + more).astype(float) for more in (0.0, 0.2))
-    found = difference_at_any_time(control, treated, 0.05)
+    found = difference_at_any_time(treated - control, Tails.of(0.05))
     assert found.low <= 0.2 <= found.high
     assert found.low > 0.05
+
+
+def test_each_end_of_an_interval_errs_as_it_may() -> None:
+    values = np.random.default_rng(8).choice([-1.0, 0.0, 1.0], 200)
+    wide, narrow = Tails(0.001, 0.001), Tails(0.2, 0.2)
+    mixed = difference_at_any_time(values, Tails(0.001, 0.2))
+    assert mixed.low == difference_at_any_time(values, wide).low
+    assert mixed.high == difference_at_any_time(values, narrow).high
+
+
+@pytest.mark.parametrize("values", ["coins", "rare", "heavy"])
+def test_a_p_value_is_small_as_seldom_as_it_says_at_any_time(values: str) -> None:
+    draw, n = np.random.default_rng(9), 400
+    made = {
+        "coins": lambda: draw.choice([-1.0, 1.0], n),
+        "rare": lambda: (draw.random(n) < 0.02) * 1.0 - (draw.random(n) < 0.02) * 1.0,
+        "heavy": lambda: np.clip(draw.standard_t(1.5, n), -1, 1),
+    }[values]
+    found = [excess_at_any_time(made()) for _ in range(TRIALS)]
+    assert sum(one.p_value <= ALPHA for one in found) <= MOST_MISSES
+    assert all(one.p_value <= 1 for one in found)
+
+
+def test_a_p_value_only_falls_and_ends_an_interval_where_it_says() -> None:
+    draw = np.random.default_rng(10)
+    values = np.clip(draw.normal(0.3, 0.6, 600), -1, 1)
+    looks = [excess_at_any_time(values[:n]).p_value for n in range(10, 601, 10)]
+    assert looks == sorted(looks, reverse=True)
+    assert looks[-1] < 0.001
+    assert difference_at_any_time(values, Tails(0.01, 0.01)).low > 0
+
+
+def test_evidence_goes_as_it_came() -> None:
+    rising = np.concatenate([np.ones(40), -np.ones(200)])
+    found = excess_at_any_time(rising)
+    assert found.p_value < 1e-6
+    assert found.e_value < 1
+    assert excess_at_any_time(np.ones(100_000)).e_value < float("inf")
+    assert excess_at_any_time(np.array([])).p_value == 1.0

@@ -6,7 +6,7 @@ import pytest
 
 from feedback.capture.settings import SharedSettings
 from pipelines.stack.paths import REPOSITORY
-from schemas.config import parse
+from schemas.config import Config, parse
 from schemas.errors import ConfigError, UsageError
 
 TEXT = (REPOSITORY / "feedwheel.toml").read_text(encoding="utf-8")
@@ -57,6 +57,13 @@ def test_the_digest_follows_the_meaning_not_the_layout() -> None:
     config = parse(TEXT, "a")
     assert parse("# a comment\n\n" + TEXT, "b").digest == config.digest
     assert parse(TEXT.replace("epochs = ", "epochs = 1", 1), "c").digest != config.digest
+
+
+def test_what_an_earlier_version_recorded_is_still_read() -> None:
+    now = parse((REPOSITORY / "feedwheel.toml").read_text("utf-8"), "feedwheel.toml")
+    document = now.model_dump(mode="json")
+    document["canary"]["max_error_rate"] = 0.1
+    assert Config.recorded(document) == now
 
 
 def test_an_unknown_application_is_refused_with_those_there_are() -> None:

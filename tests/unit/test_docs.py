@@ -17,6 +17,7 @@ from pipelines.cli.main import app
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
 from schemas.events import RejectReason
+from serving.settings import ServingSettings
 from tests.openai_stub import openai_server
 from tests.ports import free_port
 from tests.unit.capture.test_client import written
@@ -68,7 +69,7 @@ def test_every_named_file_exists(document: Path) -> None:
 
 @documents()
 def test_every_setting_exists(document: Path) -> None:
-    fields = Settings.model_fields | CollectorSettings.model_fields
+    fields = Settings.model_fields | CollectorSettings.model_fields | ServingSettings.model_fields
     known = {f"FEEDWHEEL_{name.upper()}" for name in fields} | CAPTURE_SETTINGS
     named = set(re.findall(r"FEEDWHEEL_[A-Z_]+", document.read_text(encoding="utf-8")))
     assert named <= known

@@ -1,13 +1,16 @@
 """The rules that end a test, and what they do to equal and to different models."""
 
 import random
+from itertools import chain, zip_longest
 
+import numpy as np
 import pytest
 
 from schemas.config import Canary
-from serving.rollout.decide import local_ruling, quality_difference, quality_ruling
-from serving.rollout.evidence import ArmOutcomes
-from serving.rollout.traffic import ArmTraffic
+from serving.rollout.decide import harms, local_ruling, quality_difference, quality_ruling
+from serving.rollout.evidence import Outcomes
+from serving.rollout.traffic import Traffic
+from tests.canaries import Scenario, play
 
 RULES = Canary(
     share=0.5,
@@ -16,22 +19,38 @@ RULES = Canary(
     min_users_per_arm=8,
     maturity_s=2,
     max_duration_s=60,
-    max_error_rate=0.1,
     max_latency_ratio=3.0,
 )
 
 
 def people(count, quality, responded=1.0, seed=0):
-    """`count` judged people, a share `quality` of whom liked it."""
+    """What `count` judged people said, a share `quality` of whom liked it, and whether people responded at all."""
     draw = random.Random(seed)
     liked = [float(draw.random() < quality) for _ in range(count)]
-    asked = [float(draw.random() < responded) for _ in range(int(count / responded))]
-    return ArmOutcomes(liked, asked)
+    asked = [draw.random() < responded for _ in range(int(count / responded))]
+    return liked, asked
 
 
-def rule(champion, challenger, verdict="WAIVED", time_is_up=False):
-    difference = quality_difference(champion, challenger, RULES.alpha)
-    return quality_ruling(difference, verdict, RULES, time_is_up=time_is_up).state
+def outcomes(champion, challenger):
+    """Both arms' people, one after the other."""
+    found = Outcomes()
+    arms = (("champion", champion), ("challenger", challenger))
+    for number in range(max(len(side) for _, arm in arms for side in arm)):
+        for name, (liked, asked) in arms:
+            if number < len(asked):
+                found.respond(name, judged=asked[number])
+            if number < len(liked):
+                found.judge(name, liked[number])
+    return found
+
+
+def difference(champion, challenger):
+    return quality_difference(outcomes(champion, challenger), RULES.alpha)
+
+
+def rule(champion, challenger, verdict="WAIVED", time_is_up=False, suspect=None):
+    found = difference(champion, challenger)
+    return quality_ruling(found, verdict, RULES, time_is_up=time_is_up, suspect=suspect).state
 
 
 @pytest.mark.parametrize(
@@ -50,29 +69,42 @@ def test_rules_on_quality(champion, challenger, states):
     assert tuple(found) == states
 
 
+def test_half_the_margin_ruled_out_is_not_worse_whatever_the_sign():
+    before, after = people(600, 0.7, seed=1), people(600, 0.68, seed=3)
+    found = difference(before, after)
+    assert -RULES.margin / 2 < found.low < found.estimate < 0
+    assert rule(before, after, "PASS") == "PROMOTE"
+    assert [rule(before, after, "WAIVED", up) for up in (False, True)] == ["RUNNING", "PROMOTE"]
+
+
+def test_a_suspected_harm_stands_against_a_promotion_and_nothing_else():
+    worse, better = people(90, 0.05, seed=1), people(90, 0.7, seed=2)
+    assert [rule(worse, better, "PASS", up, "errors") for up in (False, True)] == ["RUNNING", "ROLLBACK"]
+    assert rule(better, worse, "PASS", suspect="errors") == "ROLLBACK"
+
+
 def test_too_few_people_decide_nothing_until_the_time_is_up():
     few = people(7, 0.5)
     assert rule(people(50, 0.5), few) == "NODATA"
     assert rule(people(50, 0.5), few, time_is_up=True) == "ROLLBACK"
-    nobody = ArmOutcomes()
+    nobody = ([], [])
     assert rule(nobody, nobody) == "NODATA"
     assert rule(nobody, nobody, time_is_up=True) == "ROLLBACK"
 
 
 def test_an_arm_whose_people_keep_silent_is_not_believed():
     champion, challenger = people(120, 0.3, responded=1.0, seed=1), people(120, 0.62, responded=0.5, seed=2)
-    difference = quality_difference(champion, challenger, RULES.alpha)
-    plain = quality_difference(ArmOutcomes(champion.quality), ArmOutcomes(challenger.quality), RULES.alpha)
-    assert difference.low == pytest.approx(plain.low - 0.5, abs=0.1)
-    assert (difference.high, difference.estimate) == (plain.high, plain.estimate)
+    found, plain = difference(champion, challenger), difference((champion[0], []), (challenger[0], []))
+    assert found.low == pytest.approx(plain.low - 0.5, abs=0.1)
+    assert (found.high, found.estimate) == (plain.high, plain.estimate)
     assert plain.low > 0
     assert rule(champion, challenger) == "RUNNING"
 
 
 def test_equal_response_rates_shift_nothing():
     champion, challenger = people(60, 0.3, responded=0.6, seed=1), people(60, 0.6, responded=0.55, seed=2)
-    plain = quality_difference(ArmOutcomes(champion.quality), ArmOutcomes(challenger.quality), RULES.alpha)
-    assert quality_difference(champion, challenger, RULES.alpha) == plain
+    plain = difference((champion[0], []), (challenger[0], []))
+    assert difference(champion, challenger) == plain
 
 
 def test_equal_models_are_not_often_called_different():
@@ -81,35 +113,112 @@ def test_equal_models_are_not_often_called_different():
     for seed in range(100):
         draw = random.Random(seed)
         arms = [[float(draw.random() < 0.6) for _ in range(100)] for _ in range(2)]
-        looks = [[ArmOutcomes(arm[:count], [1.0] * count) for arm in arms] for count in range(10, 101, 10)]
-        differences = [quality_difference(*outcomes, RULES.alpha) for outcomes in looks]
-        wrong += any(difference.low > 0 or difference.high < 0 for difference in differences)
+        looks = [[(arm[:count], [True] * count) for arm in arms] for count in range(10, 101, 10)]
+        found = [difference(*both) for both in looks]
+        wrong += any(one.low > 0 or one.high < 0 for one in found)
     assert wrong <= 5
 
 
-def traffic(requests, failed=0, latency_ms=100.0):
-    arm = ArmTraffic()
-    for number in range(requests):
-        arm.add(None if number < failed else latency_ms)
-    return arm
+def requests(count, failed=0, latency_ms=100.0, broken=0, per_person=1):
+    """So many requests of one arm: latency, or None if it failed; whether it broke its form; who asked."""
+    return [
+        (None if number < failed else latency_ms, failed <= number < failed + broken, number // per_person)
+        for number in range(count)
+    ]
+
+
+def local(champion, challenger):
+    traffic = Traffic()
+    for both in zip_longest(champion, challenger):
+        for arm, request in zip(("champion", "challenger"), both, strict=True):
+            if request is not None:
+                latency_ms, is_broken, person = request
+                traffic.count("r1", arm, f"{arm}-{person}", latency_ms, is_broken=is_broken)
+    seen = traffic.snapshot("r1")
+    return local_ruling(seen, harms(seen, RULES), RULES)
+
+
+def reason(champion, challenger):
+    ruling = local(champion, challenger)
+    return ruling and ruling.rationale.split(":")[0]
 
 
 @pytest.mark.parametrize(
-    ("challenger", "reason"),
+    ("challenger", "expected"),
     [
-        (traffic(30), None),
-        (traffic(30, failed=2), None),
-        (traffic(4, failed=4), "errors"),
-        (traffic(60, failed=25), "errors"),
-        (traffic(30, latency_ms=301), "latency"),
-        (traffic(30, latency_ms=299), None),
-        (traffic(10, latency_ms=900), None),  # too few to compare
+        (requests(40), None),
+        (requests(40, failed=2), None),
+        (requests(13, failed=13), "errors"),
+        (requests(60, failed=25), "errors"),
+        (requests(100, latency_ms=301), None),  # just above three times: not within so few people
+        (requests(40, latency_ms=900), "latency"),
+        (requests(40, latency_ms=299), None),
+        (requests(5, latency_ms=900_000), None),  # a few that hung
+        (requests(40, broken=20), "form"),
+        (requests(40, broken=2), None),
     ],
 )
-def test_rules_that_need_no_kafka(challenger, reason):
-    ruling = local_ruling(traffic(30), challenger, RULES)
-    assert (ruling.rationale.split(":")[0] if ruling else None) == reason
+def test_rules_that_need_no_kafka(challenger, expected):
+    assert reason(requests(100), challenger) == expected
+
+
+def test_harms_are_what_is_worse_than_the_champion():
+    assert reason(requests(60, failed=25), requests(60, failed=25)) is None
+    assert reason(requests(60, latency_ms=5000), requests(60, latency_ms=9000)) is None
+    assert reason(requests(60, broken=40), requests(60, broken=45)) is None
 
 
 def test_a_slow_challenger_is_not_judged_against_silence():
-    assert local_ruling(traffic(0), traffic(50, latency_ms=5000), RULES) is None
+    assert local([], requests(50, latency_ms=5000)) is None
+
+
+def test_one_person_whose_requests_fail_is_one_witness():
+    unlucky = requests(200, failed=15, per_person=200)
+    assert reason(requests(200, per_person=2), unlucky) is None
+
+
+def test_a_challenger_that_answers_nobody_any_more_is_dead():
+    """However few people there are: the first requests of these were answered."""
+    dead = requests(200, per_person=200)[:180] + [(None, False, 0)] * 20
+    assert reason(requests(200), dead) == "errors"
+    assert reason(requests(180) + [(None, False, 1)] * 20, dead) is None  # and so is the champion
+    assert reason(requests(200), dead[:-1]) is None
+
+
+def test_what_may_be_a_harm_stands_against_a_promotion():
+    traffic = Traffic()
+    for number in range(60):
+        for arm, failed in (("champion", False), ("challenger", number % 20 == 0)):
+            traffic.count("r1", arm, f"{arm}-{number}", None if failed else 100.0)
+    found = harms(traffic.snapshot("r1"), RULES)
+    assert found.errors.p_value > found.most_p
+    assert (found.suspect(time_is_up=False), found.suspect(time_is_up=True)) == ("errors", None)
+
+
+def endings(scenario, runs, growth=1.3):
+    return [play(scenario, RULES, "PASS", np.random.default_rng([7, run]), growth)[0] for run in range(runs)]
+
+
+def found_harm(rulings):
+    return sum(one.state == "ROLLBACK" and "time was up" not in one.rationale for one in rulings)
+
+
+def test_an_equal_challenger_is_hardly_ever_rolled_back():
+    """Of people who differ, and who say more often what they dislike; alpha / 2 of 300 would be 7."""
+    equal = [Scenario("", requests=4000), Scenario("", requests=4000, response_ratio=1.5)]
+    equal += [Scenario("", requests=4000, share=0.2)]
+    assert found_harm(chain.from_iterable(endings(scenario, 100) for scenario in equal)) <= 7
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        Scenario("quality", drop=0.4),
+        Scenario("latency", latency_ratio=6),
+        Scenario("errors", errors=0.2),
+        Scenario("form", broken=0.3),
+    ],
+    ids=lambda scenario: scenario.name,
+)
+def test_what_is_much_worse_is_rolled_back(scenario):
+    assert found_harm(endings(scenario, 20)) >= 19

@@ -34,7 +34,7 @@ def outcomes(*events, now=100.0, order=None):
     for event in order or events:
         found.add(event)
     found.settle(START + timedelta(seconds=now))
-    return {arm: (seen.quality, seen.responded) for arm, seen in found.arms.items()}
+    return {arm: (seen.quality, seen.responded) for arm, seen in found.outcomes.arms.items()}
 
 
 def test_a_person_counts_once_by_the_first_judged_answer():
@@ -79,8 +79,8 @@ def test_what_was_settled_stays_settled():
     for event in (at(0, answer("a0")), at(0.7, judge("a0", DISLIKED))):
         found.add(event)
     found.settle(START + timedelta(seconds=50))
-    assert found.arms["challenger"].quality == [1.0]
-    assert found.arms["challenger"].answers == 1
+    assert found.outcomes.arms["challenger"].quality == [1.0]
+    assert found.outcomes.arms["challenger"].answers == 1
 
 
 @pytest.mark.parametrize(
