@@ -60,9 +60,15 @@ class Attempts:
 
     def begin(self) -> None:
         """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, EngineFault."""
-        if not self._accepted.is_blocked:
-            at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
-            self._running = [self._attempt(number) for number in range(at_once)]
+        if self._accepted.is_blocked:
+            return
+        at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
+        try:
+            for number in range(at_once):
+                self._running.append(self._attempt(number))
+        except FeedwheelError:
+            self.abandon()
+            raise
 
     async def answer(self) -> Answer:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
@@ -167,6 +173,7 @@ class Attempts:
         if request.must_look_like is not None and (number or other):
             matcher = model.grammars.matcher(request.must_look_like)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answered.add_done_callback(_looked_at)
         settings = self._service.settings
         streams = request.stream and not self._holds and other is None
         job = Job(
@@ -187,6 +194,12 @@ class Attempts:
         self._service.thread.submit(model.batch, job)
         self._jobs.append(job)
         return answered
+
+
+def _looked_at(answered: "asyncio.Future[Answer]") -> None:
+    """Of several attempts at once, those that nobody waits for any more may fail unnoticed."""
+    if not answered.cancelled():
+        answered.exception()
 
 
 def _retried(guarded: Guarded) -> Guarded:
