@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces
 from serving.api.exchange import Accepted
+from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Piece
@@ -77,11 +78,12 @@ class _Open:
 
 
 class Answering:
-    """The requests of one service that are under way."""
+    """The requests of one service that are under way. To be made within the event loop that answers them."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._open: set[asyncio.Task[Answer]] = set()
+        self._mailbox = Mailbox()
 
     async def ask(
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
@@ -96,7 +98,7 @@ class Answering:
         answers = Answers([], pieces)
         try:
             for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
-                attempts = Attempts(self._service, one, request, matcher, pieces, place)
+                attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
                 settling = self._settling(_Open(request.model, one, attempts, caller))
                 answers.pending.append(Pending(one, attempts, settling))
         except FeedwheelError:

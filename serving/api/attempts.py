@@ -18,6 +18,7 @@ from feedback.guardrails import check_output, withholds
 from schemas.config import Guardrails
 from schemas.errors import FeedwheelError
 from serving.api.exchange import Accepted
+from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Delivery, Job, Piece
@@ -44,6 +45,7 @@ class Attempts:
         matcher: Matcher | None,
         pieces: Pieces,
         place: int,
+        mailbox: Mailbox,
     ) -> None:
         self._service = service
         self._accepted = accepted
@@ -51,6 +53,7 @@ class Attempts:
         self._matcher = matcher
         self._pieces = pieces
         self._place = place
+        self._mailbox = mailbox
         self._policy = accepted.exchange.app_config.guardrails if accepted.exchange else _NO_GUARDRAILS
         self._holds = withholds(self._policy)
         self._abandoned = False
@@ -180,7 +183,7 @@ class Attempts:
             accepted.tokens if other is None else accepted.asked.encode(other, request.callable_tools),
             sampling,
             sampling.max_tokens or settings.serving_answer_tokens,
-            _deliver_to(self._place, self._pieces, answered),
+            self._deliver_to(answered),
             owner=accepted.owner,
             stops=request.stops,
             bias=request.logit_bias,
@@ -195,6 +198,20 @@ class Attempts:
         self._jobs.append(job)
         return answered
 
+    def _deliver_to(self, answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
+        """Carries what the engine's thread delivers to the event loop."""
+
+        def take(delivery: Delivery) -> None:
+            match delivery:
+                case Piece():
+                    self._pieces.put_nowait((self._place, delivery))
+                case Answer():
+                    answered.set_result(delivery)
+                case Exception():
+                    answered.set_exception(delivery)
+
+        return lambda delivery: self._mailbox.put(take, delivery)
+
 
 def _looked_at(answered: "asyncio.Future[Answer]") -> None:
     """Of several attempts at once, those that nobody waits for any more may fail unnoticed."""
@@ -204,19 +221,3 @@ def _looked_at(answered: "asyncio.Future[Answer]") -> None:
 
 def _retried(guarded: Guarded) -> Guarded:
     return msgspec.structs.replace(guarded, action="retried") if guarded.action == "blocked" else guarded
-
-
-def _deliver_to(place: int, pieces: Pieces, answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
-    """Carries what the engine's thread delivers to the event loop."""
-    loop = asyncio.get_running_loop()
-
-    def take(delivery: Delivery) -> None:
-        match delivery:
-            case Piece():
-                pieces.put_nowait((place, delivery))
-            case Answer():
-                answered.set_result(delivery)
-            case Exception():
-                answered.set_exception(delivery)
-
-    return lambda delivery: loop.call_soon_threadsafe(take, delivery)  # type: ignore[return-value]  # the handle is not used
