@@ -57,6 +57,7 @@ class Attempts:
         self._policy = accepted.exchange.app_config.guardrails if accepted.exchange else _NO_GUARDRAILS
         self._holds = withholds(self._policy)
         self._abandoned = False
+        self._shown = False
         self._jobs: list[Job] = []
         self._running: list[asyncio.Future[Answer]] = []
         self._submitted_at = time.monotonic()
@@ -78,7 +79,8 @@ class Attempts:
         try:
             answer = await (self._refused() if self._accepted.is_blocked else self._first_that_passes())
         except FeedwheelError:
-            fallback = await self._fall_back(self.failed(), withheld=False)
+            # Half an answer that was shown cannot be taken back, and nothing else can follow it.
+            fallback = None if self._shown else await self._fall_back(self.failed(), withheld=False)
             if fallback is None:
                 raise
             answer = fallback
@@ -204,6 +206,7 @@ class Attempts:
         def take(delivery: Delivery) -> None:
             match delivery:
                 case Piece():
+                    self._shown = True
                     self._pieces.put_nowait((self._place, delivery))
                 case Answer():
                     answered.set_result(delivery)

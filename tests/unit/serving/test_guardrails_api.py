@@ -178,3 +178,15 @@ def test_an_earlier_answer_or_a_person_stands_in_for_a_model_that_fails(tmp_path
             handed = ask(http, text)
             assert said(handed) == ("Someone will call you.", "content_filter")
             assert handed["choices"][0]["feedwheel"]["fallback"] == "person"
+
+
+def test_nothing_follows_half_an_answer_that_was_shown(tmp_path):
+    with guarded(tmp_path, 'fallback = ["person"]') as (http, service):
+        decoder = service.lineup(APP).champion.batch.decoder
+        decode, steps = decoder.decode, iter(range(100))
+        decoder.decode = lambda *given: decode(*given) if next(steps) < 3 else 1 / 0
+        body = {"model": APP, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "stream": True}
+        streamed = http.post("/v1/chat/completions", json={**body, "logit_bias": {str(_TOKENS["w"]): 100}}).text
+        assert streamed.count('"content":"w"') == 3
+        assert "engine_fault" in streamed
+        assert "A person will answer" not in streamed
