@@ -106,6 +106,7 @@ RAW_ANSWER = {
     "arm": "challenger", "release_id": "l1", "prompt_version": "p1", "finish_reason": "length", "input_tokens": 3,
     "output_tokens": 4, "latency_ms": 1.5, "time_to_first_token_ms": 0.5, "parent_response_id": "r0", "cached": True,
     "retrieved_document_ids": ["d1"], "tool_calls": [{"name": "t", "arguments": "{}"}], "locale": "en",
+    "guarded": [{"rule": "toxicity", "action": "retried", "is_input": False}], "fallback": "cached",
     "sampling": {
         "temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "seed": 1, "top_k": 40, "min_p": 0.1,
         "repetition_penalty": 1.1, "frequency_penalty": 0.5, "presence_penalty": 0.5, "response_format": "text",
