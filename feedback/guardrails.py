@@ -5,7 +5,7 @@ it did. Pure; what becomes of a blocked answer is for whoever serves it to decid
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
@@ -21,6 +21,7 @@ Policy = Literal["allow", "flag", "mask", "block"]
 
 _ACTIONS: Final[dict[Policy, GuardAction]] = {"flag": "flagged", "mask": "masked", "block": "blocked"}
 
+_REDACTOR: Final = Redactor()
 _MAX_CHARS: Final = 20_000
 """Of a text that patterns look at: every repetition in them is bounded, and so is what they cost."""
 
@@ -63,7 +64,12 @@ class Checked:
     @property
     def is_blocked(self) -> bool:
         """Whether it may not pass at all."""
-        return any(each.action == "blocked" for each in self.guarded)
+        return bool(blocking(self.guarded))
+
+
+def blocking(guarded: Iterable[Guarded]) -> tuple[GuardRule, ...]:
+    """The rules that let something not pass."""
+    return tuple(each.rule for each in guarded if each.action == "blocked")
 
 
 def check_input(text: str, policy: Guardrails) -> Checked:
@@ -102,7 +108,7 @@ def is_attack(text: str) -> bool:
 
 def _without_personal_data(text: str, policy: Policy) -> tuple[str, Policy]:
     """The text as it may pass, and the policy if it applies, else `allow`."""
-    if policy == "allow" or (masked := Redactor().redact(text)) == text:
+    if policy == "allow" or (masked := _REDACTOR.redact(text)) == text:
         return text, "allow"
     return (masked if policy == "mask" else text), policy
 

@@ -33,6 +33,19 @@ DEAD = 20
 """Failures in a row that `serving.rollout.traffic` calls dead."""
 
 
+def rules(alpha: float) -> Canary:
+    """Of a test that may decide after a few people and a minute."""
+    return Canary(
+        share=0.5,
+        alpha=alpha,
+        margin=0.3,
+        min_users_per_arm=8,
+        maturity_s=2,
+        max_duration_s=60,
+        max_latency_ratio=3.0,
+    )
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What the challenger changes. Rates and shares are means over people; `requests` is the cap."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces
 from serving.api.exchange import Accepted
@@ -67,16 +68,6 @@ class Answers:
             one.abandon()
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A request under way, and the span of whoever asked."""
-
-    app: str
-    accepted: Accepted
-    attempts: Attempts
-    caller: "Context | None"
-
-
 class Answering:
     """The requests of one service that are under way. To be made within the event loop that answers them."""
 
@@ -99,16 +90,15 @@ class Answering:
         try:
             for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
                 attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
-                settling = self._settling(_Open(request.model, one, attempts, caller))
-                answers.pending.append(Pending(one, attempts, settling))
+                answers.pending.append(Pending(one, attempts, self._settling(attempts, caller)))
         except FeedwheelError:
             answers.abandon()
             raise
         return answers
 
-    def _settling(self, one: _Open) -> "asyncio.Task[Answer]":
-        one.attempts.begin()
-        settled = asyncio.create_task(self._settle(one))
+    def _settling(self, attempts: Attempts, caller: "Context | None") -> "asyncio.Task[Answer]":
+        attempts.begin()
+        settled = asyncio.create_task(self._settle(attempts, caller))
         self._open.add(settled)
         settled.add_done_callback(self._forget)
         return settled
@@ -122,24 +112,25 @@ class Answering:
         if not settled.cancelled():
             settled.exception()  # looked at: where the client has left, nobody else will
 
-    async def _settle(self, one: _Open) -> Answer:
+    async def _settle(self, attempts: Attempts, caller: "Context | None") -> Answer:
         """Wait for the end of a request, count it, and remember it."""
         try:
-            answer = await one.attempts.answer()
+            answer = await attempts.answer()
         except FeedwheelError:
-            await self._remember(one, one.attempts.failed())
+            await self._remember(attempts, caller, attempts.failed())
             raise
         finally:
-            one.attempts.close()
-        await self._remember(one, answer)
+            attempts.close()
+        await self._remember(attempts, caller, answer)
         return answer
 
-    async def _remember(self, one: _Open, answer: Answer) -> None:
-        self._count(one.app, one.accepted, answer)
-        self._judge(one.accepted, answer)
-        self._service.tracing.answered(one.caller, one.app, one.accepted, answer)
-        if self._service.deployment is not None and one.accepted.exchange is not None:
-            await self._service.deployment.events.answered(one.accepted.exchange, answer)
+    async def _remember(self, attempts: Attempts, caller: "Context | None", answer: Answer) -> None:
+        app, accepted = attempts.app, attempts.accepted
+        self._count(app, accepted, answer)
+        self._judge(accepted, answer)
+        self._service.tracing.answered(caller, app, accepted, answer)
+        if self._service.deployment is not None and accepted.exchange is not None:
+            await self._service.deployment.events.answered(accepted.exchange, answer)
 
     def _count(self, app: str, accepted: Accepted, answer: Answer) -> None:
         metrics, assignment = self._service.metrics, accepted.assignment
@@ -149,12 +140,11 @@ class Answering:
         metrics.tokens.labels(app, "output").inc(answer.output_tokens)
         for each in answer.guarded:
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
-        if withheld := tuple(each.rule for each in answer.guarded if each.action == "blocked"):
+        if withheld := blocking(answer.guarded):
             self._service.guarding.withheld.put(accepted.response_id, withheld)
         if answer.fallback is not None:
             metrics.fallbacks.labels(app, answer.fallback).inc()
-        failed = answer.finish_reason == "error"
-        if not failed:
+        if answer.finish_reason != "error":
             metrics.latency.labels(app, assignment.arm).observe(answer.latency_ms / 1000)
         if answer.time_to_first_token_ms is not None:
             metrics.first_token.labels(app, assignment.arm).observe(answer.time_to_first_token_ms / 1000)
@@ -166,7 +156,7 @@ class Answering:
         """Count the answer for or against the model that was to give it; what it was never asked says nothing of it."""
         if self._service.deployment is None or accepted.is_blocked or answer.finish_reason == "cancelled":
             return
-        withheld = any(each.action == "blocked" for each in answer.guarded)
+        withheld = bool(blocking(answer.guarded))
         failed = answer.finish_reason == "error" or (answer.fallback is not None and not withheld)
         self._service.deployment.traffic.count(
             accepted.assignment.release_id,

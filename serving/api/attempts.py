@@ -48,7 +48,8 @@ class Attempts:
         mailbox: Mailbox,
     ) -> None:
         self._service = service
-        self._accepted = accepted
+        self.accepted = accepted
+        self.app = request.model
         self._request = request
         self._matcher = matcher
         self._pieces = pieces
@@ -64,7 +65,7 @@ class Attempts:
 
     def begin(self) -> None:
         """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, EngineFault."""
-        if self._accepted.is_blocked:
+        if self.accepted.is_blocked:
             return
         at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
         try:
@@ -77,14 +78,14 @@ class Attempts:
     async def answer(self) -> Answer:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
         try:
-            answer = await (self._refused() if self._accepted.is_blocked else self._first_that_passes())
+            answer = await (self._refused() if self.accepted.is_blocked else self._first_that_passes())
         except FeedwheelError:
             # Half an answer that was shown cannot be taken back, and nothing else can follow it.
             fallback = None if self._shown else await self._fall_back(self.failed(), withheld=False)
             if fallback is None:
                 raise
             answer = fallback
-        answer = replace(answer, guarded=self._accepted.guarded + answer.guarded)
+        answer = replace(answer, guarded=self.accepted.guarded + answer.guarded)
         if self._request.stream and self._shows_nothing_yet(answer):
             self._pieces.put_nowait((self._place, Piece(answer.text, answer.logprobs)))
         return answer
@@ -101,10 +102,10 @@ class Attempts:
 
     def failed(self) -> Answer:
         """What is remembered of a request that got an error instead of an answer."""
-        return Answer("", "error", len(self._accepted.tokens), 0, self._submitted_at, None, time.monotonic())
+        return Answer("", "error", len(self.accepted.tokens), 0, self._submitted_at, None, time.monotonic())
 
     def _shows_nothing_yet(self, answer: Answer) -> bool:
-        return bool(answer.text) and (self._holds or self._accepted.is_blocked or answer.fallback is not None)
+        return bool(answer.text) and (self._holds or self.accepted.is_blocked or answer.fallback is not None)
 
     async def _refused(self) -> Answer:
         nothing = replace(self.failed(), finish_reason="content_filter")
@@ -128,7 +129,7 @@ class Attempts:
 
     async def _fall_back(self, answer: Answer, *, withheld: bool) -> Answer | None:
         """The first fallback that has an answer. A set refusal is one to what was withheld, not to a failure."""
-        if self._abandoned or self._accepted.exchange is None:
+        if self._abandoned or self.accepted.exchange is None:
             return None
         for fallback in self._policy.fallback:
             found = await self._from(fallback, answer, withheld=withheld)
@@ -141,7 +142,7 @@ class Attempts:
             case "champion":
                 return await self._of_the_champion()
             case "cached":
-                text = self._service.guarding.answers.get(self._accepted.cache_key)
+                text = self._service.guarding.answers.get(self.accepted.cache_key)
                 return None if text is None else replace(answer, text=text, finish_reason="stop", logprobs=())
             case "person":
                 return instead(self._policy.handover, answer)
@@ -149,8 +150,8 @@ class Attempts:
                 return instead(self._policy.refusal, answer) if withheld else None
 
     async def _of_the_champion(self) -> Answer | None:
-        lineup = self._service.lineup(self._request.model)
-        if self._accepted.is_blocked or self._accepted.assignment.arm == "champion" or lineup is None:
+        lineup = self._service.lineup(self.app)
+        if self.accepted.is_blocked or self.accepted.assignment.arm == "champion" or lineup is None:
             return None
         try:
             answer = await self._attempt(0, lineup.champion)
@@ -161,14 +162,14 @@ class Attempts:
 
     def _remember(self, answer: Answer, text: str) -> None:
         """For who asks the same where the model fails: the whole conversation is the same then, to the letter."""
-        exchange = self._accepted.exchange
+        exchange = self.accepted.exchange
         may = exchange is not None and exchange.consent == "content" and "cached" in self._policy.fallback
         if may and answer.finish_reason == "stop":
-            self._service.guarding.answers.put(self._accepted.cache_key, text)
+            self._service.guarding.answers.put(self.accepted.cache_key, text)
 
     def _attempt(self, number: int, other: LoadedModel | None = None) -> "asyncio.Future[Answer]":
         """Hand a job to the engine: the first as it was asked, later ones with a draw of their own."""
-        accepted, request = self._accepted, self._request
+        accepted, request = self.accepted, self._request
         model, sampling, matcher = accepted.assignment.model, accepted.sampling, self._matcher
         if number:
             warmer = max(sampling.temperature, _RETRY_TEMPERATURE)

@@ -15,6 +15,7 @@ from feedwheel_capture.identity import Person
 from feedwheel_capture.ids import uuid7
 from feedwheel_capture.vocabulary import Consent
 
+from feedback.guardrails import blocking
 from schemas.config import App
 from schemas.errors import UsageError
 from serving.api.openai_errors import ApiError
@@ -77,7 +78,7 @@ class Accepted:
     @property
     def is_blocked(self) -> bool:
         """Whether no model may see it."""
-        return any(each.action == "blocked" for each in self.guarded)
+        return bool(blocking(self.guarded))
 
     @property
     def cache_key(self) -> bytes:

@@ -85,7 +85,7 @@ class RequestMessage(RequestPart):
         """The message as the engine takes it."""
         calls = tuple(Call(call.function.name, call.function.arguments) for call in self.tool_calls or ())
         role: Role = "system" if self.role == "developer" else self.role
-        return ChatMessage(role, self._text(), calls, self.tool_call_id)
+        return ChatMessage(role, self._text(), calls)
 
     def _text(self) -> str:
         if isinstance(self.content, list):

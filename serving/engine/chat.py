@@ -27,12 +27,11 @@ _NAMED_TOKENS: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a conversation. `calls`: tools that the model wanted called; `call_id`: whose result this is."""
+    """One message of a conversation. `calls`: tools that the model wanted called."""
 
     role: Role
     content: str
     calls: tuple[Call, ...] = ()
-    call_id: str | None = None
 
     @property
     def text(self) -> str:

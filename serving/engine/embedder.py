@@ -13,8 +13,8 @@ from serving.engine.errors import ArtifactInvalid
 
 _MOST_TOKENS: Final = 256
 """Of a text; MiniLM was trained on no longer ones, and what is beyond does not count."""
-_TOKENS_AT_ONCE: Final = 4_096
-"""Of a batch, padding included: some 50 MB of activations."""
+_TEXTS_AT_ONCE: Final = 16
+"""At most 4,096 tokens, padding included: some 50 MB of activations."""
 _PAD: Final = 0
 
 Embeddings = NDArray[np.float32]
@@ -44,15 +44,10 @@ class Embedder:
     def embed(self, texts: list[str]) -> tuple[Embeddings, int]:
         """Vectors, float32 [texts, dimensions], and how many tokens were read."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-        found: list[Embeddings | None] = [None] * len(ids)
-        start = 0
-        while start < len(order):
-            batch = order[start : start + max(1, _TOKENS_AT_ONCE // _MOST_TOKENS)]
-            for place, vector in zip(batch, self._run([ids[place] for place in batch]), strict=True):
-                found[place] = vector
-            start += len(batch)
-        return np.stack([vector for vector in found if vector is not None]), sum(map(len, ids))
+        shortest_first = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+        batches = (shortest_first[start : start + _TEXTS_AT_ONCE] for start in range(0, len(ids), _TEXTS_AT_ONCE))
+        vectors = np.concatenate([self._run([ids[place] for place in batch]) for batch in batches])
+        return vectors[np.argsort(shortest_first)], sum(map(len, ids))
 
     def _run(self, ids: list[list[int]]) -> Embeddings:
         longest = max(map(len, ids))

@@ -29,6 +29,7 @@ from pipelines.settings import Settings
 from pipelines.simulate.messages import SHIPPED, read_messages
 from pipelines.stack.paths import REPOSITORY
 from serving.settings import ServingSettings
+from tests.bench.serving.servers import is_up
 from tests.conftest import TEST_SECRETS
 from tests.ports import free_port
 from tests.served import APP, write_mirror
@@ -61,19 +62,12 @@ def process(model: ModelRef) -> Iterator[tuple[str, psutil.Process, float]]:
         with (Path(home) / "log").open("w") as log:
             running = psutil.Popen(command, env={**os.environ, **variables}, stderr=log, cwd=REPOSITORY)
         try:
-            while not ready(f"http://127.0.0.1:{port}"):
+            while not is_up(f"http://127.0.0.1:{port}/readyz"):
                 time.sleep(0.05)
             yield f"http://127.0.0.1:{port}", running, time.monotonic() - started
         finally:
             running.terminate()
             running.wait()
-
-
-def ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").is_success
-    except httpx.TransportError:
-        return False
 
 
 async def ask_all(url: str, messages: list[str], concurrency: int) -> list[tuple[float, int]]:

@@ -20,7 +20,7 @@ def _process(command: Sequence[str], url: str, health: str, env: dict[str, str] 
         running = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=env)
         try:
             deadline = time.monotonic() + 120
-            while not _is_up(f"{url}{health}"):
+            while not is_up(f"{url}{health}"):
                 if running.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(Path(log.name).read_text("utf-8", errors="replace")[-2000:])
                 time.sleep(0.1)
@@ -30,7 +30,7 @@ def _process(command: Sequence[str], url: str, health: str, env: dict[str, str] 
             running.wait(30)
 
 
-def _is_up(url: str) -> bool:
+def is_up(url: str) -> bool:
     try:
         return httpx.get(url, timeout=5).is_success
     except httpx.TransportError:

@@ -6,21 +6,12 @@ from itertools import chain, zip_longest
 import numpy as np
 import pytest
 
-from schemas.config import Canary
 from serving.rollout.decide import harms, local_ruling, quality_difference, quality_ruling
 from serving.rollout.evidence import Outcomes
 from serving.rollout.traffic import Traffic
-from tests.canaries import Scenario, play
+from tests.canaries import Scenario, play, rules
 
-RULES = Canary(
-    share=0.5,
-    alpha=0.05,
-    margin=0.3,
-    min_users_per_arm=8,
-    maturity_s=2,
-    max_duration_s=60,
-    max_latency_ratio=3.0,
-)
+RULES = rules(alpha=0.05)
 
 
 def people(count, quality, responded=1.0, seed=0):

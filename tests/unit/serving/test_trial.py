@@ -6,21 +6,13 @@ import msgspec
 import pytest
 from feedwheel_capture.events import ModelRef, Proposal
 
-from schemas.config import Canary
 from serving.rollout.evidence import Outcomes
 from serving.rollout.traffic import Traffic
 from serving.rollout.trial import Trial
+from tests.canaries import rules
 from tests.events import APP, START
 
-RULES = Canary(
-    share=0.5,
-    alpha=0.02,
-    margin=0.3,
-    min_users_per_arm=8,
-    maturity_s=2,
-    max_duration_s=60,
-    max_latency_ratio=3.0,
-)
+RULES = rules(alpha=0.02)
 
 
 class Reader:
