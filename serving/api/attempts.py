@@ -182,6 +182,9 @@ class Attempts:
         answered.add_done_callback(_looked_at)
         settings = self._service.settings
         streams = request.stream and not self._holds and other is None
+        # A request is let in by its first answer; offline nothing is promised.
+        is_first = number == self._place == 0 and other is None
+        promised_s = settings.serving_objective_first_token_s if is_first and accepted.exchange else float("inf")
         job = Job(
             accepted.tokens if other is None else accepted.asked.encode(other, request.callable_tools),
             sampling,
@@ -194,6 +197,7 @@ class Attempts:
             matcher=matcher,
             ignores_end=request.ignore_eos,
             streams=streams,
+            promised_by=self._submitted_at + promised_s,
             deadline=self._submitted_at + settings.serving_timeout_s,
             cancelled=self._abandoned,
         )
