@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
-from serving.api.attempts import Attempts, Pieces
+from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.errors import Overloaded
-from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Piece
 from serving.rollout.form import breaks_form
 from serving.service import Service
@@ -81,15 +80,12 @@ class Answering:
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
     ) -> Answers:
         """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
-        wanted, matchers = request.must_look_like, list[Matcher | None]()
-        for one in accepted:
-            # A schema can take long to understand, and others are answered meanwhile.
-            grammars = one.assignment.model.grammars
-            matchers.append(None if wanted is None else await asyncio.to_thread(grammars.matcher, wanted))
+        # One for all: a request that is held to a form is one conversation, which one model answers.
+        matcher = await matcher_of(accepted[0].assignment.model, request)
         pieces: Pieces = asyncio.Queue()
         answers = Answers([], pieces)
         try:
-            for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
+            for place, one in enumerate(accepted):
                 attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
                 answers.pending.append(Pending(one, attempts, self._settling(attempts, caller)))
         except FeedwheelError as error:
