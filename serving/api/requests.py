@@ -83,9 +83,9 @@ class RequestMessage(RequestPart):
 
     def as_chat(self) -> ChatMessage:
         """The message as the engine takes it."""
-        calls = tuple(Call(call.function.name, call.function.arguments) for call in self.tool_calls or ())
+        calls = tuple(Call(call.function.name, call.function.arguments, call.id) for call in self.tool_calls or ())
         role: Role = "system" if self.role == "developer" else self.role
-        return ChatMessage(role, self._text(), calls)
+        return ChatMessage(role, self._text(), calls, self.tool_call_id)
 
     def _text(self) -> str:
         if isinstance(self.content, list):
