@@ -167,6 +167,8 @@ class Batch:
             place = self._rows.index(None) if None in self._rows else len(self._rows)
             row = self._start(place, job)
             budget -= self._compute(place, row, budget)
+            if len(row.pending):  # its next piece comes first; what is left of the budget may be too little for any
+                break
 
     def _next(self) -> Job | None:
         with self._lock:
