@@ -2,7 +2,7 @@
 
 First people who ask without pause, to see what can be answered in a second; then an open stream of requests at shares
 of that, up to four times as many. An answer counts as good if its first token came within the objective. Refusals (429)
-are told apart from failures.
+are told apart from failures; `overloaded` is a stream that was let in and then refused.
 
     python tests/bench/bench_overload.py --model DIR [--shares 0.5 0.8 1 2 4] [--seconds 30] [--objective 2]
 """
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--objective", type=float, default=2.0, help="seconds until the first token")
     given = parser.parse_args()
     prompts = Prompts(Tokenizer.from_file(str(given.model / "tokenizer.json")), 0)
-    os.environ["FEEDWHEEL_SERVING_OBJECTIVE_FIRST_TOKEN_S"] = str(given.objective)
+    os.environ["FEEDWHEEL_SERVING_OBJECTIVE_FIRST_TOKEN_S"] = str(given.objective)  # for the process
     with feedwheel(given.model) as url:  # which refuses nobody
         closed_loop(url, given.model.name, prompts.take(8), 8, given.tokens)
         saturated = closed_loop(url, given.model.name, prompts.take(128), 64, given.tokens)
@@ -44,7 +44,6 @@ def main() -> None:
             load = open_loop(url, APP, prompts.take(count), most * share, given.tokens)
             answered = [one for one in load.asked if one.first is not None]
             good = [one for one in answered if one.first_after <= given.objective]
-            # 200: a stream that had begun when it was refused.
             statuses = Counter(one.status for one in load.asked if one.first is None)
             last = max(one.ended for one in load.asked)
             half, most_wait = load.first_token_s(), load.first_token_s(0.99)
