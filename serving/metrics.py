@@ -18,6 +18,7 @@ class Metrics:
         self._began = time.monotonic()
         # Counted as it happens.
         self.requests = self._counter("requests", "Answers by outcome", "app", "arm", "outcome")
+        self.refusals = self._counter("refusals", "Requests that might not wait, or no longer", "app", "reason")
         self.tokens = self._counter("tokens", "Tokens by direction", "app", "direction")
         self.feedback = self._counter("feedback", "Feedback by kind and outcome", "app", "kind", "outcome")
         self.guardrails = self._counter("guardrails", "Guardrails that acted", "app", "rule", "action", "side")

@@ -33,7 +33,8 @@ class ServingSettings(SharedSettings):
     serving_context_tokens: int = Field(1024, ge=64)
     """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
     serving_max_waiting: int = Field(256, ge=4)
-    """Requests that may wait for a row; more are answered 429. A model is checked with three golden prompts at once."""
+    """Requests that may wait for a row, however short the wait; more are answered 429. A model is checked with three
+    golden prompts at once."""
     serving_answer_tokens: int = Field(256, ge=1)
     """Longest answer where the request names no bound."""
     serving_timeout_s: float = Field(60.0, gt=0)
@@ -43,7 +44,8 @@ class ServingSettings(SharedSettings):
 
     serving_objective_first_token_s: float = Field(2.0, gt=0)
     serving_objective_token_s: float = Field(0.2, gt=0)
-    """What an answer must keep to count as good: until its first token, and between two. Both are in `/metrics`."""
+    """What an answer must keep to count as good: until its first token, and between two. Both are in `/metrics`. Who
+    would have to wait longer than the former is answered 429."""
     serving_cost_per_hour: float = Field(0.0, ge=0)
     """Of this process, in any currency: `/metrics` has the cost of a million output tokens."""
 

@@ -28,6 +28,7 @@ APP = "routing"
 def serving_settings(home: Path, **replaced: Any) -> ServingSettings:
     """Settings of a replica at `home`; without others, of a deployment whose Kafka is down."""
     defaults = {"kafka_port": free_port(), "serving_threads": 1, "serving_rows": 8, "serving_drain_s": 5.0}
+    defaults["serving_objective_first_token_s"] = 60.0  # on a busy machine nobody is refused
     given = {"home": home, "config_path": REPOSITORY / "feedwheel.toml", **TEST_SECRETS, **defaults, **replaced}
     return ServingSettings(**given)
 

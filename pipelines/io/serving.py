@@ -1,5 +1,7 @@
 """The serving process as its users see it: OpenAI chat completions and feedback over HTTP."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -97,7 +99,7 @@ class ServingClient:
 
     async def _request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         try:
-            response = await self._http.request(method, path, json=body)
+            response = await self._patiently(method, path, body)
         except httpx.HTTPError as error:
             raise InfrastructureError(
                 f"serving at {self._base_url} does not answer ({type(error).__name__}): see `feedwheel status`"
@@ -106,6 +108,15 @@ class ServingClient:
             raise InfrastructureError(f"{method} {path.partition('?')[0]}: {response.status_code} {_problem(response)}")
         reply: dict[str, Any] = response.json()
         return reply
+
+    async def _patiently(self, method: str, path: str, body: object) -> httpx.Response:
+        """Come again when an overloaded process says so, for as long as one answer may take."""
+        until = time.monotonic() + _ANSWER_TIMEOUT_S
+        while True:
+            response = await self._http.request(method, path, json=body)
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() > until:
+                return response
+            await asyncio.sleep(float(response.headers["Retry-After"]))
 
 
 def _problem(response: httpx.Response) -> str:

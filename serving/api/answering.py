@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
-from serving.api.attempts import Attempts, Pieces
+from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
-from serving.engine.grammar import Matcher
+from serving.engine.errors import Overloaded
 from serving.engine.job import Answer, Piece
 from serving.rollout.form import breaks_form
 from serving.service import Service
@@ -80,18 +80,16 @@ class Answering:
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
     ) -> Answers:
         """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
-        wanted, matchers = request.must_look_like, list[Matcher | None]()
-        for one in accepted:
-            # A schema can take long to understand, and others are answered meanwhile.
-            grammars = one.assignment.model.grammars
-            matchers.append(None if wanted is None else await asyncio.to_thread(grammars.matcher, wanted))
+        # One for all: a request that is held to a form is one conversation, which one model answers.
+        matcher = await matcher_of(accepted[0].assignment.model, request)
         pieces: Pieces = asyncio.Queue()
         answers = Answers([], pieces)
         try:
-            for place, (one, matcher) in enumerate(zip(accepted, matchers, strict=True)):
+            for place, one in enumerate(accepted):
                 attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
                 answers.pending.append(Pending(one, attempts, self._settling(attempts, caller)))
-        except FeedwheelError:
+        except FeedwheelError as error:
+            self._count_refusal(request.model, error)
             answers.abandon()
             raise
         return answers
@@ -116,21 +114,29 @@ class Answering:
         """Wait for the end of a request, count it, and remember it."""
         try:
             answer = await attempts.answer()
-        except FeedwheelError:
-            await self._remember(attempts, caller, attempts.failed())
+        except FeedwheelError as error:
+            self._count_refusal(attempts.app, error)
+            await self._remember(attempts, caller, attempts.failed(), is_refused=isinstance(error, Overloaded))
             raise
         finally:
             attempts.close()
         await self._remember(attempts, caller, answer)
         return answer
 
-    async def _remember(self, attempts: Attempts, caller: "Context | None", answer: Answer) -> None:
+    async def _remember(
+        self, attempts: Attempts, caller: "Context | None", answer: Answer, *, is_refused: bool = False
+    ) -> None:
         app, accepted = attempts.app, attempts.accepted
         self._count(app, accepted, answer)
-        self._judge(accepted, answer)
+        if not is_refused:
+            self._judge(accepted, answer)
         self._service.tracing.answered(caller, app, accepted, answer)
         if self._service.deployment is not None and accepted.exchange is not None:
             await self._service.deployment.events.answered(accepted.exchange, answer)
+
+    def _count_refusal(self, app: str, error: FeedwheelError) -> None:
+        if isinstance(error, Overloaded):
+            self._service.metrics.refusals.labels(app, error.reason).inc()
 
     def _count(self, app: str, accepted: Accepted, answer: Answer) -> None:
         metrics, assignment = self._service.metrics, accepted.assignment

@@ -34,6 +34,14 @@ _RETRY_TEMPERATURE: Final = 0.8
 _NO_GUARDRAILS: Final = Guardrails()
 
 
+async def matcher_of(model: LoadedModel, request: GenerationRequest) -> Matcher | None:
+    """What a model's answers are held to, if anything. Raises UsageError where it cannot be kept to."""
+    if (wanted := request.must_look_like) is None:
+        return None
+    # A schema can take long to understand, and others are answered meanwhile.
+    return await asyncio.to_thread(model.grammars.matcher, wanted)
+
+
 class Attempts:
     """What is tried for one answer; `begin`, then `answer`, then `close`."""
 
@@ -154,7 +162,8 @@ class Attempts:
         if self.accepted.is_blocked or self.accepted.assignment.arm == "champion" or lineup is None:
             return None
         try:
-            answer = await self._attempt(0, lineup.champion)
+            matcher = await matcher_of(lineup.champion, self._request)
+            answer = await self._attempt(0, lineup.champion, matcher)
         except FeedwheelError:
             return None
         checked = check_output(answer.text, self._policy)
@@ -167,21 +176,29 @@ class Attempts:
         if may and answer.finish_reason == "stop":
             self._service.guarding.answers.put(self.accepted.cache_key, text)
 
-    def _attempt(self, number: int, other: LoadedModel | None = None) -> "asyncio.Future[Answer]":
-        """Hand a job to the engine: the first as it was asked, later ones with a draw of their own."""
+    def _attempt(
+        self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
+    ) -> "asyncio.Future[Answer]":
+        """Hand a job to the engine: the first as it was asked, later ones with a draw of their own.
+
+        `other`: another model than the one that is to answer, with what its answer is held to.
+        """
         accepted, request = self.accepted, self._request
-        model, sampling, matcher = accepted.assignment.model, accepted.sampling, self._matcher
+        model, sampling = accepted.assignment.model, accepted.sampling
         if number:
             warmer = max(sampling.temperature, _RETRY_TEMPERATURE)
             sampling = msgspec.structs.replace(sampling, temperature=warmer, seed=(sampling.seed or 0) + number)
         if other is not None:
             model = other
-        if request.must_look_like is not None and (number or other):
-            matcher = model.grammars.matcher(request.must_look_like)
+        elif self._matcher is not None:
+            matcher = self._matcher.copy()
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         answered.add_done_callback(_looked_at)
         settings = self._service.settings
         streams = request.stream and not self._holds and other is None
+        # A request is let in by its first answer; offline nothing is promised.
+        is_first = number == self._place == 0 and other is None
+        promised_s = settings.serving_objective_first_token_s if is_first and accepted.exchange else float("inf")
         job = Job(
             accepted.tokens if other is None else accepted.asked.encode(other, request.callable_tools),
             sampling,
@@ -194,6 +211,7 @@ class Attempts:
             matcher=matcher,
             ignores_end=request.ignore_eos,
             streams=streams,
+            promised_by=self._submitted_at + promised_s,
             deadline=self._submitted_at + settings.serving_timeout_s,
             cancelled=self._abandoned,
         )

@@ -33,6 +33,15 @@ Prompt = (
 )
 
 
+class NullablePart(RequestPart):
+    """Of a request, or of an answer that is sent back with it: clients may send null for whatever is not set."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_unset(cls, sent: object) -> object:
+        return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
+
+
 class TextPart(RequestPart):
     """A part of a message; other modalities are not supported."""
 
@@ -40,7 +49,7 @@ class TextPart(RequestPart):
     text: Text
 
 
-class CalledFunction(RequestPart):
+class CalledFunction(NullablePart):
     """Which function, and its arguments as JSON text."""
 
     name: FunctionName
@@ -56,7 +65,7 @@ class CalledFunction(RequestPart):
         return arguments
 
 
-class ToolCall(RequestPart):
+class ToolCall(NullablePart):
     """A call that the model wanted made."""
 
     id: Id
@@ -64,7 +73,7 @@ class ToolCall(RequestPart):
     function: CalledFunction
 
 
-class RequestMessage(RequestPart):
+class RequestMessage(NullablePart):
     """One message. `developer` is OpenAI's newer name of `system`."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -83,9 +92,9 @@ class RequestMessage(RequestPart):
 
     def as_chat(self) -> ChatMessage:
         """The message as the engine takes it."""
-        calls = tuple(Call(call.function.name, call.function.arguments) for call in self.tool_calls or ())
+        calls = tuple(Call(call.function.name, call.function.arguments, call.id) for call in self.tool_calls or ())
         role: Role = "system" if self.role == "developer" else self.role
-        return ChatMessage(role, self._text(), calls)
+        return ChatMessage(role, self._text(), calls, self.tool_call_id)
 
     def _text(self) -> str:
         if isinstance(self.content, list):
@@ -147,10 +156,17 @@ class JsonSchema(RequestPart):
     strict: bool | None = None
 
 
-class AnyFormat(RequestPart):
-    """Text, or any JSON object."""
+class TextFormat(RequestPart):
+    """Whatever the model says."""
 
-    type: Literal["text", "json_object"]
+    type: Literal["text"]
+
+
+class ObjectFormat(RequestPart):
+    """Any JSON object; with a `value`, JSON of that schema, which is how Hugging Face's client writes `json_schema`."""
+
+    type: Literal["json_object"]
+    value: dict[str, Any] | None = None
 
 
 class SchemaFormat(RequestPart):
@@ -160,7 +176,7 @@ class SchemaFormat(RequestPart):
     json_schema: JsonSchema
 
 
-class GenerationRequest(RequestPart):
+class GenerationRequest(NullablePart):
     """What chat and plain completions have in common. `model` names the application.
 
     `temperature` defaults to 0: an application that says nothing gets the same answer twice. `store`: true keeps the
@@ -192,12 +208,6 @@ class GenerationRequest(RequestPart):
     # Accepted, as they change nothing here: there is one tier, and every known beginning of a prompt is used again.
     service_tier: Literal["auto", "default"] | None = None
     prompt_cache_key: Text | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_unset(cls, sent: object) -> object:
-        """OpenAI's clients may send null for whatever is not set."""
-        return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
     @model_validator(mode="after")
     def _usage_is_of_streams(self) -> Self:
@@ -269,7 +279,7 @@ class ChatRequest(GenerationRequest):
     max_completion_tokens: TokenCount | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    response_format: Annotated[AnyFormat | SchemaFormat, Field(discriminator="type")] | None = None
+    response_format: Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")] | None = None
     tools: list[FunctionTool] = Field([], max_length=_MOST_TOOLS)
     tool_choice: Literal["none", "auto", "required"] | ChosenTool = "auto"
     parallel_tool_calls: bool = True
@@ -294,7 +304,12 @@ class ChatRequest(GenerationRequest):
     @property
     def format(self) -> ResponseFormat | None:
         """As asked for."""
-        return None if self.response_format is None else self.response_format.type
+        match self.response_format:
+            case None:
+                return None
+            case ObjectFormat(value=dict()):
+                return "json_schema"
+        return self.response_format.type
 
     @property
     def alternatives(self) -> int | None:
@@ -323,8 +338,8 @@ class ChatRequest(GenerationRequest):
         match self.response_format:
             case SchemaFormat(json_schema=given):
                 return Format(given.schema_)
-            case AnyFormat(type="json_object"):
-                return Format({"type": "object"})
+            case ObjectFormat(value=schema):
+                return Format({"type": "object"} if schema is None else schema)
         return None
 
 

@@ -7,16 +7,19 @@ only, a decoding step treats rows apart, and only what was computed as a prompt 
 """
 
 import logging
+import math
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from schemas.errors import FeedwheelError
-from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded
+from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Refusal
 from serving.engine.job import Answer, Job
+from serving.engine.pace import Pace
 from serving.engine.prefixes import Prefixes
 from serving.engine.queue import FairQueue
 from serving.engine.row import Row
@@ -42,6 +45,7 @@ class Batch:
         self._ended = 0
         self._rows: list[Row | None] = []
         self._prefixes = Prefixes(decoder.cache, spare_from=decoder.decoded_rows)
+        self._pace = Pace(max_rows, _PREFILL_TOKENS_PER_STEP)
 
     def accept(self, job: Job) -> None:
         """Let a job wait for a row. Only one thread at a time may call this."""
@@ -49,17 +53,39 @@ class Batch:
         with self._lock:
             self._waiting.push(job)
 
+    def check_promise(self, newcomer: Job) -> None:
+        """Raise Overloaded if so many are before it that its first token would come after it is promised."""
+        now, free = time.monotonic(), self.max_rows - self.size
+        with self._lock:
+            # Who is late has no claim against who is not.
+            ahead = [job for job in self._waiting.ahead_of(newcomer.owner) if not self._pace.is_late(job, now)]
+        if (ahead or not free) and not self._pace.keeps_promise(newcomer, now, self._turn_s(ahead)):
+            raise self._overload("wait", ahead)
+
     def make_room_for(self, newcomer: Job) -> bool:
         """Whether the longest line of waiting jobs could give way to it. Only one thread at a time may call this."""
         with self._lock:
             displaced = self._waiting.displace_for(newcomer)
         if displaced is not None:
-            self._end(displaced, self.overload())
+            self._end(displaced, self.overload("displaced"))
         return displaced is not None
 
-    def overload(self) -> Overloaded:
-        """For who may not wait: a full queue empties in about as many rounds as it is longer than the batch."""
-        return Overloaded(self.waiting, retry_after_s=max(1, round(self.waiting / self.max_rows)))
+    def overload(self, reason: Refusal) -> Overloaded:
+        """For who may not wait: all who do come first."""
+        with self._lock:
+            waiting = list(self._waiting)
+        return self._overload(reason, waiting)
+
+    def _overload(self, reason: Refusal, ahead: Sequence[Job]) -> Overloaded:
+        # While nothing is measured: a second for each round of the batch.
+        wait_s = self._turn_s(ahead) or len(ahead) / self.max_rows
+        return Overloaded(self.waiting, retry_after_s=max(1, math.ceil(wait_s)), reason=reason)
+
+    def _turn_s(self, ahead: Sequence[Job]) -> float:
+        """Until the turn of who comes after those."""
+        rows = [row for row in self._rows if row is not None]
+        pending, prompts = sum(len(row.pending) for row in rows), sum(len(job.prompt) for job in ahead)
+        return self._pace.turn_s(max(0, len(ahead) + 1 - (self.max_rows - len(rows))), pending, prompts)
 
     @property
     def waiting(self) -> int:
@@ -78,12 +104,20 @@ class Batch:
 
     def work(self) -> int:
         """Let waiting jobs in, compute prompts, then decode one step; the number of rows that took part."""
+        if self.idle:
+            return 0
+        self._pace.resumed(time.monotonic())
         self._leave_unwanted()
+        self._leave_late()
         self._compute_prompts()
         self._close_gaps()
         rows = self.size
         if any(row is not None and not len(row.pending) for row in self._rows):
             self._step()
+        if rows:
+            self._pace.passed(time.monotonic(), rows)
+        if self.idle:
+            self._pace.rested()
         return rows
 
     def fail_all(self, error: FeedwheelError) -> None:
@@ -114,6 +148,15 @@ class Batch:
         for job in unwanted:
             self._end(job, _unstarted(job) if job.cancelled else DeadlineExceeded("no place came free in time"))
 
+    def _leave_late(self) -> None:
+        """End jobs that are too late, where others wait who are not yet: answering the former makes the latter late."""
+        now = time.monotonic()
+        with self._lock:
+            late = {id(job) for job in self._waiting if self._pace.is_late(job, now)}
+            left = self._waiting.take_out(lambda job: id(job) in late) if len(late) < len(self._waiting) else []
+        for job in left:
+            self._end(job, self.overload("late"))
+
     def _compute_prompts(self) -> None:
         """Go on with prompts, those begun first, as far as the tokens between two steps go."""
         budget = _PREFILL_TOKENS_PER_STEP
@@ -124,6 +167,8 @@ class Batch:
             place = self._rows.index(None) if None in self._rows else len(self._rows)
             row = self._start(place, job)
             budget -= self._compute(place, row, budget)
+            if len(row.pending):  # its next piece comes first; what is left of the budget may be too little for any
+                break
 
     def _next(self) -> Job | None:
         with self._lock:
@@ -133,6 +178,7 @@ class Batch:
         """Give a job a free row, with what is known of its prompt."""
         row = Row.of(job, self._tokenizer, shared=self._prefixes.reuse(place, job.prompt[:-1]))
         self._rows[place : place + 1] = [row]
+        self._pace.began(len(job.prompt), row.cached)
         return row
 
     def _compute(self, place: int, row: Row, budget: int) -> int:
@@ -140,6 +186,7 @@ class Batch:
         tokens = row.pending[: max(0, divided(len(row.pending), budget))]
         if not len(tokens):
             return 0
+        began = time.monotonic()
         try:
             self.decoder.prefill(place, tokens, row.held)
         except Exception as error:  # ORT's exception classes share no public base
@@ -147,6 +194,7 @@ class Batch:
             self._prefixes.forget(place)
             self._fail(place, EngineFault(f"the prompt failed: {type(error).__name__}"))
             return len(tokens)
+        self._pace.computed(len(tokens), time.monotonic() - began)
         row.held += len(tokens)
         row.pending = row.pending[len(tokens) :]
         self._prefixes.computed(place, row.job.prompt[: row.held])
@@ -196,11 +244,13 @@ class Batch:
 
     def _finish(self, place: int, row: Row, answer: Answer) -> None:
         self._rows[place] = None
+        self._pace.freed()
         self._end(row.job, answer)
 
     def _fail(self, place: int, error: FeedwheelError) -> None:
         row, self._rows[place] = self._rows[place], None
         if row is not None:
+            self._pace.freed()
             self._end(row.job, error)
 
 

@@ -27,11 +27,12 @@ _NAMED_TOKENS: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a conversation. `calls`: tools that the model wanted called."""
+    """One message of a conversation. `calls`: tools that the model wanted called; `call_id`: whose result it is."""
 
     role: Role
     content: str
     calls: tuple[Call, ...] = ()
+    call_id: str | None = None
 
     @property
     def text(self) -> str:
@@ -77,14 +78,22 @@ class ChatFormat:
         return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
 
     def _as_given(self, message: ChatMessage) -> dict[str, Any]:
-        """A message as the template reads it."""
-        if not message.calls or not self._knows_tools:
-            return {"role": message.role, "content": self._disarm(message.text)}
-        calls = [
-            {"type": "function", "function": {"name": call.name, "arguments": msgspec.json.decode(call.arguments)}}
-            for call in message.calls
-        ]
-        return {"role": message.role, "content": self._disarm(message.content), "tool_calls": calls}
+        """A message as the template reads it, by the names that Transformers gives its parts."""
+        knows_calls = bool(message.calls) and self._knows_tools
+        given: dict[str, Any] = {"role": message.role}
+        given["content"] = self._disarm(message.content if knows_calls else message.text)
+        if knows_calls:
+            given["tool_calls"] = [self._call_as_given(call) for call in message.calls]
+        if message.call_id is not None:
+            given["tool_call_id"] = self._disarm(message.call_id)
+        return given
+
+    def _call_as_given(self, call: Call) -> dict[str, Any]:
+        # Written anew, so that no control token hides behind JSON's escapes.
+        arguments = msgspec.json.encode(msgspec.json.decode(call.arguments)).decode()
+        function = {"name": call.name, "arguments": msgspec.json.decode(self._disarm(arguments))}
+        named = {} if call.call_id is None else {"id": self._disarm(call.call_id)}
+        return {**named, "type": "function", "function": function}
 
     def _disarm(self, content: str) -> str:
         """Put a blank into every control token that a message contains."""

@@ -4,7 +4,7 @@ FeedwheelError
 ├── UsageError
 │   └── PromptTooLong       the messages do not fit into the context
 ├── InfrastructureError
-│   ├── Overloaded          the queue is full; come back after `retry_after_s`
+│   ├── Overloaded          too many wait; come back after `retry_after_s`
 │   ├── DeadlineExceeded    the answer took longer than a request may
 │   ├── Withdrawn           the model was replaced; ask again and its successor answers
 │   ├── EngineFault         the model or its runtime failed on this request
@@ -13,7 +13,13 @@ FeedwheelError
     └── ArtifactInvalid     the files are not the model that was named, or not one this engine runs
 """
 
+from typing import Literal
+
 from schemas.errors import ContractViolation, InfrastructureError, UsageError
+
+Refusal = Literal["full", "displaced", "wait", "late"]
+"""Why somebody may not wait (any longer): as many wait as may; another owner's line is shorter; the first token would
+come after it is promised; it was to be in time, and cannot be any more."""
 
 
 class PromptTooLong(UsageError):
@@ -24,11 +30,12 @@ class PromptTooLong(UsageError):
 
 
 class Overloaded(InfrastructureError):
-    """As many requests wait as may."""
+    """More requests wait than may, or than are answered in time; after `retry_after_s` they have had their turn."""
 
-    def __init__(self, waiting: int, retry_after_s: int) -> None:
+    def __init__(self, waiting: int, retry_after_s: int, reason: Refusal) -> None:
         super().__init__(f"{waiting} requests are waiting: try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+        self.reason: Refusal = reason
 
 
 class DeadlineExceeded(InfrastructureError):

@@ -1,7 +1,7 @@
 """What an answer must look like: JSON, or JSON of a schema, kept to token by token.
 
-In: a format. Out: a grammar, of which every request that asks for it gets a matcher; the matcher says which tokens may
-follow. The work is llguidance's; here is what the engine asks of it.
+In: a format. Out: a matcher, which says which tokens may follow; it may take long to make, and is copied at once. The
+work is llguidance's; here is what the engine asks of it.
 """
 
 from collections.abc import Mapping
@@ -63,6 +63,10 @@ class Matcher:
         self._matcher = matcher
         self._bits = np.zeros(-(-vocab_size // _WORD_BITS), np.int32)
         self._vocab_size = vocab_size
+
+    def copy(self) -> "Matcher":
+        """Another answer of the same grammar, as far as this one has come."""
+        return Matcher(self._matcher.deep_copy(), self._vocab_size)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Which tokens may follow: bool [vocab]."""

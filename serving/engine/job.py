@@ -85,6 +85,8 @@ class Job:
     streams: bool = False
     deadline: float = float("inf")
     """Instant of `time.monotonic` after which nobody waits any more."""
+    promised_by: float = float("inf")
+    """Instant until which its first token is promised: who would have to wait longer is refused."""
     submitted_at: float = field(default_factory=time.monotonic)
     cancelled: bool = False
     """Set by whoever waits when it no longer does; the engine frees the place at its next step."""

@@ -6,6 +6,7 @@ is full, the longest line gives way: a newcomer takes the place of its last job,
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from serving.engine.job import Job
 
@@ -36,6 +37,15 @@ class FairQueue:
             self._lines[owner] = line
         self._size -= 1
         return job
+
+    def ahead_of(self, owner: str | None) -> Iterator[Job]:
+        """The jobs whose turn comes before that of an owner's next one, if nobody else comes."""
+        own = len(self._lines.get(owner, ()))
+        turns = own + 1  # that a line has which comes before the owner's own
+        for other, line in self._lines.items():
+            if other == owner:
+                turns = own
+            yield from islice(line, turns)
 
     def displace_for(self, newcomer: Job) -> Job | None:
         """Take out the last job of the longest line, if the newcomer's own would not be as long; else None."""

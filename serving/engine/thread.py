@@ -47,8 +47,9 @@ class InferenceThread:
                 raise EngineFault("the process is shutting down: ask another replica")
             if not any(batch is running for running in self._batches):
                 raise Withdrawn("the model was replaced: ask again")
+            batch.check_promise(job)
             if batch.waiting >= self._max_waiting and not batch.make_room_for(job):
-                raise batch.overload()
+                raise batch.overload("full")
             batch.accept(job)
             self._wake.notify_all()
 

@@ -33,10 +33,11 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that a model wants made. `arguments`: a JSON object, as text."""
+    """A call that a model wants made. `arguments`: a JSON object, as text. `call_id`: what its result refers to."""
 
     name: str
     arguments: str
+    call_id: str | None = None
 
 
 def instructions(tools: Sequence[Tool]) -> str:

@@ -54,6 +54,7 @@ def process(model: ModelRef) -> Iterator[tuple[str, psutil.Process, float]]:
     with tempfile.TemporaryDirectory() as home:
         settings = {"home": Path(home), "config_path": REPOSITORY / "feedwheel.toml", **TEST_SECRETS}
         write_mirror(ServingSettings(**settings), [Baseline(app=APP, model=model)])
+        os.environ.setdefault("FEEDWHEEL_SERVING_OBJECTIVE_FIRST_TOKEN_S", "60")  # nobody is refused
         variables = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in settings.items()}
         port = free_port()
         variables["FEEDWHEEL_KAFKA_PORT"] = str(free_port())

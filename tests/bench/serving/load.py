@@ -19,7 +19,7 @@ class Asked:
     first: float | None
     ended: float
     tokens: int
-    status: int
+    status: int | str
 
     @property
     def first_after(self) -> float:
@@ -59,6 +59,8 @@ async def _ask(http: aiohttp.ClientSession, url: str, body: dict[str, Any], star
         async for line in response.content:
             if line.startswith(b"data: {"):
                 chunk = json.loads(line[6:])
+                if "error" in chunk:  # which ends a stream that had begun
+                    return Asked(began, first, time.monotonic() - start, 0, chunk["error"]["code"])
                 if first is None and chunk["choices"] and chunk["choices"][0].get("text"):
                     first = time.monotonic() - start
                 if chunk.get("usage"):

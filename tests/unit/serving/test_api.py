@@ -1,8 +1,10 @@
 """The HTTP surface on a real server, Kafka down: OpenAI's client, events on disk first, errors that echo nothing."""
 
 import json
+import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import get_args
 from unittest.mock import patch
@@ -335,6 +337,27 @@ def test_overload_is_a_429_with_a_time_to_come_back(tmp_path):
         for asker in askers:
             asker.join()
     assert set(statuses) == {(200, False), (429, True)}
+
+
+def test_who_cannot_be_answered_as_promised_is_refused_and_the_others_are(tmp_path):
+    ask = {**ASK, "max_tokens": 10}
+    with (
+        deployed(tmp_path, serving_rows=1, serving_objective_first_token_s=1.5) as (url, service),
+        httpx.Client(base_url=url, timeout=30) as http,
+        slow_steps(service, 0.03),
+    ):
+        for _ in range(3):  # by which the batch learns that an answer takes .3 s
+            assert http.post("/v1/chat/completions", json=ask).is_success
+        judge = service.deployment.traffic.count
+        with ThreadPoolExecutor(20) as crowd, patch.object(service.deployment.traffic, "count", wraps=judge) as judged:
+            answers = list(crowd.map(lambda _: http.post("/v1/chat/completions", json=ask), range(20)))
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert all(1 <= int(one.headers["Retry-After"]) < 10 for one in answers if one.status_code == 429)
+        text = http.get("/metrics").text
+        refused = re.findall(r'(?m)^feedwheel_refusals_total\{app="routing",reason="(?:wait|late)"\} (\S+)$', text)
+        assert sum(map(float, refused)) == sum(one.status_code == 429 for one in answers)
+    # Who was let in and is late then is an error of nobody's model.
+    assert judged.call_count == sum(answer.is_success for answer in answers)
 
 
 def test_a_gpu_that_is_required_is_required(monkeypatch):

@@ -108,6 +108,53 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(engine):
     assert refusal.value.retry_after_s >= 1
 
 
+@pytest.fixture
+def busy(slow):
+    """An engine with one row, which knows that an answer takes about .1 s, and who has the row for a second or so."""
+    made = slow(rows=1)
+    for number in range(3):
+        assert made.ask(f"before {number}", 20, owner="before").answer
+    running = made.ask("one", 200, streams=True)
+    await_true(lambda: running.pieces)
+    return made
+
+
+def soon(seconds: float = 0.5) -> float:
+    return time.monotonic() + seconds
+
+
+def test_who_would_wait_longer_than_promised_is_refused_by_its_place_in_the_line(busy):
+    flood = [busy.ask(f"flood {number}", 20, owner="a") for number in range(30)]
+    with pytest.raises(Overloaded) as refusal:
+        busy.ask("too many", owner="a", promised_by=soon())
+    assert refusal.value.reason == "wait"
+    assert 2 <= refusal.value.retry_after_s < 30
+    busy.ask("other", owner="b", promised_by=soon())  # before whom one of the flood has its turn
+    busy.ask("patient", owner="a")
+    assert all(one.end is None for one in flood)
+
+
+def test_who_is_late_gives_way_to_who_is_not_and_waits_for_nobody_else(busy):
+    late = busy.ask("late", 1, owner="a", promised_by=soon(0.3))
+    await_true(lambda: time.monotonic() > late.job.promised_by)
+    assert busy.batch.waiting == 1
+    timely = busy.ask("timely", 1, owner="a", promised_by=soon(30))  # not behind who is late
+    with pytest.raises(Overloaded) as refusal:
+        _ = late.answer
+    assert refusal.value.reason == "late"
+    assert timely.answer
+
+
+def test_nobody_is_refused_a_free_row(engine):
+    """However long its prompt takes, and whatever the batch was like before it rested."""
+    idle = engine(rows=1)
+    assert idle.ask("before", 100).answer
+    time.sleep(0.2)
+    assert idle.ask("z" * 200, 1, promised_by=soon(1e-6)).answer
+    # The time without work is no pass of the batch.
+    assert idle.batch._pace.first_token_s(0) < 0.1
+
+
 def test_stop_strings_and_pieces(engine):
     plain = engine().ask("tell me", max_tokens=20).answer.text
     stop = plain[4:6]

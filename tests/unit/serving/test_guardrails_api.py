@@ -1,5 +1,6 @@
 """Guardrails over HTTP: what a model may not see or say, what is said instead, and what is remembered of it."""
 
+import asyncio
 import re
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ import pytest
 from feedwheel_capture.events import Baseline, Proposal
 
 from pipelines.stack.paths import REPOSITORY
+from serving.engine.grammar import Grammars
 from tests.served import APP, await_true, deployed, events_of
 from tests.tiny_model import tiny_model
 
@@ -145,6 +147,31 @@ def test_a_retry_that_is_allowed_is_the_answer(tmp_path, parallel):
         found, fallback = acted(service, answer)
         assert set(found) == {("format", "retried")}
         assert fallback is None
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The event loops in which schemas were compiled: None is the thread of none."""
+    loops, compile_ = [], Grammars.matcher
+
+    def counted(*given):
+        loops.append(asyncio._get_running_loop())
+        return compile_(*given)
+
+    monkeypatch.setattr(Grammars, "matcher", counted)
+    return loops
+
+
+@pytest.mark.parametrize("parallel", ["true", "false"])
+def test_a_schema_is_compiled_once_and_every_attempt_at_every_answer_keeps_to_it(tmp_path, compiled, parallel):
+    rules = f'banned_words = ["left"]\nretries = 2\nparallel_retries = {parallel}\nrefusal = "No answer."'
+    schema = {"type": "json_schema", "json_schema": {"name": "side", "schema": {"enum": ["left", "right"]}}}
+    with guarded(tmp_path, rules) as (http, service):
+        answer = ask(http, says=None, response_format=schema, n=6, temperature=1, seed=1, max_tokens=20)
+        assert {said({"choices": [choice]})[0] for choice in answer["choices"]} <= {'"right"', "No answer."}
+        tried = [acted(service, {"id": one})[0] for one in answer["feedwheel"]["response_ids"]]
+        assert any(("banned_words", "retried") in each for each in tried)
+        assert compiled == [None]  # once, and not where others are answered meanwhile
 
 
 def test_a_challenger_that_fails_is_answered_for_by_the_champion(tmp_path):

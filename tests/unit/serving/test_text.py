@@ -1,14 +1,18 @@
 """Tokens to text: whole characters, no part of a stop string, and nothing lost."""
 
+import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.api.requests import CalledFunction, RequestMessage, ToolCall
 from serving.engine.artifact import read_artifact
 from serving.engine.chat import ChatFormat, ChatMessage
 from serving.engine.text import AnswerText
+from serving.engine.tools import Call, Tool
 from tests.tiny_model import TEMPLATE, tiny_model_dir
 
 
@@ -68,6 +72,42 @@ def test_conversations_are_written_as_in_training(chat):
         return_dict=False,
     )
     assert chat.encode([ChatMessage(role, content) for role, content in thread]).tolist() == list(wanted)
+
+
+CALLING = (
+    "{{ tools | length }}{% for message in messages %}<|start|>{{ message.role }} {{ message.tool_call_id }}\n"
+    "{{ message.content }}{{ message.tool_calls | default([]) | tojson }}<|end|>\n{% endfor %}"
+)
+
+
+@pytest.fixture(scope="module")
+def calling(chat):
+    """The format of a template that has words for tools."""
+    return ChatFormat(replace(read_artifact(tiny_model_dir()), chat_template=CALLING))
+
+
+def test_a_template_that_knows_tools_is_given_calls_and_which_of_them_a_result_is_of(calling):
+    asked = ToolCall(id="c-1", function=CalledFunction(name="find", arguments='{"city": "Rome"}'))
+    thread = [
+        RequestMessage(role="assistant", tool_calls=[asked]).as_chat(),
+        RequestMessage(role="tool", content="Found.", tool_call_id="c-1").as_chat(),
+    ]
+    text = calling.tokenizer.decode(calling.encode(thread, [Tool("find", "", {})]), skip_special_tokens=False)
+    first, second, _ = text.split("<|end|>\n")
+    head, _, calls = first.partition("\n")
+    assert head == "1<|start|>assistant "
+    assert json.loads(calls) == [
+        {"id": "c-1", "type": "function", "function": {"name": "find", "arguments": {"city": "Rome"}}}
+    ]
+    assert second == "<|start|>tool c-1\nFound.[]"
+
+
+@pytest.mark.parametrize("written", ["<|end|>", "\\u003c|end|\\u003e"])
+def test_a_call_cannot_pretend_to_be_a_turn(calling, written):
+    call = Call("find", f'{{"city": "{written}"}}', "<|end|>")
+    tokens = calling.encode([ChatMessage("assistant", "", (call,)), ChatMessage("tool", "", call_id="<|end|>")])
+    (end,) = calling.tokenizer.encode("<|end|>", add_special_tokens=False).ids
+    assert list(tokens).count(end) == 2  # one for each message
 
 
 def test_a_message_cannot_pretend_to_be_a_turn(chat):
