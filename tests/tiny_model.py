@@ -28,13 +28,25 @@ _BLOCKS_OF_64 = ("prune_lm_head=true", "shared_embeddings=false", "block_size=64
 
 
 @cache
-def tiny_model_dir() -> Path:
-    """The exported artefact, int4; built once per test session."""
+def tiny_torch_dir() -> Path:
+    """The model in PyTorch; built once per test session."""
     folder = Path(tempfile.mkdtemp(prefix="tiny-model-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _save_torch(folder / "torch")
+    return folder / "torch"
+
+
+@cache
+def tiny_export(precision: export.Precision) -> Path:
+    """The exported artefact; built once per test session."""
+    torch_dir = tiny_torch_dir()
     with patch.dict(export._OPTIONS, int4=_BLOCKS_OF_64):
-        return export.export(folder / "torch", folder / "int4", "int4")
+        return export.export(torch_dir, torch_dir.with_name(precision), precision)
+
+
+def tiny_model_dir() -> Path:
+    """The artefact that most tests serve, int4."""
+    return tiny_export("int4")
 
 
 def tiny_model(version: str = "1") -> ModelRef:
