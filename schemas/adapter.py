@@ -10,7 +10,7 @@ an adapter is one or more adjacent units; with a rank of 0 the sum is nothing, a
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,8 @@ ADAPTER_BASE: Final = "base_model.json"
 
 _PEFT_PREFIX: Final = "base_model.model."
 _PEFT_SUFFIX: Final = ".weight"
+_NAMED: Final = 3
+"""Of what the base model lacks, in an error."""
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -80,10 +82,24 @@ def units_of(rank: int) -> int:
     return -(-rank // UNIT_RANK)
 
 
-def adapter_arrays(config: bytes, weights: bytes, widths: Mapping[str, int], units: int) -> Arrays:
-    """An adapter's arrays for a graph, the scale within B: float32 [units, inputs, 16] and [units, 16, outputs].
+def adapter_widths(shapes: Mapping[str, Sequence[int | str]]) -> dict[str, int]:
+    """Of the inputs of a graph, given with their shapes: those for adapters, with the width of their projection."""
+    return {
+        name: next(size for size in shape[1:] if isinstance(size, int))
+        for name, shape in shapes.items()
+        if name.endswith((LORA_A, LORA_B))
+    }
 
-    `widths`: inputs or outputs by the names of the graph's inputs; what the adapter does not touch is absent.
+
+def stack_shape(name: str, width: int, units: int, rank: int = UNIT_RANK) -> tuple[int, int, int]:
+    """Shape of one of a graph's inputs for adapters."""
+    return (units, width, rank) if name.endswith(LORA_A) else (units, rank, width)
+
+
+def adapter_arrays(config: bytes, weights: bytes, widths: Mapping[str, int], units: int | None = None) -> Arrays:
+    """An adapter's arrays for the inputs of a graph, the scale within B: float32 of `stack_shape`.
+
+    `units`: as many as it gets; as many as it needs, if that is not said. What it does not touch is zero.
     Raises AdapterInvalid.
     """
     try:
@@ -92,14 +108,18 @@ def adapter_arrays(config: bytes, weights: bytes, widths: Mapping[str, int], uni
     except (msgspec.DecodeError, safetensors.SafetensorError, KeyError, TypeError) as error:
         raise AdapterInvalid(f"{ADAPTER_CONFIG} or {ADAPTER_WEIGHTS} cannot be read: {error!r}") from error
     meaning.check()
+    units = units_of(meaning.r) if units is None else units
     if units_of(meaning.r) > units:
         raise AdapterInvalid(f"rank {meaning.r}: there is room for {units * UNIT_RANK}")
     named = {key.removeprefix(_PEFT_PREFIX).removesuffix(_PEFT_SUFFIX): tensor for key, tensor in tensors.items()}
     if unknown := sorted(named.keys() - widths.keys()):
-        raise AdapterInvalid(
-            f"the base model has no {unknown[0]}" + f" and {len(unknown) - 1} more" * (len(unknown) > 1)
-        )
-    return {name: _arranged(name, tensor, meaning, widths[name], units) for name, tensor in sorted(named.items())}
+        raise AdapterInvalid(f"the base model has no {', '.join(unknown[:_NAMED])}")
+    return {
+        name: _arranged(name, named[name], meaning, width, units)
+        if name in named
+        else np.zeros(stack_shape(name, width, units), np.float32)
+        for name, width in widths.items()
+    }
 
 
 def _arranged(name: str, tensor: NDArray[Any], config: _Config, width: int, units: int) -> NDArray[np.float32]:
@@ -108,9 +128,8 @@ def _arranged(name: str, tensor: NDArray[Any], config: _Config, width: int, unit
     shape = (config.r, width) if first else (width, config.r)
     if tensor.shape != shape:
         raise AdapterInvalid(f"{name} is {list(tensor.shape)}, and {list(shape)} was expected")
-    by_rank = tensor if first else tensor.T * config.scale
     padded = np.zeros((units * UNIT_RANK, width), np.float32)
-    padded[: config.r] = by_rank
+    padded[: config.r] = tensor if first else tensor.T * config.scale
     if not np.isfinite(padded).all():
         raise AdapterInvalid(f"{name} has values that are no numbers")
     arranged = padded.reshape(units, UNIT_RANK, width)

@@ -7,13 +7,13 @@ last that a row uses, where they lie. An adapter keeps its slot until the last j
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import DTypeLike, NDArray
 
-from schemas.adapter import ADAPTERS, LORA_A, LORA_B, UNIT_RANK, adapter_arrays, units_of
+from schemas.adapter import ADAPTERS, adapter_arrays, adapter_widths, stack_shape, units_of
 from serving.engine.cache import lazy_zeros
 from serving.engine.errors import ArtifactInvalid, NoSlotFree, Withdrawn
 
@@ -35,33 +35,36 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """One input of the graph for every slot: [slots * units, inputs, 16] or [slots * units, 16, outputs]."""
+    """One input of the graph, for every slot."""
 
     name: str
+    width: int
     array: NDArray[Any]
+    """The shape is `stack_shape` of all units."""
     value: Any
     """Where it lies in a GPU's memory; None where that is the array itself."""
 
-    @property
-    def width(self) -> int:
-        """Inputs or outputs of the projection."""
-        return int(self.array.shape[1 if self.is_first else 2])
+    @classmethod
+    def empty(cls, name: str, width: int, units: int, device: str, dtype: DTypeLike) -> Self:
+        """Room for units; on CPU it costs memory only where it was written."""
+        array = lazy_zeros(stack_shape(name, width, units), np.dtype(dtype))
+        value = None if device == "cpu" else ort.OrtValue.ortvalue_from_numpy(array, device, 0)
+        return cls(name, width, array, value)
 
-    @property
-    def is_first(self) -> bool:
-        """Whether it is the factor that rows meet first."""
-        return self.name.endswith(LORA_A)
-
-    def shape(self, units: int) -> tuple[int, ...]:
+    def shape(self, units: int) -> tuple[int, int, int]:
         """Shape of some adjacent units; of none, the shape whose product is nothing."""
-        if units:
-            return (units, *self.array.shape[1:])
-        return (1, self.width, 0) if self.is_first else (1, 0, self.width)
+        return stack_shape(self.name, self.width, units) if units else stack_shape(self.name, self.width, 1, rank=0)
 
     def address(self, unit: int) -> int:
         """Where a unit begins."""
         base: int = self.array.ctypes.data if self.value is None else self.value.data_ptr()
         return base + unit * self.array.strides[0]
+
+    def write(self, unit: int, units: NDArray[np.float32]) -> None:
+        """Put units where nobody reads."""
+        self.array[unit : unit + len(units)] = units
+        if self.value is not None:
+            self.value.update_inplace(self.array)  # what others read is overwritten by what it is
 
 
 class Adapters:
@@ -75,31 +78,30 @@ class Adapters:
         self._units = units_of(rank)
         self._lock = threading.Lock()
         self.possible = any(put.name == ADAPTERS for put in inputs)
+        self._widths = adapter_widths({put.name: put.shape for put in inputs})
+        types = {put.name: dtypes[put.type] for put in inputs if put.name in self._widths}
         self._stacks = [
-            _stack(put.name, put.shape, slots * self._units, device, dtypes[put.type])
-            for put in inputs
-            if put.name.endswith((LORA_A, LORA_B))
+            _Stack.empty(name, width, slots * self._units, device, types[name]) for name, width in self._widths.items()
         ]
-        self._free = list(range(slots))
+        self._free = set(range(slots))
 
     @property
     def names(self) -> set[str]:
         """The graph's inputs that are bound here."""
-        return {ADAPTERS, *(stack.name for stack in self._stacks)} if self.possible else set()
+        return {ADAPTERS, *self._widths} if self.possible else set()
 
     def add(self, config: bytes, weights: bytes) -> Adapter:
         """Bring an adapter into a free slot. Raises ArtifactInvalid, AdapterInvalid, NoSlotFree."""
         if not self.possible:
             raise ArtifactInvalid("the model's graph takes no adapters: export it adaptable")
-        arrays = adapter_arrays(config, weights, {stack.name: stack.width for stack in self._stacks}, self._units)
+        arrays = adapter_arrays(config, weights, self._widths, self._units)
         with self._lock:
             if not self._free:
                 raise NoSlotFree("every slot for adapters is taken: raise FEEDWHEEL_SERVING_ADAPTERS")
-            slot = self._free.pop(0)
+            slot = min(self._free)  # a step computes what lies between those in use, too
+            self._free.remove(slot)
         for stack in self._stacks:
-            stack.array[slot * self._units : (slot + 1) * self._units] = arrays.get(stack.name, 0)
-            if stack.value is not None:
-                stack.value.update_inplace(stack.array)  # the slots in use are overwritten by what they hold
+            stack.write(slot * self._units, arrays[stack.name])
         return Adapter(slot)
 
     def drop(self, adapter: Adapter) -> bool:
@@ -107,7 +109,7 @@ class Adapters:
         with self._lock:
             adapter.is_leaving = True
             if adapter.jobs == 0:
-                self._free.append(adapter.slot)
+                self._free.add(adapter.slot)
             return adapter.jobs == 0
 
     def hold(self, adapter: Adapter) -> None:
@@ -130,12 +132,8 @@ class Adapters:
     def inputs(self, span: range) -> Iterator[tuple[str, np.dtype[Any], tuple[int, ...], int]]:
         """Name, type, shape and address of every input that holds weights."""
         for stack in self._stacks:
-            yield (
-                stack.name,
-                stack.array.dtype,
-                stack.shape(len(span) * self._units),
-                stack.address(span.start * self._units),
-            )
+            shape, address = stack.shape(len(span) * self._units), stack.address(span.start * self._units)
+            yield stack.name, stack.array.dtype, shape, address
 
     def uses(self, slots: NDArray[np.int64], span: range) -> NDArray[np.bool_]:
         """Which row uses which unit: bool [units, rows, 1]; `slots`: int64 [rows]."""
@@ -143,10 +141,3 @@ class Adapters:
             return np.zeros((1, len(slots), 1), np.bool_)
         of_slots = np.arange(span.start, span.stop)[:, None] == slots
         return np.repeat(of_slots, self._units, axis=0)[:, :, None]
-
-
-def _stack(name: str, shape: Sequence[int | str], units: int, device: str, dtype: DTypeLike) -> _Stack:
-    sizes = [UNIT_RANK if isinstance(size, str) else size for size in shape[1:]]
-    array = lazy_zeros((units, *sizes), np.dtype(dtype))
-    value = None if device == "cpu" else ort.OrtValue.ortvalue_from_numpy(array, device, 0)
-    return _Stack(name, array, value)

@@ -100,9 +100,9 @@ class Batch:
 
     def _end(self, job: Job, end: Answer | FeedwheelError) -> None:
         """Every job's last delivery."""
-        job.deliver(end)
         if job.adapter is not None:
             self.decoder.adapters.release(job.adapter)
+        job.deliver(end)
         with self._lock:
             self._ended += 1
 
