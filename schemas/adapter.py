@@ -34,6 +34,8 @@ ADAPTER_BASE: Final = "base_model.json"
 
 _PEFT_PREFIX: Final = "base_model.model."
 _PEFT_SUFFIX: Final = ".weight"
+_LARGEST: Final = float(np.finfo(np.float16).max)
+"""Of a weight: in float16 a larger one is infinite, and 0 times that is no number, in every row of the step."""
 _NAMED: Final = 3
 """Of what the base model lacks, in an error."""
 
@@ -110,7 +112,9 @@ def adapter_arrays(config: bytes, weights: bytes, widths: Mapping[str, int], uni
     meaning.check()
     units = units_of(meaning.r) if units is None else units
     if units_of(meaning.r) > units:
-        raise AdapterInvalid(f"rank {meaning.r}: there is room for {units * UNIT_RANK}")
+        raise AdapterInvalid(
+            f"rank {meaning.r}: there is room for {units * UNIT_RANK}: raise FEEDWHEEL_SERVING_ADAPTER_RANK"
+        )
     named = {key.removeprefix(_PEFT_PREFIX).removesuffix(_PEFT_SUFFIX): tensor for key, tensor in tensors.items()}
     if unknown := sorted(named.keys() - widths.keys()):
         raise AdapterInvalid(f"the base model has no {', '.join(unknown[:_NAMED])}")
@@ -130,7 +134,7 @@ def _arranged(name: str, tensor: NDArray[Any], config: _Config, width: int, unit
         raise AdapterInvalid(f"{name} is {list(tensor.shape)}, and {list(shape)} was expected")
     padded = np.zeros((units * UNIT_RANK, width), np.float32)
     padded[: config.r] = tensor if first else tensor.T * config.scale
-    if not np.isfinite(padded).all():
-        raise AdapterInvalid(f"{name} has values that are no numbers")
+    if not (np.abs(padded) <= _LARGEST).all():
+        raise AdapterInvalid(f"{name} has values that are no numbers, or too large ones")
     arranged = padded.reshape(units, UNIT_RANK, width)
     return arranged.transpose(0, 2, 1) if first else arranged

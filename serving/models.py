@@ -91,6 +91,8 @@ class ModelPool:
 
     def _open_adapter(self, ref: ModelRef, directory: Path, base_ref: ModelRef) -> LoadedModel:
         base = self.load(base_ref)
+        if base.adapter is not None:
+            raise ArtifactInvalid(f"{directory} is an adapter of {base_ref.name}, which is one itself: name its base")
         try:
             files = [(directory / name).read_bytes() for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
         except OSError as error:

@@ -29,8 +29,7 @@ def candidate(
     """The artefact of a model, beside its adapter, and its parity on the golden prompts. Raises InfrastructureError."""
     precision = base_model.precision_in_use(context)
     directory, form = adapter.parent, "adapter" if context.settings.adapters else "onnx"
-    artefact = directory / f"{form}-{precision}"
-    measured = directory / f"parity-{'adapter-' if context.settings.adapters else ''}{precision}.json"
+    artefact, measured = directory / f"{form}-{precision}", directory / f"parity-{form}-{precision}.json"
     if not measured.exists():
         torch = Torch.merged(base_model.torch_dir(context), adapter)
         if context.settings.adapters:

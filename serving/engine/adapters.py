@@ -93,7 +93,7 @@ class Adapters:
     def add(self, config: bytes, weights: bytes) -> Adapter:
         """Bring an adapter into a free slot. Raises ArtifactInvalid, AdapterInvalid, NoSlotFree."""
         if not self.possible:
-            raise ArtifactInvalid("the model's graph takes no adapters: export it adaptable")
+            raise ArtifactInvalid("the model's graph takes no adapters: set FEEDWHEEL_ADAPTERS and export it again")
         arrays = adapter_arrays(config, weights, self._widths, self._units)
         with self._lock:
             if not self._free:

@@ -76,7 +76,10 @@ def test_adapters_share_the_batch_of_their_base_which_stays_as_long_as_one_does(
 
 
 def test_an_adapter_that_is_not_what_it_should_be_is_not_loaded(pool, released, tmp_path):
-    first, _, base = released
+    first, second, base = released
+    with pytest.raises(ArtifactInvalid, match="one itself"):
+        pool.load(first, base=pool.load(second).ref)
+    pool.keep([base])
     lonely = tmp_path / "released" / "routing"
     (lonely / "base_model.json").unlink()
     with pytest.raises(ArtifactInvalid, match="digest"):

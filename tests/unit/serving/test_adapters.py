@@ -169,6 +169,6 @@ def test_weights_that_do_not_fit_are_refused(adapted, engine, folders):
             slots.add(config, safetensors.numpy.save({key: np.ascontiguousarray(it) for key, it in altered.items()}))
     with pytest.raises(AdapterInvalid, match="cannot be read"):
         slots.add(config, weights[:100])
-    with pytest.raises(ArtifactInvalid, match="adaptable"):
+    with pytest.raises(ArtifactInvalid, match="FEEDWHEEL_ADAPTERS"):
         engine().batch.decoder.adapters.add(config, weights)
     assert slots.add(config, weights)  # none of them took the last slot
