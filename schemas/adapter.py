@@ -6,7 +6,7 @@ for every projection, named after the module with `LORA_A` or `LORA_B` behind it
     A: [units, inputs, rank]    B: [units, rank, outputs]    ADAPTERS: bool [units, rows, 1]
 
 and adds `sum over units of where(ADAPTERS, x @ A, 0) @ B` to the projection of x. A unit has `UNIT_RANK` ranks, so that
-an adapter is one or more adjacent units; with a rank of 0 the sum is nothing, and costs nothing.
+an adapter is one or more adjacent units; with a rank of 0 the sum is nothing, and only its nodes cost time.
 """
 
 import math
