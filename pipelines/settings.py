@@ -57,6 +57,8 @@ class Settings(SharedSettings):
     java_home: Path | None = Field(None, validation_alias="java_home")
     precision: Literal["auto", "int4", "int8", "fp32", "fp16"] = "auto"
     """Of the exported models; `auto` is fp16 where CUDA is, else int8."""
+    adapters: bool = False
+    """Release a trained model as an adapter of one base model, not as a model of its own: all share its memory."""
 
     @property
     def lake_url(self) -> str:

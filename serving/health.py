@@ -34,7 +34,7 @@ def health(service: Service) -> Health:
             "name": model.ref.name,
             "version": model.ref.version,
             "providers": model.providers,
-            "kv_cache_bytes": model.batch.decoder.cache.bytes,
+            "kv_cache_bytes": model.cache_bytes,
         }
         for model in service.pool.models
     ]

@@ -6,7 +6,7 @@ directory, no events, no rollout; whoever evaluates a model uses it, so that the
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +60,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What answers requests. Offline there is no `deployment`, and `fixed` answers everyone."""
+    """What answers requests. Offline there is no `deployment`: `fixed` answers everyone, or who names no adapter."""
 
     settings: ServingSettings
     clock: Clock
@@ -69,13 +69,18 @@ class Service:
     pool: ModelPool
     deployment: Deployment | None = None
     fixed: Lineup | None = None
+    adapters: Mapping[str, Lineup] = field(default_factory=dict)
     guarding: Guarding = field(default_factory=Guarding)
     embedder: Embedder | None = None
     tracing: Tracing = field(default_factory=Tracing)
 
     def lineup(self, app: str) -> Lineup | None:
-        """The models that answer for an application; None until its champion is loaded."""
-        return self.fixed if self.deployment is None else self.deployment.supervisor.lineups.get(app)
+        """The models that answer for an application; None until its champion is loaded, or for an unknown adapter."""
+        if self.deployment is not None:
+            return self.deployment.supervisor.lineups.get(app)
+        assert self.fixed is not None  # a service has one or the other
+        is_fixed = not self.adapters or app == self.fixed.champion.ref.name
+        return self.fixed if is_fixed else self.adapters.get(app)
 
     def close(self) -> None:
         """Answer what was accepted, store what was answered, publish what can be published."""
@@ -104,14 +109,22 @@ def _publish_rest(deployment: Deployment) -> None:
         _LOG.warning("%d events stay in the spool until the next start", deployment.spool.depth)
 
 
-def offline(settings: ServingSettings, model_dir: Path) -> Service:
-    """A process that answers with one model and remembers nothing. Raises FeedwheelError."""
+def offline(settings: ServingSettings, model_dir: Path, adapters: Mapping[str, Path] | None = None) -> Service:
+    """A process that answers with one model, or with adapters of it by name, and remembers nothing.
+
+    Raises FeedwheelError.
+    """
     metrics, thread, pool = _engine(settings)
-    ref = ModelRef(
-        name=model_dir.name, version="offline", uri=str(model_dir.absolute()), digest=directory_digest(model_dir)
-    )
-    lineup = Lineup(pool.load(ref))
-    return Service(settings, system_clock, metrics, thread, pool, fixed=lineup, embedder=_embedder(settings))
+    base = _as_found(model_dir.name, model_dir)
+    fixed = Lineup(pool.load(base))
+    named = {name: Lineup(pool.load(_as_found(name, folder), base)) for name, folder in (adapters or {}).items()}
+    embedder = _embedder(settings)
+    return Service(settings, system_clock, metrics, thread, pool, fixed=fixed, adapters=named, embedder=embedder)
+
+
+def _as_found(name: str, directory: Path) -> ModelRef:
+    """The reference of a directory that nobody promised anything about."""
+    return ModelRef(name=name, version="offline", uri=str(directory.absolute()), digest=directory_digest(directory))
 
 
 def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:

@@ -32,6 +32,10 @@ class ServingSettings(SharedSettings):
     of a lone request for that, and nothing where two or more are answered."""
     serving_context_tokens: int = Field(1024, ge=64)
     """Prompt and answer together. A row's cache is 46 KB per token in fp32, and is only touched as far as used."""
+    serving_adapters: int = Field(16, ge=1)
+    """Adapters that a base model has room for. On CPU an empty place costs no memory."""
+    serving_adapter_rank: int = Field(16, ge=1)
+    """The highest of an adapter; every step with adapters computes as many for each of them."""
     serving_max_waiting: int = Field(256, ge=4)
     """Requests that may wait for a row, however short the wait; more are answered 429. A model is checked with three
     golden prompts at once."""

@@ -10,10 +10,13 @@ from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
+from feedwheel_capture.events import ModelRef
 from numpy.typing import NDArray
 
 from feedback.labels import Message
 from pipelines.export import Precision
+from pipelines.io.models import local_path
+from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTERS, adapter_arrays, adapter_widths
 
 GOLDEN_PROMPTS: Final = 16
 _ANSWER_TOKENS: Final = 12
@@ -48,8 +51,8 @@ class Torch:
     tokenizer: Any
 
     @classmethod
-    def merged(cls, base: Path, adapter: Path, target: Path) -> Self:
-        """The base model with the adapter in its weights, also saved to `target` for the exporter."""
+    def merged(cls, base: Path, adapter: Path) -> Self:
+        """The base model with the adapter in its weights."""
         import torch
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -59,9 +62,12 @@ class Torch:
         tokenizer = AutoTokenizer.from_pretrained(base)
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
         return cls(model.eval(), tokenizer)
+
+    def save(self, target: Path) -> None:
+        """Write it as the exporter reads it."""
+        self.model.save_pretrained(target)
+        self.tokenizer.save_pretrained(target)
 
     def encode(self, messages: list[Message]) -> list[int]:
         """Tokens of a prompt, up to where the answer begins."""
@@ -84,19 +90,21 @@ class Torch:
 
 
 class Onnx:
-    """An artefact in ONNX Runtime, one text at a time."""
+    """An artefact in ONNX Runtime, one text at a time; an adapter in its base model's graph."""
 
     def __init__(self, artefact: Path, precision: Precision) -> None:
         import onnxruntime
 
-        config = msgspec.json.decode((artefact / "genai_config.json").read_bytes())["model"]["decoder"]
+        directory = _graph_of(artefact)
+        config = msgspec.json.decode((directory / "genai_config.json").read_bytes())["model"]["decoder"]
         self._shape = (1, config["num_key_value_heads"], 0, config["head_size"])
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            artefact / config["filename"], options, providers=_CUDA if precision == "fp16" else _CPU
+            directory / config["filename"], options, providers=_CUDA if precision == "fp16" else _CPU
         )
         self._past = [(given.name, given.type) for given in self._session.get_inputs() if given.name.startswith("past")]
+        self._adapter = _adapter_inputs(artefact, self._session) if directory != artefact else {}
 
     def log_probabilities(self, prompt: list[int], answer: list[int]) -> Logits:
         """Log-probabilities of each token of `answer` given everything before it: float32 [tokens, vocabulary]."""
@@ -108,10 +116,27 @@ class Onnx:
             seen += len(tokens)
             given = {"input_ids": np.array([tokens]), "attention_mask": np.ones((1, seen), np.int64)}
             past = {name: value for (name, _), value in zip(self._past, cache, strict=True)}
-            logits, *cache = self._session.run(None, {**given, **past})
+            logits, *cache = self._session.run(None, {**given, **past, **self._adapter})
             rows.append(logits[0, -1].astype(np.float32))
             tokens = [following]
         return _log_softmax(np.stack(rows))
+
+
+def _graph_of(artefact: Path) -> Path:
+    """The directory with the graph of an artefact: its own, or for an adapter its base model's."""
+    base = artefact / ADAPTER_BASE
+    return local_path(msgspec.json.decode(base.read_bytes(), type=ModelRef)) if base.exists() else artefact
+
+
+def _adapter_inputs(adapter: Path, session: Any) -> dict[str, NDArray[Any]]:
+    """What a graph is given for its only row: the adapter, and that the row uses it."""
+    shapes = {given.name: given.shape for given in session.get_inputs()}
+    config, weights = ((adapter / name).read_bytes() for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS))
+    arrays = adapter_arrays(config, weights, adapter_widths(shapes))
+    units = len(next(iter(arrays.values())))
+    half = any(given.type == "tensor(float16)" for given in session.get_inputs())
+    numbers = {name: array.astype(np.float16 if half else np.float32) for name, array in arrays.items()}
+    return {ADAPTERS: np.ones((units, 1, 1), np.bool_), **numbers}
 
 
 def _log_softmax(logits: Logits) -> Logits:

@@ -24,6 +24,9 @@ _GAIN: Final = {"SimplifiedLayerNormalization": 1, "SkipSimplifiedLayerNormaliza
 _SMALLEST: Final = 1e-5
 """Of a channel's reach: one that is never used must not be divided by nothing."""
 
+SMOOTHED: Final = "/smoothed_by"
+"""Behind the name of a smoothed input: what its channels were divided by, for whoever adds a product with it."""
+
 Reach = NDArray[np.float32]
 
 
@@ -38,6 +41,7 @@ def smooth(model_file: Path, model: onnx.ModelProto, texts: Sequence[NDArray[np.
         weights = [numpy_helper.to_array(matrix) for matrix in matrices]
         reach_of_weights = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
         by = np.sqrt(reaches[norm.output[0]].clip(_SMALLEST) / reach_of_weights.clip(_SMALLEST))
+        model.graph.initializer.append(numpy_helper.from_array(by, norm.output[0] + SMOOTHED))
         gain.CopyFrom(numpy_helper.from_array((numpy_helper.to_array(gain) / by).astype(np.float32), gain.name))
         for matrix, values in zip(matrices, weights, strict=True):
             matrix.CopyFrom(numpy_helper.from_array((values * by[:, None]).astype(np.float32), matrix.name))

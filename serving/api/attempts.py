@@ -204,6 +204,7 @@ class Attempts:
             sampling,
             sampling.max_tokens or settings.serving_answer_tokens,
             self._deliver_to(answered),
+            adapter=model.adapter,
             owner=accepted.owner,
             stops=request.stops,
             bias=request.logit_bias,

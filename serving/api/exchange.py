@@ -169,6 +169,11 @@ def consent(store: bool | None, app: App) -> Consent:
 
 def _lineup(service: Service, app: str) -> Lineup:
     lineup = service.lineup(app)
+    if lineup is None and service.deployment is None:
+        known = ", ".join(sorted(service.adapters))
+        raise ApiError(
+            404, "not_found_error", f"no such adapter; there are: {known}", param="model", code="model_not_found"
+        )
     if lineup is None:
         raise ApiError(
             503, "unavailable_error", "this application's model is not loaded yet", code="no_model", retry_after_s=5

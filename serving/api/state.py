@@ -21,7 +21,7 @@ def models(request: Request) -> dict[str, Any]:
     """The applications, as OpenAI's models; each can be asked for by its id."""
     service: Service = request.app.state.service
     if service.fixed is not None:
-        names = {service.fixed.champion.ref.name: service.fixed}
+        names = {service.fixed.champion.ref.name: service.fixed, **service.adapters}
     else:
         assert service.deployment is not None  # a service has one or the other
         names = dict(service.deployment.supervisor.lineups)
@@ -78,7 +78,7 @@ def _refresh(service: Service) -> None:
         gauge.clear()
     for model in service.pool.models:
         gauges.models.labels(model.ref.name, model.ref.version).set(1)
-        gauges.cache_bytes.labels(model.ref.name, model.ref.version).set(model.batch.decoder.cache.bytes)
+        gauges.cache_bytes.labels(model.ref.name, model.ref.version).set(model.cache_bytes)
         gauges.provider.labels(model.ref.name, model.providers[0]).set(1)
     gauges.cost.set(_cost(service))
     if deployment is None:

@@ -99,8 +99,8 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified_artifact(model: ModelRef) -> Artifact:
-    """The artefact of a reference, after its files were found to have its digest. Raises ArtifactInvalid."""
+def verified_directory(model: ModelRef) -> Path:
+    """Where the files of a reference are, after they were found to have its digest. Raises ArtifactInvalid."""
     directory = model_directory(model)
     if not directory.is_dir():
         raise ArtifactInvalid(f"model {model.name} {model.version}: {directory} is not there")
@@ -109,4 +109,4 @@ def verified_artifact(model: ModelRef) -> Artifact:
         raise ArtifactInvalid(
             f"model {model.name} {model.version}: {directory} has digest {digest[:12]}, not {model.digest[:12]}"
         )
-    return read_artifact(directory)
+    return directory

@@ -17,6 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from schemas.errors import FeedwheelError
+from serving.engine.adapters import NO_ADAPTER
 from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Refusal
 from serving.engine.job import Answer, Job
 from serving.engine.pace import Pace
@@ -48,7 +49,9 @@ class Batch:
         self._pace = Pace(max_rows, _PREFILL_TOKENS_PER_STEP)
 
     def accept(self, job: Job) -> None:
-        """Let a job wait for a row. Only one thread at a time may call this."""
+        """Let a job wait for a row. Only one thread at a time may call this. Raises Withdrawn."""
+        if job.adapter is not None:
+            self.decoder.adapters.hold(job.adapter)
         self._accepted += 1
         with self._lock:
             self._waiting.push(job)
@@ -131,6 +134,8 @@ class Batch:
 
     def _end(self, job: Job, end: Answer | FeedwheelError) -> None:
         """Every job's last delivery."""
+        if job.adapter is not None:
+            self.decoder.adapters.release(job.adapter)
         job.deliver(end)
         with self._lock:
             self._ended += 1
@@ -176,7 +181,7 @@ class Batch:
 
     def _start(self, place: int, job: Job) -> Row:
         """Give a job a free row, with what is known of its prompt."""
-        row = Row.of(job, self._tokenizer, shared=self._prefixes.reuse(place, job.prompt[:-1]))
+        row = Row.of(job, self._tokenizer, shared=self._prefixes.reuse(place, job.prompt[:-1], job.adapter))
         self._rows[place : place + 1] = [row]
         self._pace.began(len(job.prompt), row.cached)
         return row
@@ -188,7 +193,7 @@ class Batch:
             return 0
         began = time.monotonic()
         try:
-            self.decoder.prefill(place, tokens, row.held)
+            self.decoder.prefill(place, tokens, row.held, row.job.slot)
         except Exception as error:  # ORT's exception classes share no public base
             _LOG.error("a prompt failed: %s", error)
             self._prefixes.forget(place)
@@ -197,7 +202,7 @@ class Batch:
         self._pace.computed(len(tokens), time.monotonic() - began)
         row.held += len(tokens)
         row.pending = row.pending[len(tokens) :]
-        self._prefixes.computed(place, row.job.prompt[: row.held])
+        self._prefixes.computed(place, row.job.prompt[: row.held], row.job.adapter)
         return len(tokens)
 
     def _close_gaps(self) -> None:
@@ -222,11 +227,12 @@ class Batch:
         rows = [*self._rows, *[None] * (self.decoder.step_rows(len(self._rows)) - len(self._rows))]
         tokens = np.array([row.next_token if row else 0 for row in rows], np.int64)
         lengths = np.array([row.held + 1 if row else 1 for row in rows], np.int64)
+        slots = np.array([row.job.slot if row else NO_ADAPTER for row in rows], np.int64)
         for place, row in enumerate(rows):
             if row is None:
                 self._prefixes.forget(place)  # an empty row still writes its first position
         try:
-            logits = self.decoder.decode(tokens, lengths)
+            logits = self.decoder.decode(tokens, lengths, slots)
         except Exception as error:  # ORT's exception classes share no public base
             _LOG.error("a decoding step failed: %s", error)
             for place in range(len(self._rows)):

@@ -26,7 +26,7 @@ class KvCache:
         shape, count = (rows, *self._row_shape), len(artifact.past_names)
         self._arrays: list[NDArray[Any]] = []
         if self.can_copy_rows:
-            self._arrays = [_lazy_zeros(shape, self.dtype) for _ in range(count)]
+            self._arrays = [lazy_zeros(shape, self.dtype) for _ in range(count)]
             self._addresses = [array.ctypes.data for array in self._arrays]
         else:
             self._device_values = [
@@ -54,7 +54,7 @@ class KvCache:
             array[target, :, :tokens] = array[source, :, :tokens]
 
 
-def _lazy_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def lazy_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Zeros whose pages come one by one, when they are first written.
 
     Huge pages, which numpy asks for, would make the unused end of every row resident: measured 1.8 GiB instead of 0.5.

@@ -7,6 +7,7 @@ FeedwheelError
 │   ├── Overloaded          too many wait; come back after `retry_after_s`
 │   ├── DeadlineExceeded    the answer took longer than a request may
 │   ├── Withdrawn           the model was replaced; ask again and its successor answers
+│   ├── NoSlotFree          as many adapters are loaded as there are slots
 │   ├── EngineFault         the model or its runtime failed on this request
 │   └── ProviderMissing     a GPU is required and there is none
 └── ContractViolation
@@ -44,6 +45,10 @@ class DeadlineExceeded(InfrastructureError):
 
 class Withdrawn(InfrastructureError):
     """The model was dropped between the choice of it and the request to it."""
+
+
+class NoSlotFree(InfrastructureError):
+    """As many adapters are loaded, or still answer, as a model has slots."""
 
 
 class EngineFault(InfrastructureError):

@@ -9,6 +9,7 @@ from typing import Final
 
 from feedwheel_capture.events import Sampling
 
+from serving.engine.adapters import Adapter
 from serving.engine.batch import Batch
 from serving.engine.chat import ChatFormat, ChatMessage
 from serving.engine.errors import EngineFault
@@ -25,18 +26,20 @@ _TIMEOUT_S: Final = 60.0
 """Three short answers take half a second alone, and share the cores with live traffic here."""
 
 
-def check(thread: InferenceThread, batch: Batch, chat: ChatFormat) -> None:
-    """Warm and check a model whose batch `thread` runs. Raises EngineFault."""
+def check(thread: InferenceThread, batch: Batch, chat: ChatFormat, adapter: Adapter | None = None) -> None:
+    """Warm and check a model, or an adapter of one, whose batch `thread` runs. Raises EngineFault."""
     try:
-        alone = [_ask(thread, batch, chat, prompt).result(_TIMEOUT_S) for prompt in _PROMPTS]
-        together = [answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, prompt) for prompt in _PROMPTS]]
+        alone = [_ask(thread, batch, chat, adapter, prompt).result(_TIMEOUT_S) for prompt in _PROMPTS]
+        together = [
+            answer.result(_TIMEOUT_S) for answer in [_ask(thread, batch, chat, adapter, prompt) for prompt in _PROMPTS]
+        ]
     except TimeoutError:
         raise EngineFault(f"the model did not answer a golden prompt within {_TIMEOUT_S:.0f} s") from None
     if batch.decoder.is_exact and alone != together:
         raise EngineFault("the model answers golden prompts otherwise in a batch than alone: its kernels are not fit")
 
 
-def _ask(thread: InferenceThread, batch: Batch, chat: ChatFormat, prompt: str) -> Future[str]:
+def _ask(thread: InferenceThread, batch: Batch, chat: ChatFormat, adapter: Adapter | None, prompt: str) -> Future[str]:
     answer: Future[str] = Future()
 
     def deliver(delivery: Delivery) -> None:
@@ -47,5 +50,5 @@ def _ask(thread: InferenceThread, batch: Batch, chat: ChatFormat, prompt: str) -
                 answer.set_exception(delivery)
 
     tokens = chat.encode([ChatMessage("user", prompt)])
-    thread.submit(batch, Job(tokens, Sampling(), _TOKENS, deliver))
+    thread.submit(batch, Job(tokens, Sampling(), _TOKENS, deliver, adapter=adapter))
     return answer

@@ -8,6 +8,7 @@ from feedwheel_capture.events import Guarded, Sampling
 from feedwheel_capture.vocabulary import Fallback, FinishReason
 
 from schemas.errors import FeedwheelError
+from serving.engine.adapters import NO_ADAPTER, Adapter
 from serving.engine.grammar import Matcher
 from serving.engine.sampling import TokenLogprob
 from serving.engine.session import Tokens
@@ -75,6 +76,7 @@ class Job:
     sampling: Sampling
     max_tokens: int
     deliver: Callable[[Delivery], None]
+    adapter: Adapter | None = None
     owner: str | None = None
     """Who shares a turn with whom where jobs wait."""
     stops: tuple[str, ...] = ()
@@ -90,3 +92,8 @@ class Job:
     submitted_at: float = field(default_factory=time.monotonic)
     cancelled: bool = False
     """Set by whoever waits when it no longer does; the engine frees the place at its next step."""
+
+    @property
+    def slot(self) -> int:
+        """Of its adapter."""
+        return NO_ADAPTER if self.adapter is None else self.adapter.slot

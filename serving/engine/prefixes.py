@@ -3,13 +3,15 @@
 In: a prompt and the row that it will be in. Out: how many of its tokens are there already. A prompt that is about to be
 overwritten is put aside in a spare row, if it is long and nobody else has it: the next turn of its conversation, or the
 next request with its system message, begins with it. Only what was computed as a prompt counts: decoding rounds
-differently, and an answer must not depend on who asked before.
+differently, and an answer must not depend on who asked before. What an adapter computed, no other may use.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from serving.engine.adapters import Adapter
 from serving.engine.cache import KvCache
 from serving.engine.session import ROW_TILE, Tokens, divided
 
@@ -19,20 +21,31 @@ _LEAST_KEPT_TOKENS: Final = 64
 """Below this, computing a prompt again takes as long as a few decoding steps: not worth a copy."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The prompt that a row begins with, and the adapter that computed it."""
+
+    prompt: Tokens
+    adapter: Adapter | None
+
+
 class Prefixes:
     """What is known of each row; the rows from `spare_from` on are never decoded in, and hold what was put aside."""
 
     def __init__(self, cache: KvCache, spare_from: int) -> None:
         self._cache = cache
-        self._prompts: dict[int, Tokens] = {}
+        self._known: dict[int, _Known] = {}
         # Least recently used first.
         self._spare = list(range(spare_from, cache.rows)) if cache.can_copy_rows else []
 
-    def reuse(self, place: int, prompt: Tokens) -> int:
+    def reuse(self, place: int, prompt: Tokens, adapter: Adapter | None) -> int:
         """Bring the longest known beginning of `prompt` into row `place`; its length in tokens."""
         cache = self._cache
-        known = self._prompts if cache.can_copy_rows else {place: self._prompts.get(place, prompt[:0])}
-        lengths = {source: _reusable_length(tokens, prompt) for source, tokens in known.items()}
+        lengths = {
+            row: _reusable_length(known.prompt, prompt)
+            for row, known in self._known.items()
+            if known.adapter is adapter and (cache.can_copy_rows or row == place)
+        }
         # Where it lies already, if as much of it lies there: then there is nothing to copy.
         source = max(lengths, key=lambda row: (lengths[row], row == place), default=place)
         shared = lengths.get(source, 0)
@@ -43,33 +56,34 @@ class Prefixes:
         self._put_aside(place, but_not_in=source, stays=shared if source == place else 0)
         if source != place:
             cache.copy_row(source, place, shared)
-        self._prompts[place] = prompt[:shared]
+        self.computed(place, prompt[:shared], adapter)
         return shared
 
-    def computed(self, place: int, prompt: Tokens) -> None:
+    def computed(self, place: int, prompt: Tokens, adapter: Adapter | None) -> None:
         """Row `place` now begins with `prompt`."""
-        self._prompts[place] = prompt
+        self._known[place] = _Known(prompt, adapter)
 
     def forget(self, place: int) -> None:
         """Row `place` is written to from its beginning."""
-        self._prompts.pop(place, None)
+        self._known.pop(place, None)
 
     def moved(self, source: int, target: int) -> None:
         """Row `source` was copied to `target`."""
-        self._prompts[target] = self._prompts[source]
+        self._known[target] = self._known[source]
 
     def _put_aside(self, place: int, but_not_in: int, stays: int) -> None:
         """Keep what row `place` begins with, if there is a spare row; its first `stays` tokens stay there anyway."""
-        prompt = self._prompts.get(place)
-        if prompt is None or len(prompt) - stays < _LEAST_KEPT_TOKENS:
+        kept = self._known.get(place)
+        if kept is None or len(kept.prompt) - stays < _LEAST_KEPT_TOKENS:
             return
-        others = (known for row, known in self._prompts.items() if row != place)
-        if any(_reusable_length(known, prompt) >= len(prompt) - ROW_TILE for known in others):
+        least = len(kept.prompt) - ROW_TILE
+        others = [known for row, known in self._known.items() if row != place and known.adapter is kept.adapter]
+        if any(_reusable_length(known.prompt, kept.prompt) >= least for known in others):
             return
         target = next((row for row in self._spare if row != but_not_in), None)
         if target is not None:
-            self._cache.copy_row(place, target, len(prompt))
-            self._prompts[target] = prompt
+            self._cache.copy_row(place, target, len(kept.prompt))
+            self._known[target] = kept
             self._spare.append(self._spare.pop(self._spare.index(target)))
 
 

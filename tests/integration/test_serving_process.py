@@ -105,6 +105,8 @@ def test_offline_serves_one_model_and_remembers_nothing(tmp_path):
     [
         (("--offline",), {}, "go together"),
         (("--offline", "--model-dir", "nowhere"), {}, "nowhere"),
+        (("--adapter", "name=folder"), {}, "releases"),
+        (("--offline", "--model-dir", "nowhere", "--adapter", "folder"), {}, "NAME=DIR"),
         ((), {"FEEDWHEEL_SPLIT_KEY": ""}, "FEEDWHEEL_SPLIT_KEY is empty"),
         ((), {"FEEDWHEEL_CONFIG_PATH": "nowhere.toml"}, "FEEDWHEEL_CONFIG_PATH"),
     ],

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.export.integers import products_in_integers
 from pipelines.export.smoothing import smooth
+from serving.engine.adapters import NO_ADAPTER
 from serving.engine.artifact import read_artifact
 from serving.engine.session import Decoder, sums_fit
 from tests.tiny_model import tiny_export
@@ -98,11 +99,11 @@ def test_a_row_is_the_same_however_many_there_are() -> None:
     decoder = Decoder(read_artifact(tiny_export("int8")), wish="cpu", threads=2, rows=8, context_tokens=64)
     assert decoder.step_rows(1) == 1
     for row in range(8):
-        decoder.prefill(row, TEXT[: 10 + row], 0)
-    tokens, lengths = np.arange(20, 28), np.arange(11, 19)
-    together = decoder.decode(tokens, lengths)
+        decoder.prefill(row, TEXT[: 10 + row], 0, NO_ADAPTER)
+    tokens, lengths, slots = np.arange(20, 28), np.arange(11, 19), np.full(8, NO_ADAPTER)
+    together = decoder.decode(tokens, lengths, slots)
     for rows in (1, 3, 5):
-        assert np.array_equal(decoder.decode(tokens[:rows], lengths[:rows]), together[:rows])
+        assert np.array_equal(decoder.decode(tokens[:rows], lengths[:rows], slots[:rows]), together[:rows])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,19 +64,36 @@ class Engine:
 @pytest.fixture
 def engine() -> Iterator[Callable[..., Engine]]:
     """Make engines: `engine()`, or `engine(rows=2, max_waiting=1)`."""
-    threads = []
+    running = []
 
-    def make(rows: int = 8, max_waiting: int = 64, started: bool = True, spare_rows: int = 2) -> Engine:
-        artifact = read_artifact(tiny_model_dir())
-        decoder = Decoder(artifact, wish="cpu", threads=1, rows=rows, spare_rows=spare_rows, context_tokens=256)
+    def make(
+        rows: int = 8,
+        max_waiting: int = 64,
+        started: bool = True,
+        spare_rows: int = 2,
+        model_dir: Path | None = None,
+        threads: int = 1,
+        adapters: int = 4,
+    ) -> Engine:
+        artifact = read_artifact(model_dir or tiny_model_dir())
+        decoder = Decoder(
+            artifact,
+            wish="cpu",
+            threads=threads,
+            rows=rows,
+            spare_rows=spare_rows,
+            adapters=adapters,
+            adapter_rank=32,
+            context_tokens=256,
+        )
         chat = ChatFormat(artifact)
         engine = Engine(InferenceThread(max_waiting), Batch(decoder, chat.tokenizer, rows), chat)
         engine.thread.add(engine.batch)
         if started:
             engine.thread.start()
-            threads.append(engine.thread)
+            running.append(engine.thread)
         return engine
 
     yield make
-    for thread in threads:
+    for thread in running:
         thread.close(timeout_s=0.1)

@@ -181,7 +181,7 @@ def test_a_known_beginning_is_not_computed_again(engine, monkeypatch):
     monkeypatch.setattr(
         one.batch.decoder,
         "prefill",
-        lambda row, tokens, start: (computed.append(len(tokens)), prefill(row, tokens, start)),
+        lambda row, tokens, *given: (computed.append(len(tokens)), prefill(row, tokens, *given)),
     )
     first = one.ask("the first question", max_tokens=1)
     one.batch.work()

@@ -8,7 +8,7 @@ import pytest
 from pipelines.io.models import directory_digest as digest_of_pipelines
 from pipelines.io.models import model_ref
 from serving.engine import golden
-from serving.engine.artifact import directory_digest, read_artifact, verified_artifact
+from serving.engine.artifact import directory_digest, read_artifact, verified_directory
 from serving.engine.errors import ArtifactInvalid, EngineFault, ProviderMissing
 from serving.engine.session import Decoder, providers_to_try
 from serving.engine.thread import InferenceThread
@@ -66,14 +66,14 @@ def test_files_that_are_not_there_or_not_the_named_ones(copied):
     named = model_ref("tiny", "1", copied)
     (copied / "more.txt").write_text("one file more")
     with pytest.raises(ArtifactInvalid, match="digest"):
-        verified_artifact(named)
+        verified_directory(named)
     shutil.rmtree(copied)
     with pytest.raises(ArtifactInvalid, match="not there"):
-        verified_artifact(named)
+        verified_directory(named)
 
 
 def test_a_model_whose_numbers_are_none_never_answers(pool, monkeypatch):
-    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, lengths: np.full((len(tokens), 8), np.nan, np.float32))
+    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, *_: np.full((len(tokens), 8), np.nan, np.float32))
     with pytest.raises(EngineFault, match="not finite"):
         pool.load(tiny_model("1"))
     assert pool.models == []
@@ -82,8 +82,8 @@ def test_a_model_whose_numbers_are_none_never_answers(pool, monkeypatch):
 def test_a_model_that_answers_otherwise_in_a_batch_never_answers(pool, monkeypatch):
     decode = Decoder.decode
 
-    def sensitive(self, tokens, lengths):
-        logits = decode(self, tokens, lengths)
+    def sensitive(self, tokens, *given):
+        logits = decode(self, tokens, *given)
         return logits if len(tokens) < 4 else -logits
 
     monkeypatch.setattr(Decoder, "decode", sensitive)
@@ -93,7 +93,7 @@ def test_a_model_that_answers_otherwise_in_a_batch_never_answers(pool, monkeypat
 
 def test_a_model_that_hangs_is_given_up(pool, monkeypatch):
     monkeypatch.setattr(golden, "_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, lengths: np.zeros((len(tokens), 8), np.float32))
+    monkeypatch.setattr(Decoder, "decode", lambda self, tokens, *_: np.zeros((len(tokens), 8), np.float32))
     monkeypatch.setattr(InferenceThread, "submit", lambda *_: None)
     with pytest.raises(EngineFault, match="did not answer"):
         pool.load(tiny_model("1"))
