@@ -48,7 +48,10 @@ def rules(alpha: float) -> Canary:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the challenger changes. Rates and shares are means over people; `requests` is the cap."""
+    """What the challenger changes. Rates and shares are means over people; `requests` is the cap.
+
+    `discontent_says`: how often discontent is said, where the champion's people would say it once.
+    """
 
     name: str
     drop: float = 0.0
@@ -57,6 +60,7 @@ class Scenario:
     errors: float = 0.01
     broken: float = 0.02
     share: float = 0.5
+    discontent_says: float = 1.0
     requests: int = 20_000
 
 
@@ -68,6 +72,7 @@ class People:
     treated: NDArray[np.bool_]
     content: Floats
     talkative: Floats
+    complaining: Floats
     slow: Floats
     failing: Floats
     breaking: Floats
@@ -100,6 +105,7 @@ def people_of(scenario: Scenario, draw: np.random.Generator) -> People:
         treated=treated,
         content=_beta(draw, 0.7 * either, 4) * np.where(treated, 1 - scenario.drop / 0.7, 1),
         talkative=MOST_TALKATIVE * _beta(draw, 0.54 * either, 3) * np.where(treated, scenario.response_ratio, 1),
+        complaining=np.where(treated, scenario.discontent_says, 1),
         slow=0.5 * draw.standard_normal(count) + np.where(treated, np.log(scenario.latency_ratio), 0),
         failing=_beta(draw, np.where(treated, scenario.errors, 0.01), 2),
         breaking=_beta(draw, np.where(treated, scenario.broken, 0.02), 2),
@@ -112,7 +118,7 @@ def series_of(scenario: Scenario, draw: np.random.Generator) -> Series:
     day = np.sin(np.linspace(0, 4 * np.pi, n))
     failed = draw.random(n) < people.failing[who]
     liked = draw.random(n) < people.content[who] * (1 - 0.1 * (1 + day))
-    says = draw.random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, 1.0)
+    says = draw.random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, people.complaining[who])
     return Series(
         treated=people.treated[who],
         who=who,
@@ -193,12 +199,13 @@ class _Cursor:
 
     def __init__(self, places: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
         self._places = places
-        self._rows = list(zip(*(column[places].tolist() for column in columns), strict=True))
+        self._columns = columns
         self._gone = 0
 
-    def until(self, requests: int) -> list[Any]:
+    def until(self, requests: int) -> Iterator[Any]:
         begin, self._gone = self._gone, int(np.searchsorted(self._places, max(requests, 0)))
-        return self._rows[begin : self._gone]
+        here = self._places[begin : self._gone]
+        return zip(*(column[here].tolist() for column in self._columns), strict=True)
 
 
 def looks(requests: int, growth: float) -> Iterator[int]:

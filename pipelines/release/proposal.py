@@ -35,7 +35,7 @@ def propose(
         raise NothingToDo(f"release {trial.release_id} is on trial: wait for its end, or run `feedwheel rollback`")
     register(context, Tracking(context.settings.mlflow), app, artefact)
     release_id = release_id or _write_release(context, model, artefact)
-    share = context.config.canary.share
+    share = context.config.canary_of(app).share
     proposal = Proposal(
         app=app, release_id=release_id, model=artefact, verdict=verdict, share=share, rationale=rationale
     )

@@ -159,7 +159,8 @@ class RolloutSupervisor:
         if app not in self._trials and not self._begin(app, proposal, since):
             return
         services, trial = self._services, self._trials[app]
-        ruling = trial.judge(services.config.canary, services.clock(), publishing=services.publishing())
+        rules = services.config.canary_of(app)
+        ruling = trial.judge(rules, services.clock(), publishing=services.publishing())
         if ruling.state in ("PROMOTE", "ROLLBACK"):
             self._decide(proposal, ruling, trial.evidence())
 
@@ -175,7 +176,7 @@ class RolloutSupervisor:
             since,
             model,
             services.traffic,
-            maturity_s=services.config.canary.maturity_s,
+            maturity_s=services.config.canary_of(app).maturity_s,
             kafka=services.kafka,
             clock=services.clock,
         )
