@@ -84,7 +84,8 @@ class Canary(_Section):
     """When live traffic promotes or rolls back. Times in seconds.
 
     `alpha` is shared: half of it is the chance that a challenger no better is ever called better, half that one no
-    worse is ever rolled back by any test.
+    worse is ever rolled back by any test. `shadow_share` of the requests are given to a challenger before any person is
+    drawn to it, and nobody sees its answers; that has as much of `alpha` again.
     """
 
     share: ProperShare
@@ -94,6 +95,7 @@ class Canary(_Section):
     maturity_s: Annotated[float, Field(ge=0.0)]
     max_duration_s: Annotated[float, Field(gt=0.0)]
     max_latency_ratio: Annotated[float, Field(gt=1.0)]
+    shadow_share: Share = 0.0
 
 
 class App(_Section):

@@ -29,6 +29,8 @@ MOST_TALKATIVE = 2 / 3
 """Of answers that disappoint, most that one person says so about; so that all may say it half as often again."""
 CONTENT_SAYS = 2 / 3
 """How often content is said, where discontent would be said once."""
+EARLY = 5
+"""A first part of this many is drawn before the rest."""
 DEAD = 20
 """Failures in a row that `serving.rollout.traffic` calls dead."""
 
@@ -112,21 +114,23 @@ def people_of(scenario: Scenario, draw: np.random.Generator) -> People:
     )
 
 
-def series_of(scenario: Scenario, draw: np.random.Generator) -> Series:
-    people, n = people_of(scenario, draw), scenario.requests
-    who = people.who
-    day = np.sin(np.linspace(0, 4 * np.pi, n))
-    failed = draw.random(n) < people.failing[who]
-    liked = draw.random(n) < people.content[who] * (1 - 0.1 * (1 + day))
-    says = draw.random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, people.complaining[who])
+def series_of(scenario: Scenario, seed: Sequence[int], n: int) -> Series:
+    """The first `n` requests of a canary: more of them begin with the same ones."""
+    people = people_of(scenario, np.random.default_rng([*seed, 0]))
+    draws = [np.random.default_rng([*seed, column]) for column in range(1, 7)]
+    who = people.who[:n]
+    day = np.sin(np.linspace(0, 4 * np.pi, scenario.requests)[:n])
+    failed = draws[0].random(n) < people.failing[who]
+    liked = draws[1].random(n) < people.content[who] * (1 - 0.1 * (1 + day))
+    says = draws[2].random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, people.complaining[who])
     return Series(
         treated=people.treated[who],
         who=who,
         failed=failed,
-        log_latency=6 + people.slow[who] + 0.8 * draw.standard_normal(n) + 0.35 * day,
-        broken=draw.random(n) < people.breaking[who],
+        log_latency=6 + people.slow[who] + 0.8 * draws[3].standard_normal(n) + 0.35 * day,
+        broken=draws[4].random(n) < people.breaking[who],
         liked=liked,
-        judged=says & ~failed & (draw.exponential(DELAY, n) <= MATURITY),
+        judged=says & ~failed & (draws[5].exponential(DELAY, n) <= MATURITY),
     )
 
 
@@ -221,12 +225,18 @@ def looks(requests: int, growth: float) -> Iterator[int]:
 
 
 def play(
-    scenario: Scenario, rules: Canary, verdict: GateVerdict, draw: np.random.Generator, growth: float = 1.1
+    scenario: Scenario, rules: Canary, verdict: GateVerdict, seed: Sequence[int], growth: float = 1.1
 ) -> tuple[Ruling, int]:
     """How a canary ends, and after how many requests."""
-    trial = Trial(series_of(scenario, draw), rules, verdict)
-    for requests in looks(scenario.requests, growth):
-        ruling = trial.at(requests, time_is_up=requests == scenario.requests)
-        if ruling.state in ("PROMOTE", "ROLLBACK"):
-            return ruling, requests
+    cap = scenario.requests
+    begun = 0
+    for known in (cap // EARLY, cap):  # most end early, and what comes after is not worth drawing
+        trial = Trial(series_of(scenario, seed, known), rules, verdict)
+        for requests in looks(cap, growth):
+            if not begun < requests <= known:
+                continue
+            ruling = trial.at(requests, time_is_up=requests == cap)
+            if ruling.state in ("PROMOTE", "ROLLBACK"):
+                return ruling, requests
+        begun = known
     raise AssertionError("the time is up, and nothing was decided")

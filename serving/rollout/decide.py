@@ -15,7 +15,7 @@ Rules, the first that applies:
 10. RUNNING otherwise.
 
 Rules 7 and 8 wait while one of the harms of rules 2 to 4 explains what was seen better than none does, and when the
-time is up, ten times better: quality may be known long before a rate of 5 % errors is.
+time is up, a hundred times better: quality may be known long before a rate of 5 % errors is.
 
 Rules 1 to 4 need this process's own traffic only and hold without Kafka. Every comparison is over pairs of people, one
 of each arm who came at about the same time, each counted once. The tests are always valid, however often they are
@@ -40,9 +40,9 @@ from serving.rollout.traffic import Seen
 
 _HARMS: Final = 4
 """Rules that can roll back an equal challenger by chance: 2 to 5."""
-_STRONG: Final = 10.0
-"""Evidence that is called strong (Jeffreys, Theory of Probability, appendix B). In one test of nine of equal arms some
-rate looks a little worse at the end, which alone must not end them.
+_DECISIVE: Final = 100.0
+"""Evidence that is called so (Jeffreys, Theory of Probability, appendix B). In one test of nine of equal arms some rate
+looks a little worse at the end, which alone must not end them; in one of 200, ten times as likely worse as not.
 """
 _SELECTIVE: Final = 0.25
 """How much of a difference in response rates, in logarithms, may come from who is content: an assumption, which no
@@ -88,7 +88,7 @@ class Harms:
 
     def suspect(self, *, time_is_up: bool) -> str | None:
         """A harm that stands against a promotion, though it may not be sure."""
-        most_e = _STRONG if time_is_up else 1.0
+        most_e = _DECISIVE if time_is_up else 1.0
         return next((name for name in ("errors", "latency", "form") if getattr(self, name).e_value > most_e), None)
 
 

@@ -200,7 +200,7 @@ def test_what_may_be_a_harm_stands_against_a_promotion():
 
 
 def endings(scenario, runs, growth=1.3):
-    return [play(scenario, RULES, "PASS", np.random.default_rng([7, run]), growth)[0] for run in range(runs)]
+    return [play(scenario, RULES, "PASS", (7, run), growth)[0] for run in range(runs)]
 
 
 def found_harm(rulings):
