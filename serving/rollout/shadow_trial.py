@@ -29,7 +29,7 @@ from serving.rollout.traffic import Seen
 
 @dataclass(slots=True)
 class ShadowTrial:
-    """A shadow of one application. `harms` and `ruling`: at the last look."""
+    """A shadow of one application. `harms` and `ruling`: at the last look, as people are told."""
 
     proposal: Proposal
     since: datetime
@@ -42,8 +42,10 @@ class ShadowTrial:
         """Apply the rules to what is known now. `publishing` or not: nothing of it went through Kafka."""
         seen, time_is_up = self.tally.seen(), now - self.since > timedelta(seconds=rules.max_duration_s)
         self.harms = harms(seen, rules)
-        self.ruling = shadow_ruling(seen, self.harms, rules, time_is_up=time_is_up)
-        return self.ruling
+        ruling = shadow_ruling(seen, self.harms, rules, time_is_up=time_is_up)
+        # A promotion to the canary is none to champion, which is how a report would be read.
+        self.ruling = Ruling("RUNNING", ruling.rationale) if ruling.state == "PROMOTE" else ruling
+        return ruling
 
     def evidence(self) -> dict[str, Any]:
         """What the shadow has shown so far, as plain values."""

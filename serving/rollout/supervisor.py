@@ -202,6 +202,8 @@ class RolloutSupervisor:
 
     def _show(self, proposal: Proposal, ruling: Ruling, evidence: dict[str, Any]) -> None:
         """Let people be drawn to what the shadow found no harm in."""
+        # As the log will give it back, where nan is null: a trial is known by its proposal, and must not begin anew.
+        evidence = msgspec.json.decode(msgspec.json.encode(evidence))
         shown = msgspec.structs.replace(proposal, shadow_share=0.0, rationale=ruling.rationale, evidence=evidence)
         self._services.control.decide(shown)
         _LOG.info("shown to people", extra={"app": proposal.app, "release": proposal.release_id})

@@ -52,6 +52,7 @@ def judge(trial, people, champion, challenger, second=1.0):
 def test_rules_of_a_shadow(trial, people, champion, challenger, state, reason):
     ruling = judge(trial, people, champion, challenger)
     assert (ruling.state, ruling.rationale[: len(reason)]) == (state, reason)
+    assert trial.ruling.state == ("RUNNING" if state == "PROMOTE" else state)
 
 
 def test_without_people_the_time_ends_it(trial):
