@@ -20,6 +20,7 @@ from serving.api.judging import is_broken, is_failure, was_retried
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.job import Answer, Delivery, Job
+from serving.models import LoadedModel
 from serving.rollout.arms import Shadow
 from serving.rollout.shadow import Dropped, Reply
 from serving.service import Service
@@ -80,10 +81,9 @@ class Shadowing:
         self._service.metrics.shadow.labels(app, reason).inc()
 
     async def _compare(self, shadow: Shadow, accepted: Accepted, request: GenerationRequest, answer: Answer) -> None:
-        own = replace(accepted, response_id="", assignment=replace(accepted.assignment, model=shadow.model))
         begun_at = time.monotonic()
         try:
-            found = await self._ask(own, request)
+            found = await self._ask(shadow.model, accepted, request)
         except FeedwheelError:
             found = Answer("", "error", 0, 0, begun_at, None, time.monotonic())
         if found is None or found.finish_reason == "cancelled":
@@ -93,9 +93,9 @@ class Shadowing:
         shadow.tally.add(accepted.owner, _reply(accepted, answer), _reply(accepted, found))
         self._service.metrics.shadow.labels(request.model, "failed" if is_failure(found) else "replied").inc()
 
-    async def _ask(self, accepted: Accepted, request: GenerationRequest) -> Answer | None:
+    async def _ask(self, model: LoadedModel, accepted: Accepted, request: GenerationRequest) -> Answer | None:
         """The model's answer; None where somebody came before it was asked. Raises FeedwheelError."""
-        model, sampling, settings = accepted.assignment.model, accepted.sampling, self._service.settings
+        sampling, settings = accepted.sampling, self._service.settings
         tokens = await asyncio.to_thread(accepted.asked.encode, model, request.callable_tools)
         matcher = await matcher_of(model, request)
         if not self._may_begin():
