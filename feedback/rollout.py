@@ -3,13 +3,15 @@
 In: the control records of one application, in the order of the log. Out: the state they add up to. A record that is
 not valid where it stands changes nothing, so every replica may append, and the first valid decision wins. One trial at
 a time: a proposal that comes during another's, or whose gate did not allow it, is void; propose again afterwards. After
-a promotion only an operator's rollback counts, or a slower replica's view would undo it.
+a promotion only an operator's rollback counts, or a slower replica's view would undo it. A trial that begins in the
+shadow is shown to people when it is proposed again without one, and never goes back.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+import msgspec
 from feedwheel_capture.events import Baseline, Control, Decision, ModelRef, Proposal
 from feedwheel_capture.vocabulary import FinalState, GateVerdict
 
@@ -31,7 +33,8 @@ class Reign:
 class Rollout:
     """`reigns` are the champions that a rollback can return to, the present one last.
 
-    `trial` is the proposal that people are being drawn to. `endings` holds every release that was decided and how.
+    `trial` is the proposal that people are being drawn to, or, while it has a `shadow_share`, that is given what the
+    champion answers. `endings` holds every release that was decided and how.
     """
 
     reigns: tuple[Reign, ...] = ()
@@ -58,6 +61,11 @@ class Rollout:
                 return replace(self, reigns=(Reign(record.model, None),))
             case Proposal() if self.reigns and self.trial is None and self._may_be_tried(record):
                 return replace(self, trial=record)
+            case Proposal() if self.trial is not None and _shows(self.trial, record):
+                # What was proposed is what is tried: the second record adds evidence, and can change nothing else.
+                return replace(
+                    self, trial=msgspec.structs.replace(self.trial, shadow_share=0.0, evidence=record.evidence)
+                )
             case Decision():
                 return self._decided(record)
         return self
@@ -75,3 +83,8 @@ class Rollout:
     def _may_be_tried(self, proposal: Proposal) -> bool:
         known = proposal.release_id in (release_id for release_id, _ in self.endings)
         return not known and proposal.verdict in ALLOWED
+
+
+def _shows(trial: Proposal, again: Proposal) -> bool:
+    """Whether a second proposal ends the shadow of a first."""
+    return trial.release_id == again.release_id and trial.shadow_share > 0 and again.shadow_share == 0

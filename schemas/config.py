@@ -80,8 +80,28 @@ class Guardrails(_Section):
     handover: str = "A person will answer this."
 
 
+class Canary(_Section):
+    """When live traffic promotes or rolls back. Times in seconds.
+
+    `alpha` is shared: half of it is the chance that a challenger no better is ever called better, half that one no
+    worse is ever rolled back by any test. `shadow_share` of the requests are given to a challenger before any person is
+    drawn to it, and nobody sees its answers; that has as much of `alpha` again.
+    """
+
+    share: ProperShare
+    alpha: ProperShare
+    margin: Share
+    min_users_per_arm: Positive
+    maturity_s: Annotated[float, Field(ge=0.0)]
+    max_duration_s: Annotated[float, Field(gt=0.0)]
+    max_latency_ratio: Annotated[float, Field(gt=1.0)]
+    shadow_share: Share = 0.0
+
+
 class App(_Section):
     """One application that people use. `base_model` is what every training starts from.
+
+    `canary`: rules of its own, in place of those of the file.
 
     `data_licence`: under which people's words may be used; it goes into every data set and its card.
     """
@@ -95,6 +115,7 @@ class App(_Section):
     data_licence: str = "by people's consent, within this deployment"
     rubric: Rubric | None = None
     guardrails: Guardrails = Guardrails()
+    canary: Canary | None = None
 
     @model_validator(mode="after")
     def _prompt_exists(self) -> "App":
@@ -249,22 +270,6 @@ class Gate(_Section):
     min_response_rate: Share
 
 
-class Canary(_Section):
-    """When live traffic promotes or rolls back. Times in seconds.
-
-    `alpha` is shared: half of it is the chance that a challenger no better is ever called better, half that one no
-    worse is ever rolled back by any test.
-    """
-
-    share: ProperShare
-    alpha: ProperShare
-    margin: Share
-    min_users_per_arm: Positive
-    maturity_s: Annotated[float, Field(ge=0.0)]
-    max_duration_s: Annotated[float, Field(gt=0.0)]
-    max_latency_ratio: Annotated[float, Field(gt=1.0)]
-
-
 _GONE: Final[Mapping[str, frozenset[str]]] = {"canary": frozenset({"max_error_rate"})}
 """Decisions that there were once; none of them bears on what is rebuilt from a manifest."""
 
@@ -290,6 +295,10 @@ class Config(_Section):
         if name not in self.apps:
             raise UsageError(f"no application {name!r}; feedwheel.toml has {', '.join(sorted(self.apps))}")
         return self.apps[name]
+
+    def canary_of(self, name: str) -> Canary:
+        """The rules by which an application's challengers are tried. Raises UsageError."""
+        return self.app(name).canary or self.canary
 
     @classmethod
     def recorded(cls, document: Mapping[str, Any]) -> Self:

@@ -23,6 +23,7 @@ class Metrics:
         self.feedback = self._counter("feedback", "Feedback by kind and outcome", "app", "kind", "outcome")
         self.guardrails = self._counter("guardrails", "Guardrails that acted", "app", "rule", "action", "side")
         self.fallbacks = self._counter("fallbacks", "Answers from elsewhere, by whose", "app", "fallback")
+        self.shadow = self._counter("shadow", "Requests drawn for a model in the shadow, by outcome", "app", "outcome")
         self.disputed = self._counter(
             "disputed_refusals", "Withheld answers that people said were wrong", "app", "rule"
         )

@@ -29,6 +29,8 @@ MOST_TALKATIVE = 2 / 3
 """Of answers that disappoint, most that one person says so about; so that all may say it half as often again."""
 CONTENT_SAYS = 2 / 3
 """How often content is said, where discontent would be said once."""
+EARLY = 5
+"""A first part of this many is drawn before the rest."""
 DEAD = 20
 """Failures in a row that `serving.rollout.traffic` calls dead."""
 
@@ -48,7 +50,10 @@ def rules(alpha: float) -> Canary:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the challenger changes. Rates and shares are means over people; `requests` is the cap."""
+    """What the challenger changes. Rates and shares are means over people; `requests` is the cap.
+
+    `discontent_says`: how often discontent is said, where the champion's people would say it once.
+    """
 
     name: str
     drop: float = 0.0
@@ -57,6 +62,7 @@ class Scenario:
     errors: float = 0.01
     broken: float = 0.02
     share: float = 0.5
+    discontent_says: float = 1.0
     requests: int = 20_000
 
 
@@ -68,6 +74,7 @@ class People:
     treated: NDArray[np.bool_]
     content: Floats
     talkative: Floats
+    complaining: Floats
     slow: Floats
     failing: Floats
     breaking: Floats
@@ -100,27 +107,30 @@ def people_of(scenario: Scenario, draw: np.random.Generator) -> People:
         treated=treated,
         content=_beta(draw, 0.7 * either, 4) * np.where(treated, 1 - scenario.drop / 0.7, 1),
         talkative=MOST_TALKATIVE * _beta(draw, 0.54 * either, 3) * np.where(treated, scenario.response_ratio, 1),
+        complaining=np.where(treated, scenario.discontent_says, 1),
         slow=0.5 * draw.standard_normal(count) + np.where(treated, np.log(scenario.latency_ratio), 0),
         failing=_beta(draw, np.where(treated, scenario.errors, 0.01), 2),
         breaking=_beta(draw, np.where(treated, scenario.broken, 0.02), 2),
     )
 
 
-def series_of(scenario: Scenario, draw: np.random.Generator) -> Series:
-    people, n = people_of(scenario, draw), scenario.requests
-    who = people.who
-    day = np.sin(np.linspace(0, 4 * np.pi, n))
-    failed = draw.random(n) < people.failing[who]
-    liked = draw.random(n) < people.content[who] * (1 - 0.1 * (1 + day))
-    says = draw.random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, 1.0)
+def series_of(scenario: Scenario, seed: Sequence[int], n: int) -> Series:
+    """The first `n` requests of a canary: more of them begin with the same ones."""
+    people = people_of(scenario, np.random.default_rng([*seed, 0]))
+    draws = [np.random.default_rng([*seed, column]) for column in range(1, 7)]
+    who = people.who[:n]
+    day = np.sin(np.linspace(0, 4 * np.pi, scenario.requests)[:n])
+    failed = draws[0].random(n) < people.failing[who]
+    liked = draws[1].random(n) < people.content[who] * (1 - 0.1 * (1 + day))
+    says = draws[2].random(n) < people.talkative[who] * np.where(liked, CONTENT_SAYS, people.complaining[who])
     return Series(
         treated=people.treated[who],
         who=who,
         failed=failed,
-        log_latency=6 + people.slow[who] + 0.8 * draw.standard_normal(n) + 0.35 * day,
-        broken=draw.random(n) < people.breaking[who],
+        log_latency=6 + people.slow[who] + 0.8 * draws[3].standard_normal(n) + 0.35 * day,
+        broken=draws[4].random(n) < people.breaking[who],
         liked=liked,
-        judged=says & ~failed & (draw.exponential(DELAY, n) <= MATURITY),
+        judged=says & ~failed & (draws[5].exponential(DELAY, n) <= MATURITY),
     )
 
 
@@ -193,12 +203,13 @@ class _Cursor:
 
     def __init__(self, places: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
         self._places = places
-        self._rows = list(zip(*(column[places].tolist() for column in columns), strict=True))
+        self._columns = columns
         self._gone = 0
 
-    def until(self, requests: int) -> list[Any]:
+    def until(self, requests: int) -> Iterator[Any]:
         begin, self._gone = self._gone, int(np.searchsorted(self._places, max(requests, 0)))
-        return self._rows[begin : self._gone]
+        here = self._places[begin : self._gone]
+        return zip(*(column[here].tolist() for column in self._columns), strict=True)
 
 
 def looks(requests: int, growth: float) -> Iterator[int]:
@@ -214,12 +225,18 @@ def looks(requests: int, growth: float) -> Iterator[int]:
 
 
 def play(
-    scenario: Scenario, rules: Canary, verdict: GateVerdict, draw: np.random.Generator, growth: float = 1.1
+    scenario: Scenario, rules: Canary, verdict: GateVerdict, seed: Sequence[int], growth: float = 1.1
 ) -> tuple[Ruling, int]:
     """How a canary ends, and after how many requests."""
-    trial = Trial(series_of(scenario, draw), rules, verdict)
-    for requests in looks(scenario.requests, growth):
-        ruling = trial.at(requests, time_is_up=requests == scenario.requests)
-        if ruling.state in ("PROMOTE", "ROLLBACK"):
-            return ruling, requests
+    cap = scenario.requests
+    begun = 0
+    for known in (cap // EARLY, cap):  # most end early, and what comes after is not worth drawing
+        trial = Trial(series_of(scenario, seed, known), rules, verdict)
+        for requests in looks(cap, growth):
+            if not begun < requests <= known:
+                continue
+            ruling = trial.at(requests, time_is_up=requests == cap)
+            if ruling.state in ("PROMOTE", "ROLLBACK"):
+                return ruling, requests
+        begun = known
     raise AssertionError("the time is up, and nothing was decided")

@@ -37,8 +37,8 @@ def config_of(app: str, directory: Path, **canary: Any) -> Path:
     """A product configuration like the shipped one for an application of its own, with other canary rules."""
     text = (REPOSITORY / "feedwheel.toml").read_text(encoding="utf-8").replace(f"[apps.{APP}", f"[apps.{app}")
     for name, value in canary.items():
-        head, tail = text.split("[canary]")
-        text = head + "[canary]" + re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", tail, count=1)
+        head, tail = text.split(f"[apps.{app}.canary]")
+        text = head + f"[apps.{app}.canary]" + re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", tail, count=1)
     path = directory / f"{app}.toml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -35,9 +35,15 @@ def propose(
         raise NothingToDo(f"release {trial.release_id} is on trial: wait for its end, or run `feedwheel rollback`")
     register(context, Tracking(context.settings.mlflow), app, artefact)
     release_id = release_id or _write_release(context, model, artefact)
-    share = context.config.canary.share
+    rules = context.config.canary_of(app)
     proposal = Proposal(
-        app=app, release_id=release_id, model=artefact, verdict=verdict, share=share, rationale=rationale
+        app=app,
+        release_id=release_id,
+        model=artefact,
+        verdict=verdict,
+        share=rules.share,
+        rationale=rationale,
+        shadow_share=rules.shadow_share,
     )
     append_control(context.settings.kafka, proposal, context.clock)
     mirror(context, app)

@@ -142,6 +142,6 @@ def _propose(context: Context, app: str, judged: _Judged, verdict: GateVerdict, 
         release_id=release_id,
         model_version=judged.artefact.version,
         verdict=verdict,
-        share=context.config.canary.share,
+        share=context.config.canary_of(app).share,
         seconds=time.monotonic() - started,
     )

@@ -7,17 +7,19 @@ A request is seen to its end even if its client leaves: its place is freed at on
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
+from serving.api.judging import is_broken, is_failure
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
+from serving.api.shadowing import Shadowing
 from serving.engine.errors import Overloaded
 from serving.engine.job import Answer, Piece
-from serving.rollout.form import breaks_form
 from serving.service import Service
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Answering:
         self._service = service
         self._open: set[asyncio.Task[Answer]] = set()
         self._mailbox = Mailbox()
+        self._shadowing = Shadowing(service, self._mailbox, is_quiet=lambda: not self._open)
 
     async def ask(
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
@@ -87,28 +90,35 @@ class Answering:
         try:
             for place, one in enumerate(accepted):
                 attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
-                answers.pending.append(Pending(one, attempts, self._settling(attempts, caller)))
+                answers.pending.append(Pending(one, attempts, self._settling(attempts, request, caller)))
         except FeedwheelError as error:
             self._count_refusal(request.model, error)
             answers.abandon()
             raise
         return answers
 
-    def _settling(self, attempts: Attempts, caller: "Context | None") -> "asyncio.Task[Answer]":
+    def _settling(
+        self, attempts: Attempts, request: GenerationRequest, caller: "Context | None"
+    ) -> "asyncio.Task[Answer]":
+        self._shadowing.give_way()
         attempts.begin()
         settled = asyncio.create_task(self._settle(attempts, caller))
         self._open.add(settled)
-        settled.add_done_callback(self._forget)
+        settled.add_done_callback(partial(self._ended, attempts, request))
         return settled
 
     async def close(self) -> None:
         """Wait until every request under way has its end."""
         await asyncio.gather(*self._open, return_exceptions=True)
+        await self._shadowing.close()
 
-    def _forget(self, settled: "asyncio.Task[Answer]") -> None:
+    def _ended(self, attempts: Attempts, request: GenerationRequest, settled: "asyncio.Task[Answer]") -> None:
         self._open.discard(settled)
         if not settled.cancelled():
-            settled.exception()  # looked at: where the client has left, nobody else will
+            # Looked at, failed or not: where the client has left, nobody else will.
+            error = settled.exception()
+            if not isinstance(error, Overloaded):  # which says nothing of the model
+                self._shadowing.follow(attempts.accepted, request, attempts.failed() if error else settled.result())
 
     async def _settle(self, attempts: Attempts, caller: "Context | None") -> Answer:
         """Wait for the end of a request, count it, and remember it."""
@@ -162,18 +172,10 @@ class Answering:
         """Count the answer for or against the model that was to give it; what it was never asked says nothing of it."""
         if self._service.deployment is None or accepted.is_blocked or answer.finish_reason == "cancelled":
             return
-        withheld = bool(blocking(answer.guarded))
-        failed = answer.finish_reason == "error" or (answer.fallback is not None and not withheld)
         self._service.deployment.traffic.count(
             accepted.assignment.release_id,
             accepted.assignment.arm,
             accepted.owner,
-            None if failed else answer.latency_ms,
-            is_broken=withheld or _is_broken(accepted, answer),
+            None if is_failure(answer) else answer.latency_ms,
+            is_broken=is_broken(accepted, answer),
         )
-
-
-def _is_broken(accepted: Accepted, answer: Answer) -> bool:
-    """Whether the answer has not the form that was asked for."""
-    has_tools = accepted.exchange is not None and accepted.exchange.has_tools
-    return breaks_form(answer.text, answer.finish_reason, accepted.sampling.response_format, has_tools=has_tools)

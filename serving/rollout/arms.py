@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from feedwheel_capture.identity import Person
 from feedwheel_capture.vocabulary import Arm
 
-from feedback.split import arm_of
+from feedback.split import arm_of, unit_draw
 from serving.models import LoadedModel
+from serving.rollout.shadow import ShadowTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,26 @@ class Challenger:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A model that is given `share` of the requests which the champion has answered. It answers nobody."""
+
+    release_id: str
+    share: float
+    model: LoadedModel
+    tally: ShadowTally
+
+    def is_drawn(self, response_id: str) -> bool:
+        """Whether it is to be given the request of an answer."""
+        return unit_draw("shadow", self.release_id, response_id) < self.share
+
+
+@dataclass(frozen=True, slots=True)
 class Lineup:
     """The models of one application. It is replaced whole, so a request sees one state of the rollout."""
 
     champion: LoadedModel
     challenger: Challenger | None = None
+    shadow: Shadow | None = None
 
     def assign(self, person: Person | None, conversation_id: str) -> Assignment:
         """Draw the arm of a person, or of a conversation whose person is not known."""

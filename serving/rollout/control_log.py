@@ -19,14 +19,14 @@ import msgspec
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.catalogue import TopicName
 from feedwheel_capture.errors import CaptureError, SpoolFull
-from feedwheel_capture.events import Control, Decision, Event, encode
+from feedwheel_capture.events import Control, Decision, Event, Proposal, encode
 from feedwheel_capture.recorder import Recorder, make_event
 from kafka.errors import KafkaError
 
 from feedback.capture.consumer import EventConsumer
 from schemas.errors import ContractViolation
 from schemas.events import EventRejected, decode
-from serving.rollout.state import Standing, standings
+from serving.rollout.state import Standing, not_yet_in, standings
 
 _LOG: Final = logging.getLogger(__name__)
 _TOPIC: Final[TopicName] = "feedwheel.control"
@@ -80,8 +80,8 @@ class ControlLog:
         with self._lock:
             return standings([*self._log, *self._pending])
 
-    def decide(self, decision: Decision) -> None:
-        """Decide here and now; the log learns of it through the spool."""
+    def decide(self, decision: Decision | Proposal) -> None:
+        """Decide here and now, or let a shadow be shown; the log learns of it through the spool."""
         with self._lock:
             self._pending.append(make_event(decision, self._replica, self._clock()))
             self._unsent.append(decision)
@@ -126,9 +126,8 @@ class ControlLog:
             if not events and self._log:
                 _LOG.error("the control log is empty but %s is not: the mirror stays in force", self._mirror)
                 return
-            endings = {(app, release) for app, s in standings(events).items() for release, _ in s.rollout.endings}
             self._log = list(events)
-            self._pending = [event for event in self._pending if (event.data.app, event.data.release_id) not in endings]
+            self._pending = not_yet_in(standings(events), self._pending)
             _write(self._mirror, self._log, self._pending)
 
 

@@ -8,21 +8,22 @@ Rules, the first that applies:
  5. ROLLBACK if it is worse: the upper bound of the difference in quality is below 0.
  6. NODATA while there are fewer than `min_users_per_arm` pairs of judged people.
  7. PROMOTE if it is better: the lower bound is above 0.
- 8. PROMOTE if it is not worse (lower bound above -margin and estimate not negative, or lower bound above -margin/2) and
-    either its gate found it better (verdict PASS), so that live traffic only has to rule out harm, or the time is up.
+ 8. PROMOTE if it is not worse: when the time is up, where the lower bound is above -margin. Before, only what its gate
+    found better (verdict PASS), so that live traffic only has to rule out harm, and only where waiting could hardly
+    show more: the lower bound is above -margin and the estimate not negative, or it is above -margin/2.
  9. ROLLBACK if the time is up: no evidence, no release.
 10. RUNNING otherwise.
 
 Rules 7 and 8 wait while one of the harms of rules 2 to 4 explains what was seen better than none does, and when the
-time is up, ten times better: quality may be known long before a rate of 5 % errors is.
+time is up, a hundred times better: quality may be known long before a rate of 5 % errors is.
 
 Rules 1 to 4 need this process's own traffic only and hold without Kafka. Every comparison is over pairs of people, one
 of each arm who came at about the same time, each counted once. The tests are always valid, however often they are
 looked at, and share `alpha`: half of it is the chance that a challenger no better than the champion is ever called
 better, the other half that one no worse is ever rolled back by any of rules 2 to 5, a quarter of that for each
 (Bonferroni).
-Where the two arms' people respond at different rates (a test of its own, at `alpha`), the people that one arm lacks are
-taken to be the worst for the challenger: the lower bound sinks by the difference of the rates.
+Where the two arms' people respond at different rates (a test of its own, at `alpha`), the interval widens by what the
+silent ones may hide (`_hidden`).
 """
 
 from dataclasses import dataclass
@@ -39,9 +40,14 @@ from serving.rollout.traffic import Seen
 
 _HARMS: Final = 4
 """Rules that can roll back an equal challenger by chance: 2 to 5."""
-_STRONG: Final = 10.0
-"""Evidence that is called strong (Jeffreys, Theory of Probability, appendix B). In one test of nine of equal arms some
-rate looks a little worse at the end, which alone must not end them.
+_DECISIVE: Final = 100.0
+"""Evidence that is called so (Jeffreys, Theory of Probability, appendix B). In one test of nine of equal arms some rate
+looks a little worse at the end, which alone must not end them; in one of 200, ten times as likely worse as not.
+"""
+_SELECTIVE: Final = 0.25
+"""How much of a difference in response rates, in logarithms, may come from who is content: an assumption, which no
+feedback can check. All of it would leave nothing of a margin of 0.1 where one arm responds half as often again; none of
+it would trust a model that makes people silent to silence all alike. docs/benchmarks.md has what it costs and misses.
 """
 _LARGEST_RATIO: Final = log(8)
 """Latencies further apart count as eight times: one request that hung must not decide, and tests need a bound."""
@@ -82,7 +88,7 @@ class Harms:
 
     def suspect(self, *, time_is_up: bool) -> str | None:
         """A harm that stands against a promotion, though it may not be sure."""
-        most_e = _STRONG if time_is_up else 1.0
+        most_e = _DECISIVE if time_is_up else 1.0
         return next((name for name in ("errors", "latency", "form") if getattr(self, name).e_value > most_e), None)
 
 
@@ -111,13 +117,25 @@ def _arm_view(outcomes: ArmOutcomes, alpha: float) -> ArmView:
 
 
 def quality_difference(outcomes: Outcomes, alpha: float) -> Interval:
-    """Challenger minus champion, the lower bound lowered where the arms respond at different rates."""
-    difference = difference_at_any_time(outcomes.quality.differences(), Tails(alpha / 2, _of_one_harm(alpha)))
+    """Challenger minus champion, wider where the arms respond at different rates."""
+    found = difference_at_any_time(outcomes.quality.differences(), Tails(alpha / 2, _of_one_harm(alpha)))
+    hidden = _hidden(outcomes, alpha)
+    return Interval(found.estimate, max(-1.0, found.low - hidden), min(1.0, found.high + hidden), found.n)
+
+
+def _hidden(outcomes: Outcomes, alpha: float) -> float:
+    """How far those who keep silent may move the difference; 0 where both arms' people respond alike.
+
+    How much more readily who is not content speaks may differ between the arms by a factor of the ratio of their rates
+    to the power _SELECTIVE. If by none, the odds of content among those who speak differ as among all (Prentice and
+    Pyke, "Logistic disease incidence models and case-control studies", Biometrika 1979), and equal arms look equal
+    whatever their rates. A factor moves the mean of a value in 0..1 by at most a quarter of its logarithm.
+    """
     gap = outcomes.responses.differences()
-    more, fewer = excess_at_any_time(gap), excess_at_any_time(-gap)
-    if min(more.p_value, fewer.p_value) > alpha / 2:
-        return difference
-    return Interval(difference.estimate, max(-1.0, difference.low - abs(more.estimate)), difference.high, difference.n)
+    if min(excess_at_any_time(gap).p_value, excess_at_any_time(-gap).p_value) > alpha / 2:
+        return 0.0
+    fewer, more = sorted(float(arm.responded_values().mean()) for arm in outcomes.arms.values())
+    return _SELECTIVE * log(more / fewer) / 4 if fewer else 1.0
 
 
 def harms(seen: Seen, rules: Canary) -> Harms:
@@ -170,7 +188,7 @@ def quality_ruling(
         if time_is_up:
             return Ruling("ROLLBACK", f"no evidence: {judged} judged people in an arm when the time was up")
         return Ruling("NODATA", f"{judged} of {rules.min_users_per_arm} judged people in an arm")
-    merit = _merit(difference, rules.margin, may_be_equal=verdict == "PASS" or time_is_up)
+    merit = _merit(difference, rules.margin, is_trusted=verdict == "PASS", time_is_up=time_is_up)
     if merit is not None and suspect is None:
         return Ruling("PROMOTE", f"{merit}: {bounds}")
     doubt = f"; {suspect} may be worse" if suspect else ""
@@ -179,9 +197,9 @@ def quality_ruling(
     return Ruling("RUNNING", f"{bounds}{doubt}")
 
 
-def _merit(difference: Interval, margin: float, *, may_be_equal: bool) -> str | None:
+def _merit(difference: Interval, margin: float, *, is_trusted: bool, time_is_up: bool) -> str | None:
     """What speaks for a promotion, if anything."""
     if difference.low > 0:
         return "better"
-    not_worse = (difference.low > -margin and difference.estimate >= 0) or difference.low > -margin / 2
-    return f"not worse by {margin}" if not_worse and may_be_equal else None
+    least = -margin if time_is_up or difference.estimate >= 0 else -margin / 2
+    return f"not worse by {margin}" if difference.low > least and (is_trusted or time_is_up) else None

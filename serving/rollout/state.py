@@ -18,7 +18,7 @@ _UNKNOWN: Final = Rollout()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`since` is when the trial under way was proposed; `last` the latest decision that counted."""
+    """`since` is when the trial under way was proposed, or shown to people; `last` the latest decision that counted."""
 
     rollout: Rollout = _UNKNOWN
     since: datetime | None = None
@@ -42,3 +42,14 @@ def standings(events: Iterable[Event[Control]]) -> dict[str, Standing]:
     for event in events:
         result[event.data.app] = result.get(event.data.app, Standing()).after(event)
     return result
+
+
+def not_yet_in(known: dict[str, Standing], events: Iterable[Event[Control]]) -> list[Event[Control]]:
+    """Those of `events` that would still change something, one after the other."""
+    standing, kept = dict(known), list[Event[Control]]()
+    for event in events:
+        before = standing.get(event.data.app, Standing())
+        standing[event.data.app] = after = before.after(event)
+        if after != before:
+            kept.append(event)
+    return kept

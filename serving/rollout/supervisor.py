@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Decision, ModelRef, Proposal
 from feedwheel_capture.vocabulary import FinalState
@@ -20,9 +21,10 @@ from feedwheel_capture.vocabulary import FinalState
 from schemas.config import Config
 from schemas.errors import FeedwheelError
 from serving.models import LoadedModel, ModelPool
-from serving.rollout.arms import Challenger, Lineup
+from serving.rollout.arms import Challenger, Lineup, Shadow
 from serving.rollout.control_log import ControlLog
 from serving.rollout.decide import Ruling
+from serving.rollout.shadow_trial import ShadowTrial
 from serving.rollout.state import Standing
 from serving.rollout.traffic import Traffic
 from serving.rollout.trial import Trial, open_trial, rollout_report
@@ -56,7 +58,7 @@ class RolloutSupervisor:
         self._services = services
         self.switches = 0
         self._lineups: dict[str, Lineup] = {}
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[str, Trial | ShadowTrial] = {}
         self._faults: dict[str, tuple[ModelRef, float, str]] = {}
         self._reports: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
@@ -117,7 +119,7 @@ class RolloutSupervisor:
         wanted = {reign.model for standing in standings.values() for reign in standing.rollout.reigns[-2:]}
         for lineup in self._lineups.values():
             wanted |= {lineup.champion.ref}
-            wanted |= {lineup.challenger.model.ref} if lineup.challenger else set()
+            wanted |= {tried.model.ref for tried in (lineup.challenger, lineup.shadow) if tried}
         return wanted
 
     def _load_champion(self, app: str, ref: ModelRef) -> bool:
@@ -142,9 +144,13 @@ class RolloutSupervisor:
 
     def _line_up(self, app: str, champion: LoadedModel) -> None:
         """Put a champion, and the challenger on trial if there is one, into force."""
-        trial = self._trials.get(app)
-        challenger = Challenger(trial.proposal.release_id, trial.proposal.share, trial.model) if trial else None
-        self._lineups = {**self._lineups, app: Lineup(champion, challenger)}
+        lineup = Lineup(champion)
+        match self._trials.get(app):
+            case Trial(proposal, _, model):
+                lineup = Lineup(champion, Challenger(proposal.release_id, proposal.share, model))
+            case ShadowTrial(proposal, _, model, tally):
+                lineup = Lineup(champion, shadow=Shadow(proposal.release_id, proposal.shadow_share, model, tally))
+        self._lineups = {**self._lineups, app: lineup}
 
     def _end_old_trial(self, app: str, proposal: Proposal | None) -> None:
         trial = self._trials.get(app)
@@ -159,8 +165,11 @@ class RolloutSupervisor:
         if app not in self._trials and not self._begin(app, proposal, since):
             return
         services, trial = self._services, self._trials[app]
-        ruling = trial.judge(services.config.canary, services.clock(), publishing=services.publishing())
-        if ruling.state in ("PROMOTE", "ROLLBACK"):
+        rules = services.config.canary_of(app)
+        ruling = trial.judge(rules, services.clock(), publishing=services.publishing())
+        if ruling.state == "PROMOTE" and proposal.shadow_share:
+            self._show(proposal, ruling, trial.evidence())
+        elif ruling.state in ("PROMOTE", "ROLLBACK"):
             self._decide(proposal, ruling, trial.evidence())
 
     def _begin(self, app: str, proposal: Proposal, since: datetime) -> bool:
@@ -170,18 +179,34 @@ class RolloutSupervisor:
         except FeedwheelError as error:
             self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
             return False
-        self._trials[app] = open_trial(
+        self._trials[app] = self._opened(proposal, since, model)
+        self._line_up(app, self._lineups[app].champion)
+        share, shadow_share = proposal.share, proposal.shadow_share
+        about = {"app": app, "release": proposal.release_id, "share": share, "shadow_share": shadow_share}
+        _LOG.info("test begins", extra=about)
+        return True
+
+    def _opened(self, proposal: Proposal, since: datetime, model: LoadedModel) -> Trial | ShadowTrial:
+        services = self._services
+        if proposal.shadow_share:
+            return ShadowTrial(proposal, since, model)
+        return open_trial(
             proposal,
             since,
             model,
             services.traffic,
-            maturity_s=services.config.canary.maturity_s,
+            maturity_s=services.config.canary_of(proposal.app).maturity_s,
             kafka=services.kafka,
             clock=services.clock,
         )
-        self._line_up(app, self._lineups[app].champion)
-        _LOG.info("test begins", extra={"app": app, "release": proposal.release_id, "share": proposal.share})
-        return True
+
+    def _show(self, proposal: Proposal, ruling: Ruling, evidence: dict[str, Any]) -> None:
+        """Let people be drawn to what the shadow found no harm in."""
+        # As the log will give it back, where nan is null: a trial is known by its proposal, and must not begin anew.
+        evidence = msgspec.json.decode(msgspec.json.encode(evidence))
+        shown = msgspec.structs.replace(proposal, shadow_share=0.0, rationale=ruling.rationale, evidence=evidence)
+        self._services.control.decide(shown)
+        _LOG.info("shown to people", extra={"app": proposal.app, "release": proposal.release_id})
 
     def _decide(self, proposal: Proposal, ruling: Ruling, evidence: dict[str, Any]) -> None:
         state: FinalState = "PROMOTE" if ruling.state == "PROMOTE" else "ROLLBACK"

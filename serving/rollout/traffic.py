@@ -16,13 +16,13 @@ from feedwheel_capture.vocabulary import Arm
 from feedback.pairing import Paired
 from feedback.statistics import Floats
 
-_REMEMBERED: Final = 2000
+REMEMBERED: Final = 2000
 """Latencies per arm that its median is of; for people to look at."""
 _LATEST: Final = 20
 """Requests that must all fail before an arm is taken to be dead: where half fail, once in a million times."""
-_PEOPLE: Final = 50_000
+PEOPLE: Final = 50_000
 """People who are compared: a bound on memory (some 5 MB) and on the time of a look (10 ms)."""
-_LEAST_MS: Final = 0.01
+LEAST_MS: Final = 0.01
 """A latency below is taken for this: its logarithm is what is compared."""
 
 
@@ -79,13 +79,16 @@ class Traffic:
 
 
 @dataclass(slots=True)
-class _Arm:
+class ArmTally:
+    """One arm, counted."""
+
     requests: int = 0
     errors: int = 0
-    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     latest_failed: deque[bool] = field(default_factory=lambda: deque(maxlen=_LATEST))
 
     def add(self, latency_ms: float | None) -> None:
+        """Count a request: its latency, or None if it failed."""
         self.requests += 1
         self.errors += latency_ms is None
         self.latest_failed.append(latency_ms is None)
@@ -93,6 +96,7 @@ class _Arm:
             self.latencies_ms.append(latency_ms)
 
     def counts(self) -> ArmCounts:
+        """As it is now."""
         median = float(np.median(list(self.latencies_ms))) if self.latencies_ms else None
         is_dead = len(self.latest_failed) == _LATEST and all(self.latest_failed)
         return ArmCounts(self.requests, self.errors, median, is_dead)
@@ -100,7 +104,7 @@ class _Arm:
 
 @dataclass(slots=True)
 class _Trial:
-    arms: dict[Arm, _Arm] = field(default_factory=lambda: {"champion": _Arm(), "challenger": _Arm()})
+    arms: dict[Arm, ArmTally] = field(default_factory=lambda: {"champion": ArmTally(), "challenger": ArmTally()})
     failures: Paired = field(default_factory=Paired)
     log_latencies: Paired = field(default_factory=Paired)
     broken: Paired = field(default_factory=Paired)
@@ -108,13 +112,13 @@ class _Trial:
 
     def add(self, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool) -> None:
         self.arms[arm].add(latency_ms)
-        if person in self.people or len(self.people) >= _PEOPLE:
+        if person in self.people or len(self.people) >= PEOPLE:
             return
         self.people.add(person)
         treated = arm == "challenger"
         self.failures.add(float(latency_ms is None), treated=treated)
         if latency_ms is not None:
-            self.log_latencies.add(log(max(latency_ms, _LEAST_MS)), treated=treated)
+            self.log_latencies.add(log(max(latency_ms, LEAST_MS)), treated=treated)
             self.broken.add(float(is_broken), treated=treated)
 
     def seen(self) -> Seen:

@@ -14,6 +14,7 @@ from serving.models import LoadedModel
 from serving.rollout.decide import Comparison, Harms, Ruling, compare, harms, local_ruling, quality_ruling
 from serving.rollout.evidence import Evidence, Outcomes
 from serving.rollout.reader import EvidenceReader
+from serving.rollout.shadow_trial import ShadowTrial
 from serving.rollout.state import Standing
 from serving.rollout.traffic import Traffic
 
@@ -99,7 +100,7 @@ def open_trial(
     return Trial(proposal, since, model, reader, traffic)
 
 
-def rollout_report(app: str, standing: Standing, trial: Trial | None) -> dict[str, Any]:
+def rollout_report(app: str, standing: Standing, trial: Trial | ShadowTrial | None) -> dict[str, Any]:
     """A rollout for people and for the pipelines: of the test under way, else of the last one decided."""
     report: dict[str, Any] = {
         "app": app,
@@ -114,6 +115,7 @@ def rollout_report(app: str, standing: Standing, trial: Trial | None) -> dict[st
         "arms": {},
         "difference": None,
         "harms": None,
+        "shadow": None,
         "decisions": dict(standing.rollout.endings),
     }
     if trial is not None:
@@ -124,7 +126,7 @@ def rollout_report(app: str, standing: Standing, trial: Trial | None) -> dict[st
     return report
 
 
-def _of_trial(trial: Trial) -> dict[str, Any]:
+def _of_trial(trial: Trial | ShadowTrial) -> dict[str, Any]:
     return {
         "release_id": trial.proposal.release_id,
         "state": trial.ruling.state,
@@ -132,5 +134,6 @@ def _of_trial(trial: Trial) -> dict[str, Any]:
         "challenger": msgspec.to_builtins(trial.proposal.model),
         "verdict": trial.proposal.verdict,
         "since": trial.since.isoformat(),
+        "shadow": trial.proposal.evidence.get("shadow"),
         **trial.evidence(),
     }

@@ -1,7 +1,7 @@
 """How often the rules of a canary are wrong, and how soon they are right, over simulated canaries.
 
 `tests/canaries.py` says how people behave and which functions of serving judge. An equal challenger is looked at each
-time that requests are a quarter more, a worse one each time that they are a tenth more: what an earlier look would
+time that requests are 40 % more, a worse one each time that they are 10 % more: what an earlier look would
 have seen, a later one sees, and only the number of requests until then is coarser.
 
     python tests/bench/bench_rollout.py [--null 10000] [--runs 300] [--processes 2] [--seed 1]
@@ -9,10 +9,9 @@ have seen, a later one sees, and only the number of requests until then is coars
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from feedwheel_capture.vocabulary import GateVerdict
@@ -27,11 +26,11 @@ EQUAL = (
     Scenario("equal"),
     Scenario("equal, its people respond a third less", response_ratio=2 / 3),
     Scenario("equal, its people respond half as much again", response_ratio=1.5),
-    Scenario("equal, drawn to by one person in ten", share=0.1),
 )
 WORSE = (
-    Scenario("quality 10 points lower", drop=0.1, requests=40_000),
+    Scenario("quality 10 points lower", drop=0.1),
     Scenario("quality 20 points lower", drop=0.2),
+    Scenario("quality 10 points lower, its discontented say so a third less", drop=0.1, discontent_says=2 / 3),
     Scenario("latency x1.5", latency_ratio=1.5),
     Scenario("latency x2", latency_ratio=2),
     Scenario("latency x4", latency_ratio=4),
@@ -39,6 +38,11 @@ WORSE = (
     Scenario("errors 1 % to 15 %", errors=0.15),
     Scenario("broken form 2 % to 10 %", broken=0.1),
 )
+REQUESTS = 80_000
+"""The cap that the shipped rules are made for; a quarter as many people, of whom two thirds ask."""
+DEMONSTRATION = 20_000
+CAPS = ((0.1, 20_000), (0.1, 40_000), (0.15, 36_000), (0.2, 20_000), (0.3, 9_000))
+"""Margins, and requests by which equal challengers are to be promoted."""
 HARMS = ("errors", "latency", "form", "worse")
 """How the rationale of a rollback begins that says something is wrong, and not that the time was up."""
 CHUNK = 50
@@ -66,8 +70,7 @@ class Batch:
     seed: int
 
     def play(self, number: int) -> Ending:
-        draw = np.random.default_rng([self.seed, number])
-        ruling, requests = play(self.scenario, self.rules, self.verdict, draw, self.growth)
+        ruling, requests = play(self.scenario, self.rules, self.verdict, (self.seed, number), self.growth)
         return Ending(ruling.state, ruling.rationale.split(":")[0], requests)
 
 
@@ -97,11 +100,27 @@ def row(name: str, found: Sequence[Ending]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def rule_sets(shipped: Canary) -> Iterator[tuple[str, Canary, GateVerdict]]:
-    """Names, rules and verdicts: as shipped for few people, and for an application that has many."""
-    strict = shipped.model_copy(update={"margin": 0.1, "max_latency_ratio": 1.2, "min_users_per_arm": 100})
-    yield "shipped", shipped, "PASS"
-    yield "margin 0.1, latency ratio 1.2", strict, "PASS"
+HEAD = "| challenger | harm found | rolled back at the cap | promoted | requests until harm was found (quartiles) |"
+
+
+def table(pool: ProcessPoolExecutor, title: str, batches: Iterable[tuple[Batch, int]]) -> list[Ending]:
+    print(f"\n{title}\n{HEAD}\n|---|---|---|---|---|", flush=True)
+    everyone = list[Ending]()
+    for batch, runs in batches:
+        found = endings(pool, batch, runs)
+        everyone += found
+        print(row(batch.scenario.name, found), flush=True)
+    return everyone
+
+
+def equal(rules: Canary, requests: int, seed: int) -> Iterator[Batch]:
+    for place, scenario in enumerate(EQUAL):
+        yield Batch(replace(scenario, requests=requests), rules, "PASS", 1.4, seed + place)
+
+
+def worse(rules: Canary, requests: int, seed: int) -> Iterator[Batch]:
+    for scenario in WORSE:
+        yield Batch(replace(scenario, requests=requests), rules, "PASS", 1.1, seed)
 
 
 def main() -> None:
@@ -111,21 +130,28 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    shipped = Settings(config_path=REPOSITORY / "feedwheel.toml").config().canary
-    head = "| challenger | harm found | rolled back at the cap | promoted | requests until harm was found (quartiles) |"
+    config = Settings(config_path=REPOSITORY / "feedwheel.toml").config()
+    rules, few, seed = config.canary, config.canary_of("routing"), given.seed
     with ProcessPoolExecutor(given.processes) as pool:
-        for name, rules, verdict in rule_sets(shipped):
-            batch = partial(Batch, rules=rules, verdict=verdict, seed=given.seed)
-            print(f"\n{name}, alpha {rules.alpha}, verdict {verdict}\n{head}\n|---|---|---|---|---|", flush=True)
-            everyone = list[Ending]()
-            for place, scenario in enumerate(EQUAL):
-                one = replace(batch(scenario, growth=1.25), seed=given.seed + place)
-                found = endings(pool, one, given.null // len(EQUAL))
-                everyone += found
-                print(row(scenario.name, found), flush=True)
-            print(row("all equal ones", everyone), flush=True)
-            for scenario in WORSE:
-                print(row(scenario.name, endings(pool, batch(scenario, growth=1.1), given.runs)), flush=True)
+        title = f"margin {rules.margin}, latency ratio {rules.max_latency_ratio}, {REQUESTS:,} requests"
+        nulls = [(batch, given.null // len(EQUAL)) for batch in equal(rules, REQUESTS, seed)]
+        print(row("all equal ones", table(pool, f"{title}: equal", nulls)), flush=True)
+        table(pool, f"{title}: worse", [(batch, given.runs) for batch in worse(rules, REQUESTS, seed)])
+        for margin, requests in CAPS:
+            other = rules.model_copy(update={"margin": margin})
+            batches = [(batch, given.runs) for batch in equal(other, requests, seed)]
+            table(pool, f"margin {margin}, {requests:,} requests", batches)
+        tenth = Batch(
+            Scenario("equal, one person in ten drawn", share=0.1, requests=REQUESTS), rules, "PASS", 1.4, seed
+        )
+        table(pool, "a smaller share", [(tenth, given.runs)])
+        few_worse = [(batch, given.runs) for batch in worse(few, DEMONSTRATION, seed)]
+        few_equal = [(batch, given.runs) for batch in equal(few, DEMONSTRATION, seed)]
+        table(
+            pool,
+            f"the demonstration, margin {few.margin}, latency ratio {few.max_latency_ratio}",
+            few_equal + few_worse,
+        )
 
 
 if __name__ == "__main__":

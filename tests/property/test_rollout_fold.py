@@ -3,6 +3,7 @@
 from feedwheel_capture.events import Baseline, Decision, ModelRef, Proposal
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedback.rollout import ALLOWED, OPERATOR, Rollout
 
@@ -15,10 +16,16 @@ def model(version: str) -> ModelRef:
 
 baselines = st.builds(lambda version: Baseline(app="a", model=model(version)), st.sampled_from(["base", "other"]))
 proposals = st.builds(
-    lambda release, verdict: Proposal(
-        app="a", release_id=release, model=model(f"v{release}"), verdict=verdict, share=0.5
+    lambda release, shadow_share, verdict: Proposal(
+        app="a",
+        release_id=release,
+        model=model(f"v{release}"),
+        verdict=verdict,
+        share=0.5,
+        shadow_share=shadow_share,
     ),
     RELEASES,
+    st.sampled_from([0.0, 0.2]),
     st.sampled_from(["PASS", "MARGINAL", "WAIVED", "FAIL", "INCONCLUSIVE"]),
 )
 decisions = st.builds(
@@ -68,8 +75,9 @@ def test_what_it_adds_up_to_is_always_sound(log):
         for reign in state.reigns[1:]:
             assert ended[reign.release_id] == "PROMOTE"
         if before.trial is not None and state.trial != before.trial:
-            assert isinstance(record, Decision)
             assert record.release_id == before.trial.release_id
+            assert isinstance(record, Decision) or state.trial == replace(before.trial, shadow_share=0.0)
+            assert state.endings != before.endings or before.trial.shadow_share > 0
         if len(state.reigns) < len(before.reigns):
             assert isinstance(record, Decision)
             assert record.by == OPERATOR

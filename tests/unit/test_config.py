@@ -31,7 +31,7 @@ def line_of(fragment: str) -> int:
         ),
         (("\n[trigger]\n", "\n[triggers]\n"), "feedwheel.toml: trigger: Field required"),
         (("alpha = 0.05", "alpha = 0"), "gate.alpha"),
-        (("\nshare = 0.5", "\nshare = 0"), f"{line_of('share')}: canary.share"),
+        (("\nshare = 0.5", "\nshare = 0"), f"{line_of('share')}: apps.routing.canary.share"),
         (("seed = 7", "seed = -1"), f"{line_of('seed')}: training.seed"),
         (("max_length = 256", "max_length = 1"), f"{line_of('max_length')}: training.max_length"),
         (('[topics."feedwheel.privacy"]', '[topics."no topic"]'), "topics.no topic"),

@@ -1,6 +1,7 @@
 """The fold of the control log: first valid record wins, everything else changes nothing."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 from feedwheel_capture.events import Baseline, Decision, ModelRef, Proposal
@@ -16,8 +17,9 @@ def baseline(version: str = "base") -> Baseline:
     return Baseline(app="a", model=model(version))
 
 
-def proposal(release_id: str) -> Proposal:
-    return Proposal(app="a", release_id=release_id, model=model(f"v-{release_id}"), verdict="PASS", share=0.5)
+def proposal(release_id: str, **fields: Any) -> Proposal:
+    fields = {"model": model(f"v-{release_id}"), "verdict": "PASS", "share": 0.5, **fields}
+    return Proposal(app="a", release_id=release_id, **fields)
 
 
 def decision(release_id: str, state: str, by: str = "replica-1") -> Decision:
@@ -64,3 +66,13 @@ def test_one_trial_at_a_time():
 
 def test_nothing_is_on_trial_without_a_champion():
     assert Rollout.of([proposal("1")]) == Rollout()
+
+
+def test_what_was_in_the_shadow_is_shown_as_it_was_proposed():
+    hidden = Rollout.of([baseline(), proposal("1", shadow_share=0.2)])
+    assert (hidden.trial.shadow_share, hidden.champion) == (0.2, model("base"))
+    again = proposal("1", model=model("another"), verdict="WAIVED", share=0.9, evidence={"shadow": {"people": 8}})
+    shown = hidden.after(again)
+    assert shown.trial == proposal("1", evidence={"shadow": {"people": 8}})
+    assert shown.after(proposal("1", shadow_share=0.2)) == shown  # it never goes back
+    assert hidden.after(decision("1", "ROLLBACK")).after(again).trial is None

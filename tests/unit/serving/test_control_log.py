@@ -5,6 +5,7 @@ from feedwheel_capture.access import KafkaAccess
 from feedwheel_capture.events import Baseline, Decision, ModelRef, Proposal
 from feedwheel_capture.recorder import Recorder, make_event
 from feedwheel_capture.spool import Spool
+from msgspec.structs import replace
 
 from serving.rollout.control_log import ControlLog
 
@@ -85,6 +86,23 @@ def test_a_full_spool_delays_the_message_not_the_decision(control_log, events):
     log.send()
     log.send()
     assert spool.depth == 1
+
+
+def test_a_shadow_is_shown_at_once_and_by_the_replica_that_came_first(control_log, clock):
+    proposal = Proposal(app=APP, release_id="r1", model=model("2"), verdict="PASS", share=0.5, shadow_share=0.1)
+    events = [make_event(record, "test", clock()) for record in (Baseline(app=APP, model=model("1")), proposal)]
+    log, _ = control_log()
+    log._replace(events)
+    log.decide(replace(proposal, shadow_share=0.0, evidence={"by": "us"}))
+    log.send()
+    again, _ = control_log()
+    assert again.standings() == log.standings()
+    assert log.standings()[APP].rollout.trial.shadow_share == 0.0
+    theirs = make_event(replace(proposal, shadow_share=0.0, evidence={"by": "them"}), "other", clock())
+    log._replace([*events, theirs])
+    assert log.standings()[APP].rollout.trial.evidence == {"by": "them"}
+    log._replace(events)
+    assert log.standings()[APP].rollout.trial.shadow_share == 0.1
 
 
 def test_an_empty_log_does_not_erase_what_is_known(control_log, events):

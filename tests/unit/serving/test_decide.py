@@ -68,6 +68,15 @@ def test_half_the_margin_ruled_out_is_not_worse_whatever_the_sign():
     assert [rule(before, after, "WAIVED", up) for up in (False, True)] == ["RUNNING", "PROMOTE"]
 
 
+def test_when_the_time_is_up_not_worse_by_the_margin_is_enough():
+    before, after = people(90, 0.75, seed=1), people(90, 0.74, seed=6)
+    found = difference(before, after)
+    assert -RULES.margin < found.low < -RULES.margin / 2
+    assert found.estimate < 0
+    assert [rule(before, after, "PASS", up) for up in (False, True)] == ["RUNNING", "PROMOTE"]
+    assert [rule(before, after, "WAIVED", up) for up in (False, True)] == ["RUNNING", "PROMOTE"]
+
+
 def test_a_suspected_harm_stands_against_a_promotion_and_nothing_else():
     worse, better = people(90, 0.05, seed=1), people(90, 0.7, seed=2)
     assert [rule(worse, better, "PASS", up, "errors") for up in (False, True)] == ["RUNNING", "ROLLBACK"]
@@ -83,16 +92,20 @@ def test_too_few_people_decide_nothing_until_the_time_is_up():
     assert rule(nobody, nobody, time_is_up=True) == "ROLLBACK"
 
 
-def test_an_arm_whose_people_keep_silent_is_not_believed():
+def test_where_one_arm_keeps_silent_a_quarter_of_it_may_be_of_the_discontented():
+    """Whichever arm it is, the interval is wider at both ends; of an arm that says nothing, nothing is known."""
     champion, challenger = people(120, 0.3, responded=1.0, seed=1), people(120, 0.62, responded=0.5, seed=2)
     found, plain = difference(champion, challenger), difference((champion[0], []), (challenger[0], []))
-    assert found.low == pytest.approx(plain.low - 0.5, abs=0.1)
-    assert (found.high, found.estimate) == (plain.high, plain.estimate)
-    assert plain.low > 0
-    assert rule(champion, challenger) == "RUNNING"
+    hidden = 0.25 * np.log(2) / 4
+    assert found.low == pytest.approx(plain.low - hidden, abs=0.01)
+    assert found.high == pytest.approx(plain.high + hidden, abs=0.01)
+    mirrored, backwards = difference(challenger, champion), difference((challenger[0], []), (champion[0], []))
+    assert backwards.low - mirrored.low == pytest.approx(plain.low - found.low)
+    silent = difference(champion, ([], [False] * 120))
+    assert (silent.low, silent.high) == (-1, 1)
 
 
-def test_equal_response_rates_shift_nothing():
+def test_equal_response_rates_widen_nothing():
     champion, challenger = people(60, 0.3, responded=0.6, seed=1), people(60, 0.6, responded=0.55, seed=2)
     plain = difference((champion[0], []), (challenger[0], []))
     assert difference(champion, challenger) == plain
@@ -187,7 +200,7 @@ def test_what_may_be_a_harm_stands_against_a_promotion():
 
 
 def endings(scenario, runs, growth=1.3):
-    return [play(scenario, RULES, "PASS", np.random.default_rng([7, run]), growth)[0] for run in range(runs)]
+    return [play(scenario, RULES, "PASS", (7, run), growth)[0] for run in range(runs)]
 
 
 def found_harm(rulings):

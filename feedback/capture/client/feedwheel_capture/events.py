@@ -272,7 +272,11 @@ class Baseline(Struct, frozen=True, kw_only=True, tag_field="action", tag="basel
 
 
 class Proposal(Struct, frozen=True, kw_only=True, tag_field="action", tag="propose"):
-    """A challenger with its gate verdict; `share` of the people are drawn to it while the test runs."""
+    """A challenger with its gate verdict; `share` of the people are drawn to it while the test runs.
+
+    Before, `shadow_share` of the requests are also given to it, and nobody sees its answers. Proposed again without, by
+    serving, it is shown to people; `evidence` is what the shadow showed.
+    """
 
     app: str
     release_id: str
@@ -280,6 +284,8 @@ class Proposal(Struct, frozen=True, kw_only=True, tag_field="action", tag="propo
     verdict: GateVerdict
     share: float
     rationale: str | None = None
+    shadow_share: float = 0.0
+    evidence: dict[str, Any] = {}
 
 
 class Decision(Struct, frozen=True, kw_only=True, tag_field="action", tag="decide"):
