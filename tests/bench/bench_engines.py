@@ -3,8 +3,8 @@
 Engines take turns within a round, in another order each round; ratios are of rounds, with a bootstrap interval.
 llama.cpp is measured if its server and a GGUF file are named. genai and transformers decode fixed batches without HTTP.
 
-    python tests/bench/bench_engines.py --model DIR [--llama-server FILE --gguf FILE] [--torch DIR] [--genai DIR]
-        [--rounds 8] [--concurrency 1 8 32] [--system 256] [--json FILE]
+    python tests/bench/bench_engines.py --model DIR [--llama-server FILE --gguf FILE] [--torch DIR] [--genai DIR ...]
+        [--rounds 8] [--concurrency 1 8 32] [--waves 3] [--system 256] [--prompt 128] [--json FILE]
 """
 
 import argparse
@@ -21,11 +21,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from pipelines.simulate.messages import SHIPPED, read_messages
 from pipelines.stack.paths import REPOSITORY
+from tests.bench.intervals import ratio
 from tests.bench.serving.load import closed_loop
 from tests.bench.serving.servers import feedwheel, llama_cpp
 
@@ -37,8 +37,9 @@ Run = Callable[[Sequence[str], int], tuple[float, float]]
 class Prompts:
     """Texts of about so many tokens of the model's, no two alike, behind a common beginning if there is one."""
 
-    def __init__(self, tokenizer: Tokenizer, system_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, system_tokens: int, prompt_tokens: int = PROMPT_TOKENS) -> None:
         self.tokenizer = tokenizer
+        self._prompt_tokens = prompt_tokens
         self._words = itertools.cycle(message.text for message in read_messages(SHIPPED))
         self._numbers = itertools.count()
         self._system = self._cut(" ".join(next(self._words) for _ in range(system_tokens // 8 + 8)), system_tokens)
@@ -47,8 +48,8 @@ class Prompts:
         return [self._system + self._one() for _ in range(count)]
 
     def _one(self) -> str:
-        text = f"{next(self._numbers)}: " + " ".join(next(self._words) for _ in range(PROMPT_TOKENS // 6))
-        return self._cut(text, PROMPT_TOKENS)
+        text = f"{next(self._numbers)}: " + " ".join(next(self._words) for _ in range(self._prompt_tokens // 6))
+        return self._cut(text, self._prompt_tokens)
 
     def _cut(self, text: str, tokens: int) -> str:
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids[:tokens]
@@ -93,14 +94,6 @@ def static(name: str, model_dir: Path, tokenizer: Tokenizer, stack: ExitStack) -
     return run
 
 
-def ratio(ours: Sequence[float], others: Sequence[float]) -> str:
-    """Geometric mean of the rounds' ratios with a 95 % bootstrap interval over rounds."""
-    logs, draw = np.log(np.array(ours) / np.array(others)), np.random.default_rng(0)
-    means = logs[draw.integers(0, len(logs), (10_000, len(logs)))].mean(1)
-    low, high = np.exp(np.quantile(means, (0.025, 0.975)))
-    return f"{np.exp(logs.mean()):.2f} ({low:.2f} to {high:.2f})"
-
-
 def report(found: dict[tuple[str, int], list[tuple[float, float]]], concurrencies: Sequence[int]) -> None:
     names = list(dict.fromkeys(name for name, _ in found))
     for concurrency in concurrencies:
@@ -122,15 +115,17 @@ def main() -> None:
     parser.add_argument("--llama-server", type=Path)
     parser.add_argument("--gguf", type=Path)
     parser.add_argument("--torch", type=Path)
-    parser.add_argument("--genai", type=Path)
+    parser.add_argument("--genai", type=Path, nargs="*", default=[], help="artefacts, each by its folder's name")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--waves", type=int, default=3, help="answers of each person in a round")
     parser.add_argument("--system", type=int, default=0, help="tokens of a common beginning")
+    parser.add_argument("--prompt", type=int, default=PROMPT_TOKENS, help="tokens of each prompt's own")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(given.model / "tokenizer.json"))
-    prompts, found = Prompts(tokenizer, given.system), defaultdict[tuple[str, int], list[tuple[float, float]]](list)
+    prompts = Prompts(tokenizer, given.system, given.prompt)
+    found = defaultdict[tuple[str, int], list[tuple[float, float]]](list)
     with ExitStack() as stack:
         engines: dict[str, Run] = {}
 
@@ -141,8 +136,8 @@ def main() -> None:
         add("feedwheel", stack.enter_context(feedwheel(given.model)), given.model.name)
         if given.llama_server:
             add("llama.cpp", stack.enter_context(llama_cpp(given.llama_server, given.gguf, ROWS, THREADS)), "any")
-        if given.genai:
-            engines["genai"] = static("genai", given.genai, tokenizer, stack)
+        for artefact in given.genai:
+            engines[f"genai {artefact.name}"] = static("genai", artefact, tokenizer, stack)
         if given.torch:
             engines["transformers"] = static("transformers", given.torch, tokenizer, stack)
         for run in engines.values():
