@@ -1,7 +1,7 @@
 """Quality of artefacts as they are served: perplexity of conversations that no model here was trained on.
 
-Chunks of 256 tokens, of which the second half counts: first halves as prompts, then a token of every chunk in each step,
-as people are answered. llama.cpp's own tool does the same with GGUF files on the same text.
+Chunks of 256 tokens, whose second half counts: first halves as prompts, then a token of every chunk in each step, as
+people are answered. llama.cpp does the same with GGUF files, by a tool of its own, on the same text.
 
     python tests/bench/bench_quality.py --data DIR --models DIR [DIR ...] [--llama-perplexity FILE --gguf FILE ...]
 """
