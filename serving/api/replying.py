@@ -1,6 +1,7 @@
 """From a settled request to its HTTP response, plain or as server-sent events, in whichever shape its endpoint has.
 
-Responses carry one field of ours, `feedwheel`: what an application needs to send feedback and to ask for it.
+Responses carry one field of ours, `feedwheel`: what an application needs to send feedback and to ask for it. In a
+stream the first chunk has it.
 """
 
 import asyncio
@@ -64,7 +65,9 @@ async def reply(
     choices = [{**shape.whole(place, answer), **_guarded(answer)} for place, answer in enumerate(found)]
     common = _common(accepted, body, shape.whole_object, created)
     return Response(
-        msgspec.json.encode({**common, "choices": choices, "usage": _usage(found, body.n)}),
+        msgspec.json.encode(
+            {**common, "choices": choices, "usage": _usage(found, body.n), "feedwheel": _feedwheel(accepted)}
+        ),
         media_type="application/json",
     )
 
@@ -93,11 +96,17 @@ async def _events(answers: Answers, body: GenerationRequest, shape: Shape, creat
     """The chunks of a stream. `[DONE]` comes after the events are on disk; an error takes its place."""
     accepted = [one.accepted for one in answers.pending]
     common = _common(accepted, body, shape.chunk_object, created)
+    ours = {"feedwheel": _feedwheel(accepted)}  # in the first chunk only: it is longer than all else in one
     # With include_usage every chunk has the field, and only the last one a value.
     no_usage: dict[str, Any] = {"usage": None} if body.include_usage else {}
 
     def chunks(choices: Iterable[Choice]) -> bytes:
-        return b"".join(_event({**common, "choices": [choice], **no_usage}) for choice in choices)
+        nonlocal ours
+        events = list[bytes]()
+        for choice in choices:
+            events.append(_event({**common, "choices": [choice], **no_usage, **ours}))
+            ours = {}
+        return b"".join(events)
 
     try:
         yield b"".join(chunks(shape.opening(place)) for place in range(len(accepted)))
@@ -130,7 +139,6 @@ def _common(accepted: Sequence[Accepted], body: GenerationRequest, name: str, cr
         "object": name,
         "created": created,
         "model": body.model,
-        "feedwheel": _feedwheel(accepted),
     }
 
 

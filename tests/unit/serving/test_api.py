@@ -67,6 +67,9 @@ def test_openai_client_stream(client, service):
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == plain.choices[0].message.content
     assert len(chunks) > 4  # it came in pieces
+    first, *others = [chunk.model_extra or {} for chunk in chunks]
+    assert first["feedwheel"]["response_ids"] == [chunks[0].id]
+    assert not any("feedwheel" in other for other in others)
     assert chunks[-1].choices == []
     assert chunks[-1].usage == plain.usage
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
