@@ -28,7 +28,7 @@ from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, find_manifest, newest_manifest, readable_examples_of
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
-from pipelines.evaluate.items import Item, golden_prompts, read_items
+from pipelines.evaluate.items import Item, golden_examples, read_items
 from pipelines.io.models import path_of
 from pipelines.people import owner_of
 from pipelines.train.fitting import fitted
@@ -139,7 +139,7 @@ def _answers(
         if model is None:
             fitted(context, plan, rows)
         adapter = path_of(model.adapter_uri) if model else plan.adapter
-        reference, _, _ = candidate(context, app, adapter, golden_prompts(context.lake, manifest.dataset_id))
+        reference, _, _ = candidate(context, app, adapter, golden_examples(context.lake, manifest.dataset_id))
         said = answers(context, app, reference, items)
     finally:
         shutil.rmtree(plan.model, ignore_errors=True)

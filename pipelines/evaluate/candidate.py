@@ -11,10 +11,9 @@ from typing import Final
 import msgspec
 from feedwheel_capture.events import ModelRef
 
-from feedback.labels import Message
 from pipelines import base_model
 from pipelines.context import Context
-from pipelines.evaluate.parity import Parity, Torch, compare
+from pipelines.evaluate.parity import Golden, Parity, Torch, compare
 from pipelines.export import Precision, export
 from pipelines.io.models import build_once, model_ref
 from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -23,10 +22,8 @@ _MERGED: Final = ".merged"
 """Half a gigabyte that is needed until the export is made."""
 
 
-def candidate(
-    context: Context, app: str, adapter: Path, golden: list[list[Message]]
-) -> tuple[ModelRef, Precision, Parity]:
-    """The artefact of a model, beside its adapter, and its parity on the golden prompts. Raises InfrastructureError."""
+def candidate(context: Context, app: str, adapter: Path, golden: list[Golden]) -> tuple[ModelRef, Precision, Parity]:
+    """The artefact of a model, beside its adapter, and its parity on golden examples. Raises InfrastructureError."""
     precision = base_model.precision_in_use(context)
     directory, form = adapter.parent, "adapter" if context.settings.adapters else "onnx"
     artefact, measured = directory / f"{form}-{precision}", directory / f"parity-{form}-{precision}.json"

@@ -16,7 +16,7 @@ from feedback.near_duplicates import normalise
 from feedback.templates import own_words
 from pipelines.curate.examples import user_text
 from pipelines.dataset.manifest import manifests, readable_examples_of
-from pipelines.evaluate.parity import GOLDEN_PROMPTS
+from pipelines.evaluate.parity import GOLDEN_EXAMPLES, Golden
 from pipelines.io.lake import Lake
 from schemas.examples import TRAINING_USES
 
@@ -77,7 +77,7 @@ def anchor_items(lake: Lake, app: str) -> frozenset[str]:
     return frozenset(readable_examples_of(lake, first.dataset_id, "eval").column("example_id").to_pylist())
 
 
-def golden_prompts(lake: Lake, dataset_id: str) -> list[list[Message]]:
-    """Prompts of a data set on which an export is compared with its weights."""
-    rows = readable_examples_of(lake, dataset_id).select(["prompt"]).slice(0, GOLDEN_PROMPTS).to_pylist()
-    return msgspec.convert([row["prompt"] for row in rows], list[list[Message]])
+def golden_examples(lake: Lake, dataset_id: str) -> list[Golden]:
+    """Examples of a data set on which an export is compared with its weights."""
+    rows = readable_examples_of(lake, dataset_id).select(["prompt", "completion"]).slice(0, GOLDEN_EXAMPLES)
+    return msgspec.convert(rows.to_pylist(), list[Golden])

@@ -26,7 +26,7 @@ from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest, newest_manifest
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
-from pipelines.evaluate.items import Item, Items, anchor_items, golden_prompts, read_items
+from pipelines.evaluate.items import Item, Items, anchor_items, golden_examples, read_items
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT, Parity
 from pipelines.evaluate.slices import Known, slices_of
 from pipelines.gates import GateRecord, model_gates, record_gate
@@ -130,7 +130,7 @@ def _case(context: Context, app: str) -> _Case:
 
 def _export(context: Context, case: _Case) -> tuple[ModelRef, Parity]:
     """Step 1. A broken export is recorded as a FAIL: no evidence about people is needed."""
-    golden = golden_prompts(context.lake, case.manifest.dataset_id)
+    golden = golden_examples(context.lake, case.manifest.dataset_id)
     reference, precision, parity = candidate(context, case.app, path_of(case.model.adapter_uri), golden)
     least = MIN_TOKEN_AGREEMENT[precision]
     if parity.token_agreement < least:
@@ -139,6 +139,14 @@ def _export(context: Context, case: _Case) -> tuple[ModelRef, Parity]:
         raise GateRefused(
             f"model {reference.version}: its {precision} export agrees with the weights in "
             f"{parity.token_agreement:.1%} of {parity.positions} tokens, at least {least:.0%} is asked: "
+            "set FEEDWHEEL_PRECISION to a finer one"
+        )
+    if parity.is_worse:
+        record_gate(context, case.app, "evaluate", reference.version, "FAIL", {**case.identity, "parity": parity})
+        change = parity.accuracy_change
+        raise GateRefused(
+            f"model {reference.version}: of {change.n} answers its weights give {parity.accuracy:.0%} right, its "
+            f"{precision} export {change.estimate:+.0%} ({change.low:+.0%} to {change.high:+.0%}): "
             "set FEEDWHEEL_PRECISION to a finer one"
         )
     return reference, parity
@@ -183,6 +191,7 @@ def _record(context: Context, case: _Case, challenger: ModelRef, evidence: Evide
         "gate_champion_accuracy": evidence.champion_accuracy,
         "gate_challenger_accuracy": evidence.challenger_accuracy,
         "parity_token_agreement": parity.token_agreement,
+        "parity_accuracy_change": parity.accuracy_change.estimate,
     }
     known = {name: value for name, value in figures.items() if value == value}  # NaN where there was no item
     Tracking(context.settings.mlflow).log_metrics(case.model.mlflow_run_id, known)
