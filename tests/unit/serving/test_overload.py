@@ -32,10 +32,10 @@ class Decoder:
     def step_rows(self, rows):
         return rows
 
-    def prefill(self, row, tokens, start):
+    def prefill(self, row, tokens, start, slot):
         self.now += TOKEN_S * len(tokens)
 
-    def decode(self, tokens, lengths):
+    def decode(self, tokens, lengths, slots):
         self.now += STEP_S + ROW_S * len(tokens)
         return np.zeros((len(tokens), 1), np.float32)
 
@@ -60,7 +60,7 @@ def goodput(monkeypatch):
                 tokens = np.full(1 + int(draw.uniform(0.5, 1.5) * prompt), number, np.int64)
                 length = 1 + int(draw.expovariate(1 / answer))
                 promise = {"submitted_at": at, "promised_by": at + promised_s}
-                job = Job(tokens, Sampling(), length, ends.append, str(number), **promise)
+                job = Job(tokens, Sampling(), length, ends.append, owner=str(number), **promise)
                 try:
                     thread.submit(batch, job)
                 except Overloaded as refusal:
