@@ -22,9 +22,9 @@ from pipelines.export import Precision
 from pipelines.io.models import local_path
 from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTERS, adapter_arrays, adapter_widths
 
-GOLDEN_EXAMPLES: Final = 48
+GOLDEN_EXAMPLES: Final = 32
 _ANSWER_TOKENS: Final = 12
-"""Some hundred tokens in all are enough to see a broken export. With so many answers, losing one in six is certain;
+"""Some hundred tokens in all are enough to see a broken export. Of so many answers, seven lost are a certain loss;
 whether a coarse export is worse than the champion, the gate sees."""
 _ALPHA: Final = 0.05
 
