@@ -14,9 +14,10 @@ from pipelines.context import Context
 from pipelines.dataset.manifest import Manifest
 from pipelines.io.models import directory_digest
 from pipelines.runs import canonical_json
+from schemas.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from schemas.config import Training
 
-ADAPTER_FILES: Final = ("adapter_model.safetensors", "adapter_config.json")
+ADAPTER_FILES: Final = (ADAPTER_WEIGHTS, ADAPTER_CONFIG)
 """What is kept of a training, the weights first."""
 
 
