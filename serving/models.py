@@ -16,6 +16,7 @@ from feedwheel_capture.events import ModelRef
 
 from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from schemas.errors import FeedwheelError
+from schemas.machine import give_back_memory
 from serving.engine import golden
 from serving.engine.adapters import Adapter
 from serving.engine.artifact import read_artifact, verified_directory
@@ -61,6 +62,7 @@ class ModelPool:
         self._thread = thread
         self._models: dict[ModelRef, LoadedModel] = {}
         self._leaving: list[LoadedModel] = []
+        self._gaps = False
 
     @property
     def models(self) -> list[LoadedModel]:
@@ -130,7 +132,17 @@ class ModelPool:
         for ref in [ref for ref in self._models if ref not in refs and ref not in bases]:
             self._leaving.append(self._models.pop(ref))
             _LOG.info("model let go", extra={"model": ref.name, "version": ref.version})
-        self._leaving = [model for model in self._leaving if not self._drop(model)]
+        self._give_back()
+        leaving, self._leaving = self._leaving, [model for model in self._leaving if not self._drop(model)]
+        self._gaps = len(self._leaving) < len(leaving)
+
+    def _give_back(self) -> None:
+        """Return the memory of models that left before: the next one's weights do not fit into the gaps.
+
+        Not when they leave: the inference thread holds them until its step is over.
+        """
+        if self._gaps:
+            give_back_memory()
 
     def _drop(self, model: LoadedModel) -> bool:
         """Stop running a model if it has answered everything that it was asked; whether it has."""

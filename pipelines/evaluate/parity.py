@@ -21,6 +21,7 @@ from feedback.statistics import Interval, mean_interval
 from pipelines.export import Precision
 from pipelines.io.models import local_path
 from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTERS, adapter_arrays, adapter_widths
+from schemas.machine import session_settings
 
 GOLDEN_EXAMPLES: Final = 32
 _ANSWER_TOKENS: Final = 12
@@ -136,7 +137,8 @@ class Onnx:
         config = msgspec.json.decode((directory / "genai_config.json").read_bytes())["model"]["decoder"]
         self._shape = (1, config["num_key_value_heads"], 0, config["head_size"])
         options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for name, value in {"session.intra_op.allow_spinning": "0", **session_settings()}.items():
+            options.add_session_config_entry(name, value)
         self._session = onnxruntime.InferenceSession(
             directory / config["filename"], options, providers=_CUDA if precision == "fp16" else _CPU
         )

@@ -17,7 +17,7 @@ from pipelines.ingest.plan import lanes
 from pipelines.ingest.write import RangeWriter
 from pipelines.io.beam import embedded_pipeline
 from pipelines.io.kafka_ranges import RangeSource
-from pipelines.io.memory import give_back
+from schemas.machine import give_back_memory
 from schemas.tables import BronzeTable
 
 OpenSource = Callable[[], RangeSource]
@@ -36,7 +36,7 @@ def run_round(
             | "Manifests by table" >> beam.GroupByKey()
             | "Commit each table" >> beam.ParDo(CommitTable(committer))
         )
-    give_back()  # of a backlog of any length, memory holds a round
+    give_back_memory()  # of a backlog of any length, memory holds a round
 
 
 @contextmanager

@@ -99,7 +99,9 @@ class Attempts:
         return answer
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Nothing more comes, and attempts that nobody waits for any more end."""
+        self.abandon()
+        self._jobs.clear()  # each leads back here, and from here to the model, which could not leave memory
         self._pieces.put_nowait((self._place, None))
 
     def abandon(self) -> None:

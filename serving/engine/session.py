@@ -12,6 +12,7 @@ import onnxruntime as ort
 from numpy.typing import DTypeLike, NDArray
 
 from schemas.adapter import ADAPTERS, UNIT_RANK
+from schemas.machine import session_settings
 from serving.engine.adapters import NO_ADAPTER, Adapters
 from serving.engine.artifact import Artifact
 from serving.engine.cache import KvCache
@@ -31,8 +32,6 @@ bit for any batch."""
 _PROBE_ROWS: Final = 4
 _SPAN_BINDINGS: Final = 256
 """Kept for rows that use adapters of some adjacent slots; a new one takes half a millisecond."""
-
-_PROCESSOR: Final = Path("/proc/cpuinfo")
 
 _DTYPES: Final[dict[str, DTypeLike]] = {
     "tensor(float)": np.float32,
@@ -177,23 +176,14 @@ class Decoder:
         return self._bindings[key]
 
 
-def sums_fit(processor: str) -> bool:
-    """Whether the fast kernels for products of 8-bit integers add them up exactly; processor: as Linux describes it.
-
-    On x86 without VNNI they add pairs in 16 bits, which such products can exceed.
-    """
-    flags = {flag for line in processor.splitlines() if line.startswith("flags") for flag in line.split()}
-    return "avx2" not in flags or bool(flags & {"avx512_vnni", "avx_vnni"})
-
-
 def _open(artifact: Artifact, providers: list[str], threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Threads spin within a step, which takes a third off it, and sleep between steps: other processes share the cores.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    if not sums_fit(_PROCESSOR.read_text("utf-8") if _PROCESSOR.exists() else ""):
-        options.add_session_config_entry("session.x64quantprecision", "1")  # other kernels, half as fast
+    for name, value in session_settings().items():
+        options.add_session_config_entry(name, value)
     try:
         return ort.InferenceSession(str(artifact.model_file), options, providers=providers)
     except Exception as error:  # ORT's exception classes share no public base

@@ -9,7 +9,6 @@ exactly once, and memory by quarters.
 """
 
 import argparse
-import gc
 import itertools
 import json
 import logging
@@ -161,7 +160,6 @@ def soak(broker: Broker, url: str, service: Service, minutes: float, people: int
             is_down = not is_down
             (broker.stop if is_down else broker.start)()
             print(f"{share:.0%}: Kafka {'down' if is_down else 'up'}", flush=True)
-        gc.collect()
         memory.append(process.memory_info().rss >> 20)
         if len(memory) % 30 == 0:
             print(f"{share:.0%}: {memory[-1]} MiB, {len(service.pool.models)} models", flush=True)

@@ -7,7 +7,6 @@ and checks the other copy, puts it in force, and lets the one before the last go
 """
 
 import argparse
-import gc
 import logging
 import multiprocessing
 import statistics
@@ -67,10 +66,9 @@ def main() -> None:
             started = time.monotonic()
             assert supervisor._load_champion(APP, ref), supervisor.faults
             took.append(time.monotonic() - started)
-            while len(pool.models) > 1 or pool._leaving:
+            while len(pool.models) > 1 or pool._leaving or pool._gaps:
                 pool.keep({ref})
-                time.sleep(0.02)
-            gc.collect()
+                time.sleep(0.5)  # as often as the supervisor does
             memory.append(process.memory_info().rss >> 20)
             if number % 10 == 0:
                 print(f"{number} swaps, {memory[-1]} MiB", flush=True)

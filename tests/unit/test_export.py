@@ -13,7 +13,7 @@ from pipelines.export.integers import products_in_integers
 from pipelines.export.smoothing import smooth
 from serving.engine.adapters import NO_ADAPTER
 from serving.engine.artifact import read_artifact
-from serving.engine.session import Decoder, sums_fit
+from serving.engine.session import Decoder
 from tests.tiny_model import tiny_export
 
 TEXT = np.arange(2, 42, dtype=np.int64)
@@ -104,16 +104,3 @@ def test_a_row_is_the_same_however_many_there_are() -> None:
     together = decoder.decode(tokens, lengths, slots)
     for rows in (1, 3, 5):
         assert np.array_equal(decoder.decode(tokens[:rows], lengths[:rows], slots[:rows]), together[:rows])
-
-
-@pytest.mark.parametrize(
-    ("flags", "fit"),
-    [
-        ("fpu sse2 avx avx2 fma", False),
-        ("fpu avx2 avx512f avx512_vnni", True),
-        ("fpu avx2 avx_vnni", True),
-        ("", True),  # no x86
-    ],
-)
-def test_processors_that_add_exactly(flags: str, fit: bool) -> None:
-    assert sums_fit(f"processor : 0\nflags\t\t: {flags}\n") is fit

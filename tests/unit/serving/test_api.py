@@ -1,9 +1,11 @@
 """The HTTP surface on a real server, Kafka down: OpenAI's client, events on disk first, errors that echo nothing."""
 
+import gc
 import json
 import re
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import get_args
@@ -17,6 +19,7 @@ from feedwheel_capture.vocabulary import FeedbackKind
 from feedback.split import is_gate_item
 from serving.settings import ServingSettings
 from tests.served import APP, await_true, deployed, events_of, spooled
+from tests.tiny_model import tiny_model
 
 SECRET = "xyzzy-4711"
 ASK = {"model": APP, "messages": [{"role": "user", "content": "Where is my card?"}], "max_tokens": 8}
@@ -361,6 +364,22 @@ def test_who_cannot_be_answered_as_promised_is_refused_and_the_others_are(tmp_pa
         assert sum(map(float, refused)) == sum(one.status_code == 429 for one in answers)
     # Who was let in and is late then is an error of nobody's model.
     assert judged.call_count == sum(answer.is_success for answer in answers)
+
+
+def test_a_replaced_model_leaves_memory_without_the_garbage_collector(tmp_path):
+    with deployed(tmp_path) as (url, service), httpx.Client(base_url=url, timeout=30) as http:
+        supervisor = service.deployment.supervisor
+        supervisor.close()  # from here on we act
+        gc.disable()
+        try:
+            for stream in (False, True):
+                assert http.post("/v1/chat/completions", json={**ASK, "n": 2, "stream": stream}).is_success
+            left = weakref.ref(service.lineup(APP).champion.batch.decoder)
+            assert supervisor._load_champion(APP, tiny_model("2"))
+            service.pool.keep([tiny_model("2")])
+            await_true(lambda: left() is None, 10)
+        finally:
+            gc.enable()
 
 
 def test_a_gpu_that_is_required_is_required(monkeypatch):

@@ -45,6 +45,15 @@ def test_a_model_is_loaded_once_and_let_go(pool):
     assert [model.ref.version for model in pool.models] == ["2"]
 
 
+def test_memory_of_models_that_left_is_given_back_once(pool, monkeypatch):
+    given = []
+    monkeypatch.setattr("serving.models.give_back_memory", lambda: given.append(len(pool.models)))
+    pool.load(tiny_model("1"))
+    for _ in range(3):
+        pool.keep([])
+    assert given == [0]
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
