@@ -14,6 +14,7 @@ from feedwheel_capture.events import Guarded
 from feedwheel_capture.redact import Redactor
 from feedwheel_capture.vocabulary import GuardAction, GuardRule
 
+from feedback.prompt_attacks import is_attack
 from feedback.toxicity import shipped_toxicity
 from schemas.config import Guardrails
 
@@ -23,35 +24,7 @@ _ACTIONS: Final[dict[Policy, GuardAction]] = {"flag": "flagged", "mask": "masked
 
 _REDACTOR: Final = Redactor()
 _MAX_CHARS: Final = 20_000
-"""Of a text that patterns look at: every repetition in them is bounded, and so is what they cost."""
-
-_OTHERS: Final = (
-    r"(?:(?:all|any|every|the|your|my|our|these|those|previous|prior|earlier|above|preceding|system|initial)\s+){1,4}"
-)
-_RULES: Final = r"(?:instructions?|prompts?|rules?|guidelines?|directions?|messages?|context|programming|restrictions?)"
-_OWN: Final = r"(?:system|hidden|initial|original|secret|developer|internal)"
-_ATTACKS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # To put aside what the application told the model.
-        rf"\b(?:ignore|disregard|forget|override|bypass|skip|drop)\s+{_OTHERS}{_RULES}\b",
-        r"\b(?:ignore|disregard|forget)\s+(?:everything|anything|all)\s+(?:\w+\s+){0,4}(?:above|before|said|told|prior)\b",
-        rf"\bdo\s*n[o']t\s+(?:follow|obey)\s+{_OTHERS}{_RULES}\b",
-        # To have it told.
-        rf"\b(?:reveal|show|print|repeat|output|display|tell|give|leak|dump|recite)\s+(?:\w+\s+){{0,3}}{_OWN}\s+{_RULES}\b",
-        rf"\bwhat\s+(?:is|are|was|were)\s+your\s+{_OWN}\s+{_RULES}\b",
-        r"\b(?:repeat|print|output)\s+(?:\w+\s+){0,4}(?:text|words?|everything)\s+(?:above|before)\b",
-        # To be somebody else, to whom nothing applies.
-        r"\b(?:you\s+are|act\s+as|pretend\s+to\s+be|become)\s+(?:now\s+)?(?:\w+\s+){0,3}"
-        r"(?:DAN|unrestricted|unfiltered|uncensored|jailbroken)\b",
-        r"\b(?:enable|enter|activate|switch\s+to)\s+(?:\w+\s+){0,2}(?:developer|debug|god|admin|jailbreak|DAN)\s+mode\b",
-        r"\bwithout\s+(?:any\s+)?(?:restrictions?|filters?|censorship|ethical\s+guidelines?|safety\s+guidelines?)\b",
-        # To speak in another's place: turns of a chat that stand inside a message.
-        r"(?:^|\n)\s*(?:#{1,4}\s*|\[|<\|?)(?:system|assistant|im_start|inst)\b(?:\|?>|\]|\s*:|\s*\n)",
-        r"</?(?:system|instructions?|prompt)>",
-    )
-)
-"""What attempts at instructing a model past its application look like; English. Written for this, tuned on nothing."""
+"""Of an answer that the pattern of an application looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +72,6 @@ def withholds(policy: Guardrails) -> bool:
     """Whether an answer may have to be changed or replaced, so that none of it can be shown before it is whole."""
     rules = (policy.output_personal_data, policy.output_toxicity)
     return any(rule in ("mask", "block") for rule in rules) or bool(policy.banned_words or policy.answer_pattern)
-
-
-def is_attack(text: str) -> bool:
-    """Whether a message tries to instruct the model past its application, as far as its words tell."""
-    return any(pattern.search(text[:_MAX_CHARS]) for pattern in _ATTACKS)
 
 
 def _without_personal_data(text: str, policy: Policy) -> tuple[str, Policy]:
