@@ -37,6 +37,7 @@ from pipelines.settings import Settings
 from pipelines.simulate.messages import SHIPPED, read_messages
 from serving.service import Service, system_clock
 from tests.conftest import Broker, link_jars
+from tests.bench.bench_swaps import keep_only
 from tests.ports import free_port
 from tests.served import APP, await_true, deployed
 
@@ -132,9 +133,7 @@ def swap(service: Service, model: Path, every_s: float, stop: threading.Event) -
             return number - 1
         ref = refs[number % 2]
         assert supervisor._load_champion(APP, ref), supervisor.faults
-        while len(pool.models) > 1 or pool._leaving:
-            pool.keep({ref})
-            time.sleep(0.05)
+        keep_only(pool, ref)
     raise AssertionError
 
 

@@ -20,6 +20,7 @@ import psutil
 from feedwheel_capture.events import Baseline, ModelRef
 
 from pipelines.io.models import model_ref
+from serving.models import ModelPool
 from tests.served import APP, deployed
 
 Said = tuple[int, list[str]]
@@ -38,6 +39,13 @@ def ask(url: str, number: int, stop: Event, said: "multiprocessing.Queue[Said]")
             else:
                 problems.append(answer.text[:200])
     said.put((whole, problems))
+
+
+def keep_only(pool: ModelPool, ref: ModelRef) -> None:
+    """As the supervisor does, until the others have answered and their memory is given back."""
+    while len(pool.models) > 1 or pool._leaving or pool._gaps:
+        pool.keep({ref})
+        time.sleep(0.5)
 
 
 def main() -> None:
@@ -66,9 +74,7 @@ def main() -> None:
             started = time.monotonic()
             assert supervisor._load_champion(APP, ref), supervisor.faults
             took.append(time.monotonic() - started)
-            while len(pool.models) > 1 or pool._leaving or pool._gaps:
-                pool.keep({ref})
-                time.sleep(0.5)  # as often as the supervisor does
+            keep_only(pool, ref)
             memory.append(process.memory_info().rss >> 20)
             if number % 10 == 0:
                 print(f"{number} swaps, {memory[-1]} MiB", flush=True)
