@@ -36,8 +36,8 @@ from pipelines.io.models import model_ref
 from pipelines.settings import Settings
 from pipelines.simulate.messages import SHIPPED, read_messages
 from serving.service import Service, system_clock
-from tests.conftest import Broker, link_jars
 from tests.bench.bench_swaps import keep_only
+from tests.conftest import Broker, link_jars
 from tests.ports import free_port
 from tests.served import APP, await_true, deployed
 
