@@ -1,13 +1,14 @@
 """Speculative decoding by prompt lookup: what it could gain at most, before anyone builds it.
 
 Answers are decoded greedily; then each is replayed as if what came after the last place where its latest tokens stood
-before had been proposed, and computed in the same step. The gain is the tokens of a step over what a step with
-proposals takes longer, both measured here, with nothing for finding, sampling or taking back.
+before had been proposed, and computed in the same step. Steps of one token and of several are timed here; finding,
+sampling and taking back cost nothing.
 
     python tests/bench/bench_lookup.py --model DIR [--answers 64] [--tokens 64] [--proposed 1 3 7]
 """
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ TASKS = {
 
 
 def answers(decoder: Decoder, prompts: Sequence[NDArray[np.int64]], tokens: int) -> list[list[int]]:
-    """Greedy answers to as many prompts as there are rows, ends of text included."""
+    """Greedy answers to as many prompts as there are rows, each up to its end."""
     slots, lengths = np.full(ROWS, NO_ADAPTER), np.array([len(prompt) - 1 for prompt in prompts])
     for row, prompt in enumerate(prompts):
         decoder.prefill(row, prompt[:-1], 0, NO_ADAPTER)
@@ -39,7 +40,8 @@ def answers(decoder: Decoder, prompts: Sequence[NDArray[np.int64]], tokens: int)
         lengths += 1
         last = decoder.decode(last, lengths, slots).argmax(axis=-1)
         made.append(last)
-    return [[int(token) for token in answer] for answer in np.stack(made, axis=1)]
+    is_end = decoder.artifact.eos.__contains__
+    return [list(itertools.takewhile(lambda token: not is_end(token), answer)) for answer in np.stack(made, 1).tolist()]
 
 
 def proposal(known: list[int], most: int) -> list[int]:
@@ -50,16 +52,18 @@ def proposal(known: list[int], most: int) -> list[int]:
     return []
 
 
-def steps(prompt: list[int], answer: list[int], most: int) -> int:
-    """Steps that an answer takes when whatever is proposed rightly comes for free."""
-    done, taken = 0, 0
+def speed(prompt: list[int], answer: list[int], most: int, ms: Sequence[float]) -> tuple[int, float]:
+    """Steps that an answer takes, and the milliseconds of them, when whatever is proposed rightly counts.
+
+    ms: of a step of one token, of two, and so on.
+    """
+    done, taken, spent = 0, 0, 0.0
     while done < len(answer):
         proposed = proposal(prompt + answer[:done], most)
-        right = next(
-            (n for n, token in enumerate(proposed) if answer[done + n : done + n + 1] != [token]), len(proposed)
-        )
-        done, taken = done + right + 1, taken + 1
-    return taken
+        pairs = zip(proposed, [*answer[done:], None], strict=False)
+        right = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        done, taken, spent = done + right + 1, taken + 1, spent + ms[len(proposed)]
+    return taken, spent
 
 
 def step_ms(decoder: Decoder, tokens: int) -> float:
@@ -82,8 +86,8 @@ def main() -> None:
     artifact = read_artifact(given.model)
     chat, decoder = ChatFormat(artifact), Decoder(artifact, wish="cpu", threads=2, rows=ROWS, context_tokens=512)
     texts = [message.text for message in read_messages(SHIPPED)][: given.answers]
-    alone = step_ms(decoder, 1)
-    longer = {most: step_ms(decoder, 1 + most) / alone for most in given.proposed}
+    ms = [step_ms(decoder, 1 + proposed) for proposed in range(1 + max(given.proposed))]
+    print("ms of a step of 1, 2 ... tokens: " + ", ".join(f"{each:.1f}" for each in ms))
     for task, system in TASKS.items():
         prompts = [np.array(chat.encode([ChatMessage("system", system), ChatMessage("user", text)])) for text in texts]
         made = [
@@ -92,11 +96,11 @@ def main() -> None:
             for answer in answers(decoder, prompts[first : first + ROWS], given.tokens)
         ]
         for most in given.proposed:
-            taken = sum(steps(p.tolist(), answer, most) for p, answer in zip(prompts, made, strict=True))
-            rate = given.answers * given.tokens / taken
+            found = [speed(p.tolist(), answer, most, ms) for p, answer in zip(prompts, made, strict=True)]
+            tokens, (taken, spent) = sum(map(len, made)), map(sum, zip(*found, strict=True))
             print(
-                f"{task}, {most} proposed: {rate:.2f} tokens a step, which takes {longer[most]:.2f} times as long: "
-                f"{rate / longer[most]:.2f} of the speed without (n {given.answers})",
+                f"{task}, {most} proposed: {tokens / taken:.2f} tokens a step, {tokens * ms[0] / spent:.2f} of the "
+                f"speed without (n {given.answers}, {tokens} tokens)",
                 flush=True,
             )
 
