@@ -68,7 +68,7 @@ class _Rewriting:
     decoder: dict[str, Any]
     _nodes: list[Any] = field(default_factory=list)
     _makers: dict[str, Any] = field(default_factory=dict)
-    _constants: dict[str, Any] = field(default_factory=dict)
+    _initializers: dict[str, Any] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)
 
     def rewrite(self) -> None:
@@ -77,7 +77,7 @@ class _Rewriting:
 
         old = list(self.graph.node)
         self._makers = {output: node for node in old for output in node.output}
-        self._constants = {each.name: each for each in self.graph.initializer}
+        self._initializers = {each.name: each for each in self.graph.initializer}
         self._input(ADAPTERS, TensorProto.BOOL, ["units", "batch_size", 1])
         for node in old:
             projection = self._projection(node)
@@ -123,7 +123,7 @@ class _Rewriting:
         said = {attribute.name: attribute.i for attribute in node.attribute}
         if "K" in said:
             return said["K"], said["N"]
-        inputs, outputs = self._constants[node.input[1]].dims
+        inputs, outputs = self._initializers[node.input[1]].dims
         return inputs, outputs
 
     def _modules(self, name: str, outputs: int) -> Iterator[tuple[str, int]]:
@@ -174,7 +174,7 @@ class _Rewriting:
         """Name of the activations as [batch * sequence, width]: one product for all rows."""
         shape = self._constant(f"{ADAPTERS}/flat/{width}", [-1, width])
         smoothed_by, given = activations + SMOOTHED, activations
-        if smoothed_by in self._constants:
+        if smoothed_by in self._initializers:
             given = self._node("Mul", [activations, smoothed_by], f"{activations}/rough")
         return self._node("Reshape", [given, shape], f"{activations}/flat")
 

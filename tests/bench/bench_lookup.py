@@ -40,8 +40,8 @@ def answers(decoder: Decoder, prompts: Sequence[NDArray[np.int64]], tokens: int)
         lengths += 1
         last = decoder.decode(last, lengths, slots).argmax(axis=-1)
         made.append(last)
-    is_end = decoder.artifact.eos.__contains__
-    return [list(itertools.takewhile(lambda token: not is_end(token), answer)) for answer in np.stack(made, 1).tolist()]
+    ends = decoder.artifact.eos
+    return [list(itertools.takewhile(lambda token: token not in ends, row)) for row in np.stack(made, axis=1).tolist()]
 
 
 def proposal(known: list[int], most: int) -> list[int]:
