@@ -1,7 +1,15 @@
 """Ports for servers that tests start."""
 
+import os
 import random
 import socket
+from typing import Final
+
+_FIRST: Final = 20_000
+_OF_A_WORKER: Final = 3_000
+"""As many as `make test` may start workers (4) fit below 32,000."""
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+"""Each has ports of its own: none may take what a test of another leaves closed for a while."""
 
 
 def free_port(adjacent: int = 1) -> int:
@@ -10,11 +18,12 @@ def free_port(adjacent: int = 1) -> int:
     Inside that range another connection may take the port while a test keeps its server down, and a client that
     retries a closed port can even connect to itself.
     """
+    lowest = _FIRST + _WORKER * _OF_A_WORKER
     for _ in range(200):
-        first = random.SystemRandom().randrange(20_000, 32_000 - adjacent)
+        first = random.SystemRandom().randrange(lowest, lowest + _OF_A_WORKER - adjacent)
         if all(is_free(port) for port in range(first, first + adjacent)):
             return first
-    raise RuntimeError("no free ports between 20000 and 32000")
+    raise RuntimeError(f"no free ports from {lowest} on")
 
 
 def is_free(port: int) -> bool:

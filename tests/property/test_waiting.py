@@ -88,7 +88,7 @@ class Simulated:
         return self.pace.turn_s(places, sum(row[0] for row in self.running), sum(self.waiting))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.integers(1, 32), st.integers(0, 999), st.integers(2, 60), st.integers(2, 400), st.integers(1, 60))
 def test_the_expected_wait_is_the_wait_on_average(rows, seed, answer_tokens, prompt_tokens, waiting):
     expected, waited = [], []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.export.integers import products_in_integers
 from pipelines.export.smoothing import smooth
+from schemas.machine import session_settings
 from serving.engine.adapters import NO_ADAPTER
 from serving.engine.artifact import read_artifact
 from serving.engine.session import Decoder
@@ -23,7 +24,10 @@ KV_HEADS, HEAD_SIZE = 2, 16
 def logits(model: onnx.ModelProto | Path, tokens: NDArray[np.int64] = TEXT) -> NDArray[np.float32]:
     """What follows a text: float32 [vocab]."""
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
-    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    for name, value in session_settings().items():
+        options.add_session_config_entry(name, value)
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     given: dict[str, Any] = {"input_ids": tokens[None], "attention_mask": np.ones((1, len(tokens)), np.int64)}
     for put in session.get_inputs():
         if put.name.startswith("past"):
