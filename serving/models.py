@@ -5,6 +5,7 @@ never answers anyone; one that is no longer wanted answers what it has accepted 
 of its base model, which is there as long as one of its adapters is.
 """
 
+import gc
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -139,9 +140,11 @@ class ModelPool:
     def _give_back(self) -> None:
         """Return the memory of models that left before: the next one's weights do not fit into the gaps.
 
-        Not when they leave: the inference thread holds them until its step is over.
+        Not when they leave: the inference thread holds them until its step is over. Who left in the middle of a stream
+        holds one for longer: the web server's cancelled tasks are cycles, and lead to the request and to its model.
         """
         if self._gaps:
+            gc.collect()
             give_back_memory()
 
     def _drop(self, model: LoadedModel) -> bool:

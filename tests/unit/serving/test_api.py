@@ -382,6 +382,23 @@ def test_a_replaced_model_leaves_memory_without_the_garbage_collector(tmp_path):
             gc.enable()
 
 
+def test_nor_do_people_who_left_keep_a_replaced_model_in_memory(tmp_path):
+    with deployed(tmp_path) as (url, service), httpx.Client(base_url=url, timeout=30) as http:
+        supervisor = service.deployment.supervisor
+        supervisor.close()  # from here on we act
+        gc.disable()
+        try:
+            for _ in range(5):
+                asked = {**ASK, "stream": True, "max_tokens": 400, "ignore_eos": True}
+                with http.stream("POST", "/v1/chat/completions", json=asked) as answer:
+                    next(answer.iter_lines())
+            left = weakref.ref(service.lineup(APP).champion.batch.decoder)
+            assert supervisor._load_champion(APP, tiny_model("2"))
+            await_true(lambda: service.pool.keep([tiny_model("2")]) or left() is None, 10)
+        finally:
+            gc.enable()
+
+
 def test_a_gpu_that_is_required_is_required(monkeypatch):
     monkeypatch.setenv("REQUIRE_GPU", "1")
     assert ServingSettings.load().provider_wish == "cuda"
