@@ -7,17 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
 from feedwheel_capture.errors import CaptureError
 
 from schemas.errors import FeedwheelError
 from serving import logs
-from serving.api.app import create_app
+from serving.server import Server
 from serving.service import Service, offline, online
 from serving.settings import ServingSettings
-
-_FINISH_REQUESTS_S = 25
-"""How long a stopping process waits for connections: longer than its requests may drain."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,23 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (FeedwheelError, CaptureError) as error:
         print(error, file=sys.stderr)
         return error.exit_code if isinstance(error, FeedwheelError) else 1
-    app = create_app(service)
+    server = Server(service, arguments.port or settings.serving_port)
     # Half a million objects stay for as long as the process does. Looking at them takes the collector of cycles 0.3 s,
     # for which every stream would wait.
     gc.collect()
     gc.freeze()
-    config = uvicorn.Config(
-        app,
-        host=settings.serving_host,
-        port=arguments.port or settings.serving_port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_FINISH_REQUESTS_S,
-    )
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn stops in an orderly way and then raises the signal again; the stop was the answer to it.
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run()
+    server.run()
     return 0
 
 

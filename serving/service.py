@@ -84,6 +84,8 @@ class Service:
 
     def close(self) -> None:
         """Answer what was accepted, store what was answered, publish what can be published."""
+        if self.embedder is not None:
+            self.embedder.close()
         self._close()
         self.tracing.close()
 

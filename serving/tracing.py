@@ -6,6 +6,7 @@ turns it on; without it nothing is imported.
 """
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _VARIABLES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _NANOSECONDS: Final = 1_000_000_000
+_SEND_ON_STOP_S: Final = 3.0
+"""A collector that is away would be tried for half a minute, and the process killed meanwhile."""
 
 
 class Tracing:
@@ -53,17 +56,17 @@ class Tracing:
 
         return extract(headers)
 
-    def answered(self, caller: "Context | None", app: str, accepted: "Accepted", answer: Answer) -> None:
+    def answered(self, caller: "Context | None", accepted: "Accepted", answer: Answer) -> None:
         """Record an answer that has ended; its times are those that the engine measured."""
         if self._tracer is None:
             return
         from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 
         span = self._tracer.start_span(
-            f"chat {app}",
+            f"chat {accepted.app}",
             caller,
             SpanKind.SERVER,
-            _attributes(app, accepted, answer),
+            _attributes(accepted, answer),
             start_time=self._at(answer.submitted_at),
         )
         if answer.finish_reason == "error":
@@ -80,17 +83,19 @@ class Tracing:
         return self._epoch_ns + int(monotonic * _NANOSECONDS)
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send what waits; a collector that does not answer is not waited for."""
         if self._provider is not None:
-            self._provider.shutdown()
+            sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+            sending.start()
+            sending.join(_SEND_ON_STOP_S)
 
 
-def _attributes(app: str, accepted: "Accepted", answer: Answer) -> dict[str, Any]:
+def _attributes(accepted: "Accepted", answer: Answer) -> dict[str, Any]:
     model, sampling = accepted.assignment.model.ref, accepted.sampling
     found: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "feedwheel",
-        "gen_ai.request.model": app,
+        "gen_ai.request.model": accepted.app,
         "gen_ai.response.model": f"{model.name}:{model.version}",
         "gen_ai.response.id": accepted.response_id,
         "gen_ai.conversation.id": accepted.conversation_id,

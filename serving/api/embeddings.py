@@ -33,7 +33,7 @@ async def embed(body: EmbeddingRequest, request: Request) -> dict[str, Any]:
     service: Service = request.app.state.service
     embedder = _embedder(service, body.model)
     texts = [body.input] if isinstance(body.input, str) else body.input
-    vectors, tokens = await asyncio.to_thread(embedder.embed, texts)
+    vectors, tokens = await asyncio.wrap_future(embedder.submit(texts))
     if body.dimensions not in (None, vectors.shape[1]):
         message = f"the model's vectors have {vectors.shape[1]} dimensions"
         raise ApiError(400, "invalid_request_error", message, param="dimensions")

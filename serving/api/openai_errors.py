@@ -11,7 +11,7 @@ from feedwheel_capture.errors import EventTooLarge, SpoolFull
 from starlette.exceptions import HTTPException
 
 from schemas.errors import FeedwheelError, UsageError
-from serving.engine.errors import DeadlineExceeded, Overloaded, PromptTooLong
+from serving.engine.errors import Closing, DeadlineExceeded, Overloaded, PromptTooLong
 
 ErrorType = Literal[
     "invalid_request_error", "not_found_error", "rate_limit_error", "timeout_error", "unavailable_error", "server_error"
@@ -21,6 +21,7 @@ _FIELD: Final = re.compile(r"[A-Za-z0-9_.]{1,100}")
 """What a field may be called for its name to be repeated: an unknown field's name is somebody's text."""
 _LOCATIONS: Final = ("body", "query", "header", "path")
 _SPOOL_RETRY_S: Final = 5
+_OTHER_REPLICA_S: Final = 1
 
 
 class ApiError(Exception):
@@ -63,6 +64,8 @@ def api_error(error: Exception) -> ApiError:
             return ApiError(400, "invalid_request_error", str(error))
         case DeadlineExceeded():
             return ApiError(504, "timeout_error", str(error), code="deadline_exceeded")
+        case Closing():
+            return ApiError(503, "unavailable_error", str(error), code="closing", retry_after_s=_OTHER_REPLICA_S)
         case SpoolFull():
             return ApiError(
                 503,

@@ -1,6 +1,6 @@
 """Sentence embeddings by one ONNX graph: texts in, vectors of length 1 out."""
 
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +21,12 @@ Embeddings = NDArray[np.float32]
 
 
 class Embedder:
-    """A loaded embedder. Any thread may ask; one at a time is answered."""
+    """A loaded embedder. Any thread may ask; one at a time is answered, by a thread of its own."""
 
     def __init__(self, directory: Path, threads: int) -> None:
         """Load. Raises ArtifactInvalid."""
         self.name = directory.name
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "feedwheel-embedder")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -41,8 +41,15 @@ class Embedder:
         self._tokenizer.enable_truncation(_MOST_TOKENS)
         self._tokenizer.no_padding()
 
-    def embed(self, texts: list[str]) -> tuple[Embeddings, int]:
-        """Vectors, float32 [texts, dimensions], and how many tokens were read."""
+    def submit(self, texts: list[str]) -> "Future[tuple[Embeddings, int]]":
+        """Vectors, float32 [texts, dimensions], and how many tokens were read, when it is their turn."""
+        return self._thread.submit(self._embed, texts)
+
+    def close(self) -> None:
+        """Take nothing more; what waits is not embedded."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _embed(self, texts: list[str]) -> tuple[Embeddings, int]:
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         shortest_first = sorted(range(len(ids)), key=lambda place: len(ids[place]))
         batches = (shortest_first[start : start + _TEXTS_AT_ONCE] for start in range(0, len(ids), _TEXTS_AT_ONCE))
@@ -53,6 +60,5 @@ class Embedder:
         longest = max(map(len, ids))
         tokens = np.array([[*one, *[_PAD] * (longest - len(one))] for one in ids], np.int64)
         mask = np.array([[1] * len(one) + [0] * (longest - len(one)) for one in ids], np.int64)
-        with self._lock:
-            vectors: Embeddings = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+        vectors: Embeddings = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
         return vectors

@@ -7,6 +7,7 @@ FeedwheelError
 │   ├── Overloaded          too many wait; come back after `retry_after_s`
 │   ├── DeadlineExceeded    the answer took longer than a request may
 │   ├── Withdrawn           the model was replaced; ask again and its successor answers
+│   ├── Closing             the process is shutting down; another one may answer
 │   ├── NoSlotFree          as many adapters are loaded as there are slots
 │   ├── EngineFault         the model or its runtime failed on this request
 │   └── ProviderMissing     a GPU is required and there is none
@@ -45,6 +46,13 @@ class DeadlineExceeded(InfrastructureError):
 
 class Withdrawn(InfrastructureError):
     """The model was dropped between the choice of it and the request to it."""
+
+
+class Closing(InfrastructureError):
+    """The process is shutting down and takes nothing more, or has not the time left to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the process is shutting down: ask another replica")
 
 
 class NoSlotFree(InfrastructureError):

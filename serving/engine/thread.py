@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from serving.engine.batch import Batch
-from serving.engine.errors import EngineFault, Withdrawn
+from serving.engine.errors import Closing, EngineFault, Withdrawn
 from serving.engine.job import Job
 
 _LOG: Final = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ class InferenceThread:
             return batch.idle
 
     def submit(self, batch: Batch, job: Job) -> None:
-        """Queue a job for a model. Raises Overloaded, Withdrawn, EngineFault."""
+        """Queue a job for a model. Raises Overloaded, Withdrawn, Closing."""
         with self._wake:
             if self._stopping:
-                raise EngineFault("the process is shutting down: ask another replica")
+                raise Closing
             if not any(batch is running for running in self._batches):
                 raise Withdrawn("the model was replaced: ask again")
             batch.check_promise(job)
@@ -81,7 +81,7 @@ class InferenceThread:
                 if all(batch.idle for batch in self._batches):
                     self._wake.wait_for(lambda: self._stopping or any(not batch.idle for batch in self._batches))
         for batch in self._batches:
-            batch.fail_all(EngineFault("the process is shutting down: ask another replica"))
+            batch.fail_all(Closing())
 
     def _work(self, batch: Batch) -> int:
         try:
