@@ -33,7 +33,9 @@ _LOG: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 """A decision takes effect within about a second."""
 _RELOAD_S: Final = 10.0
-"""Between attempts to load a champion that failed: reading its files again costs seconds of a core."""
+"""Between attempts to load a model that failed: reading its files again costs seconds of a core."""
+_LOADS: Final = 3
+"""Of a challenger, before it is given up: where a process is overloaded or has no slot free, that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class RolloutSupervisor:
         self._lineups: dict[str, Lineup] = {}
         self._trials: dict[str, Trial | ShadowTrial] = {}
         self._faults: dict[str, tuple[ModelRef, float, str]] = {}
+        self._failed_loads: dict[str, tuple[str, int, float]] = {}
+        """Of the release of an application that failed last: how often, and when."""
         self._reports: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-rollout", daemon=True)
@@ -174,10 +178,18 @@ class RolloutSupervisor:
 
     def _begin(self, app: str, proposal: Proposal, since: datetime) -> bool:
         services = self._services
+        release_id, failed, failed_at = self._failed_loads.get(app, ("", 0, 0.0))
+        if release_id != proposal.release_id:
+            failed = 0
+        if failed and time.monotonic() - failed_at < _RELOAD_S:
+            return False
         try:
             model = services.pool.load(proposal.model)
         except FeedwheelError as error:
-            self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
+            self._failed_loads[app] = (proposal.release_id, failed + 1, time.monotonic())
+            _LOG.error("challenger of %s: %s", app, error)
+            if not error.retryable or failed + 1 >= _LOADS:
+                self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
             return False
         self._trials[app] = self._opened(proposal, since, model)
         self._line_up(app, self._lineups[app].champion)

@@ -59,13 +59,18 @@ class Traffic:
         self._lock = threading.Lock()
         self._trials: dict[str, _Trial] = {}
 
+    def begin(self, release_id: str) -> None:
+        """Count from now on."""
+        with self._lock:
+            self._trials.setdefault(release_id, _Trial())
+
     def count(
         self, release_id: str | None, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool = False
     ) -> None:
-        """Count a request of a test: its latency, or None if it failed. `person`: who was drawn to the arm."""
-        if release_id is not None:
-            with self._lock:
-                self._trials.setdefault(release_id, _Trial()).add(arm, person, latency_ms, is_broken=is_broken)
+        """Count a request of a test that is under way: its latency, or None if it failed. `person`: who was drawn."""
+        with self._lock:
+            if (trial := self._trials.get(release_id or "")) is not None:
+                trial.add(arm, person, latency_ms, is_broken=is_broken)
 
     def snapshot(self, release_id: str) -> Seen:
         """What was counted of a test."""

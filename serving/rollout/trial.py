@@ -97,6 +97,7 @@ def open_trial(
     evidence = Evidence(proposal.app, proposal.release_id, timedelta(seconds=maturity_s))
     reader = EvidenceReader(kafka, evidence, since, clock)
     reader.start()
+    traffic.begin(proposal.release_id)
     return Trial(proposal, since, model, reader, traffic)
 
 

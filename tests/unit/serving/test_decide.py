@@ -133,6 +133,7 @@ def requests(count, failed=0, latency_ms=100.0, broken=0, per_person=1):
 
 def local(champion, challenger):
     traffic = Traffic()
+    traffic.begin("r1")
     for both in zip_longest(champion, challenger):
         for arm, request in zip(("champion", "challenger"), both, strict=True):
             if request is not None:
@@ -191,6 +192,7 @@ def test_a_challenger_that_answers_nobody_any_more_is_dead():
 
 def test_what_may_be_a_harm_stands_against_a_promotion():
     traffic = Traffic()
+    traffic.begin("r1")
     for number in range(60):
         for arm, failed in (("champion", False), ("challenger", number % 20 == 0)):
             traffic.count("r1", arm, f"{arm}-{number}", None if failed else 100.0)

@@ -3,10 +3,46 @@
 import httpx
 from feedwheel_capture.events import Baseline, Proposal
 
+from serving.engine.errors import NoSlotFree, Overloaded
+from serving.models import ModelPool
 from tests.served import APP, await_true, deployed
 from tests.tiny_model import tiny_model
 
 ASK = {"model": APP, "messages": [{"role": "user", "content": "My card?"}], "max_tokens": 3}
+
+
+def test_a_challenger_that_cannot_be_loaded_just_now_is_tried_again(tmp_path, monkeypatch):
+    """Its check is refused where too many wait, which says nothing of the model."""
+    monkeypatch.setattr("serving.rollout.supervisor._RELOAD_S", 0.1)
+    load, failures = ModelPool.load, iter([Overloaded(4, 1, "full")] * 2)
+
+    def busy(pool, ref, base=None):
+        if ref.version == "2" and (failure := next(failures, None)):
+            raise failure
+        return load(pool, ref, base)
+
+    monkeypatch.setattr(ModelPool, "load", busy)
+    proposal = Proposal(app=APP, release_id="r1", model=tiny_model("2"), verdict="PASS", share=0.5)
+    with deployed(tmp_path, records=[Baseline(app=APP, model=tiny_model("1")), proposal]) as (_, service):
+        await_true(lambda: service.lineup(APP).challenger)
+        assert next(failures, None) is None
+
+
+def test_a_challenger_that_never_loads_is_rolled_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.rollout.supervisor._RELOAD_S", 0.1)
+    load, tried = ModelPool.load, []
+
+    def full(pool, ref, base=None):
+        if ref.version == "2":
+            tried.append(ref)
+            raise NoSlotFree("no slot")
+        return load(pool, ref, base)
+
+    monkeypatch.setattr(ModelPool, "load", full)
+    proposal = Proposal(app=APP, release_id="r1", model=tiny_model("2"), verdict="PASS", share=0.5)
+    with deployed(tmp_path, records=[Baseline(app=APP, model=tiny_model("1")), proposal]) as (url, _):
+        await_true(lambda: httpx.get(f"{url}/v1/rollout?app={APP}").json()["state"] == "ROLLBACK")
+        assert len(tried) == 3
 
 
 def test_errors_roll_back_without_kafka(tmp_path):

@@ -37,7 +37,9 @@ class Reader:
 def trial():
     model = ModelRef(name="m", version="2", uri="2", digest="2")
     proposal = Proposal(app=APP, release_id="r1", model=model, verdict="PASS", share=0.5)
-    return Trial(proposal, START, None, Reader(), Traffic())
+    traffic = Traffic()
+    traffic.begin("r1")
+    return Trial(proposal, START, None, Reader(), traffic)
 
 
 def state(trial, second=1.0, publishing=True):
