@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
@@ -18,12 +18,16 @@ from serving.api.judging import is_broken, is_failure
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.api.shadowing import Shadowing
-from serving.engine.errors import Overloaded
+from serving.engine.errors import Closing, Overloaded
 from serving.engine.job import Answer, Piece
 from serving.service import Service
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+
+
+_NOT_THE_MODELS: Final = (Overloaded, Closing)
+"""Errors that say nothing of the model that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Answering:
     async def ask(
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
     ) -> Answers:
-        """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, EngineFault."""
+        """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, Closing."""
         # One for all: a request that is held to a form is one conversation, which one model answers.
         matcher = await matcher_of(accepted[0].assignment.model, request)
         pieces: Pieces = asyncio.Queue()
@@ -92,7 +96,7 @@ class Answering:
                 attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
                 answers.pending.append(Pending(one, attempts, self._settling(attempts, request, caller)))
         except FeedwheelError as error:
-            self._count_refusal(request.model, error)
+            self._count_refusal(accepted[0].app, error)
             answers.abandon()
             raise
         return answers
@@ -117,7 +121,7 @@ class Answering:
         if not settled.cancelled():
             # Looked at, failed or not: where the client has left, nobody else will.
             error = settled.exception()
-            if not isinstance(error, Overloaded):  # which says nothing of the model
+            if not isinstance(error, _NOT_THE_MODELS):
                 self._shadowing.follow(attempts.accepted, request, attempts.failed() if error else settled.result())
 
     async def _settle(self, attempts: Attempts, caller: "Context | None") -> Answer:
@@ -125,22 +129,23 @@ class Answering:
         try:
             answer = await attempts.answer()
         except FeedwheelError as error:
-            self._count_refusal(attempts.app, error)
-            await self._remember(attempts, caller, attempts.failed(), is_refused=isinstance(error, Overloaded))
+            self._count_refusal(attempts.accepted.app, error)
+            await self._remember(
+                attempts.accepted, caller, attempts.failed(), is_refused=isinstance(error, _NOT_THE_MODELS)
+            )
             raise
         finally:
             attempts.close()
-        await self._remember(attempts, caller, answer)
+        await self._remember(attempts.accepted, caller, answer)
         return answer
 
     async def _remember(
-        self, attempts: Attempts, caller: "Context | None", answer: Answer, *, is_refused: bool = False
+        self, accepted: Accepted, caller: "Context | None", answer: Answer, *, is_refused: bool = False
     ) -> None:
-        app, accepted = attempts.app, attempts.accepted
-        self._count(app, accepted, answer)
+        self._count(accepted, answer)
         if not is_refused:
             self._judge(accepted, answer)
-        self._service.tracing.answered(caller, app, accepted, answer)
+        self._service.tracing.answered(caller, accepted, answer)
         if self._service.deployment is not None and accepted.exchange is not None:
             await self._service.deployment.events.answered(accepted.exchange, answer)
 
@@ -148,8 +153,8 @@ class Answering:
         if isinstance(error, Overloaded):
             self._service.metrics.refusals.labels(app, error.reason).inc()
 
-    def _count(self, app: str, accepted: Accepted, answer: Answer) -> None:
-        metrics, assignment = self._service.metrics, accepted.assignment
+    def _count(self, accepted: Accepted, answer: Answer) -> None:
+        metrics, app, assignment = self._service.metrics, accepted.app, accepted.assignment
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
         metrics.tokens.labels(app, "input").inc(answer.input_tokens)
         metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)

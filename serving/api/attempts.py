@@ -5,6 +5,7 @@ as it comes; where an answer may have to be changed, nothing is shown before it 
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ import msgspec
 from feedwheel_capture.events import Guarded
 from feedwheel_capture.vocabulary import Fallback
 
-from feedback.guardrails import check_output, withholds
+from feedback.guardrails import Checked, check_output, withholds
 from schemas.config import Guardrails
 from schemas.errors import FeedwheelError
 from serving.api.exchange import Accepted
@@ -57,7 +58,6 @@ class Attempts:
     ) -> None:
         self._service = service
         self.accepted = accepted
-        self.app = request.model
         self._request = request
         self._matcher = matcher
         self._pieces = pieces
@@ -72,7 +72,7 @@ class Attempts:
         self._submitted_at = time.monotonic()
 
     def begin(self) -> None:
-        """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, EngineFault."""
+        """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, Closing."""
         if self.accepted.is_blocked:
             return
         at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
@@ -124,14 +124,18 @@ class Attempts:
     async def _first_that_passes(self) -> Answer:
         guarded = tuple[Guarded, ...]()
         for number in range(1 + self._policy.retries):
-            attempt = self._running[number] if number < len(self._running) else self._attempt(number)
-            answer = await attempt
+            try:
+                answer = await (self._running[number] if number < len(self._running) else self._attempt(number))
+            except FeedwheelError:
+                if not number:
+                    raise
+                break  # what was withheld has had its last attempt
             checked = check_output(answer.text, self._policy)
             if not checked.is_blocked or answer.finish_reason == "cancelled":
                 self._remember(answer, checked.text)
                 for job in self._jobs[number + 1 :]:
                     job.cancelled = True
-                return replace(answer, text=checked.text, guarded=guarded + checked.guarded)
+                return replace(_passed(answer, checked), guarded=guarded + checked.guarded)
             retried = number < self._policy.retries
             guarded += tuple(_retried(each) for each in checked.guarded) if retried else checked.guarded
         answer = replace(answer, guarded=guarded)
@@ -152,7 +156,7 @@ class Attempts:
             case "champion":
                 return await self._of_the_champion()
             case "cached":
-                text = self._service.guarding.answers.get(self.accepted.cache_key)
+                text = self._service.guarding.answers.get(self._cache_key)
                 return None if text is None else replace(answer, text=text, finish_reason="stop", logprobs=())
             case "person":
                 return instead(self._policy.handover, answer)
@@ -160,7 +164,7 @@ class Attempts:
                 return instead(self._policy.refusal, answer) if withheld else None
 
     async def _of_the_champion(self) -> Answer | None:
-        lineup = self._service.lineup(self.app)
+        lineup = self._service.lineup(self.accepted.app)
         if self.accepted.is_blocked or self.accepted.assignment.arm == "champion" or lineup is None:
             return None
         try:
@@ -169,14 +173,22 @@ class Attempts:
         except FeedwheelError:
             return None
         checked = check_output(answer.text, self._policy)
-        return None if checked.is_blocked else replace(answer, text=checked.text)
+        return None if checked.is_blocked else _passed(answer, checked)
 
     def _remember(self, answer: Answer, text: str) -> None:
         """For who asks the same where the model fails: the whole conversation is the same then, to the letter."""
         exchange = self.accepted.exchange
         may = exchange is not None and exchange.consent == "content" and "cached" in self._policy.fallback
         if may and answer.finish_reason == "stop":
-            self._service.guarding.answers.put(self.accepted.cache_key, text)
+            self._service.guarding.answers.put(self._cache_key, text)
+
+    @property
+    def _cache_key(self) -> bytes:
+        """The same for the same application, conversation to the letter, and form of the answer; it tells nothing."""
+        request = self._request
+        thread = [(message.role, message.text) for message in self.accepted.asked.messages]
+        form = (request.must_look_like, request.callable_tools, request.stops)
+        return hashlib.sha256(msgspec.json.encode((self.accepted.app, thread, form))).digest()
 
     def _attempt(
         self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
@@ -189,7 +201,8 @@ class Attempts:
         model, sampling = accepted.assignment.model, accepted.sampling
         if number:
             warmer = max(sampling.temperature, _RETRY_TEMPERATURE)
-            sampling = msgspec.structs.replace(sampling, temperature=warmer, seed=(sampling.seed or 0) + number)
+            seed = None if sampling.seed is None else (sampling.seed + number) % 2**63
+            sampling = msgspec.structs.replace(sampling, temperature=warmer, seed=seed)
         if other is not None:
             model = other
         elif self._matcher is not None:
@@ -208,6 +221,8 @@ class Attempts:
             self._deliver_to(answered),
             adapter=model.adapter,
             owner=accepted.owner,
+            private_to=accepted.private_to,
+            common=accepted.common if other is None else 0,
             stops=request.stops,
             bias=request.logit_bias,
             top_logprobs=request.alternatives,
@@ -242,6 +257,11 @@ def _looked_at(answered: "asyncio.Future[Answer]") -> None:
     """Of several attempts at once, those that nobody waits for any more may fail unnoticed."""
     if not answered.cancelled():
         answered.exception()
+
+
+def _passed(answer: Answer, checked: Checked) -> Answer:
+    """What of an answer may be shown; of a text that was masked, the probabilities of its tokens would tell it."""
+    return answer if checked.text == answer.text else replace(answer, text=checked.text, logprobs=())
 
 
 def _retried(guarded: Guarded) -> Guarded:

@@ -29,11 +29,10 @@ async def chat(
     """Answer one conversation."""
     service = request.app.state.service
     conversation_id = body.metadata.conversation_id or x_feedwheel_conversation or uuid7(service.clock())
-    asked = asked_in_chat(service, body)
     return await reply(
         request,
         body,
-        lambda: accept(service, body, asked, conversation_id),
+        lambda: accept(service, body, asked_in_chat(service, body), conversation_id),
         lambda accepted: ChatShape(accepted, has_tools=bool(body.callable_tools)),
     )
 

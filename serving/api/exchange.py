@@ -4,11 +4,9 @@ In: a validated request. Out: the arm that answers, the messages with the prompt
 what they consent to, and what will be offered beside the answer.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 from feedwheel_capture.events import Guarded, Sampling
 from feedwheel_capture.identity import Person
@@ -43,6 +41,10 @@ class Asked:
     prompt: str | list[int] | None = None
     guarded: tuple[Guarded, ...] = ()
 
+    def common(self, model: LoadedModel, tools: Sequence[Tool], tokens: Tokens) -> int:
+        """How many of its tokens everybody's prompts may begin with; of a text that is gone on with, none."""
+        return model.chat.common(self.messages, tools, tokens) if self.prompt is None else 0
+
     def encode(self, model: LoadedModel, tools: Sequence[Tool]) -> Tokens:
         """Token ids, int64 [n]. Raises UsageError."""
         if self.prompt is None:
@@ -58,7 +60,8 @@ class Asked:
 class Accepted:
     """A request that can be answered. `exchange` is None offline, where nothing is remembered.
 
-    `tokens`: int64 [n]. `owner`: who takes turns with whom where requests wait.
+    `tokens`: int64 [n], the first `common` of them not this person's alone. `owner`: who takes turns with whom where
+    requests wait.
     """
 
     response_id: str
@@ -66,9 +69,20 @@ class Accepted:
     assignment: Assignment
     asked: Asked
     tokens: Tokens
+    common: int
     sampling: Sampling
     owner: str
     exchange: Exchange | None
+
+    @property
+    def app(self) -> str:
+        """The application. Without a deployment the model: anything is taken for its name, and counts stay for ever."""
+        return self.exchange.app if self.exchange else self.assignment.model.ref.name
+
+    @property
+    def private_to(self) -> str | None:
+        """Who may find this prompt computed already; where there is no deployment there are no people to tell apart."""
+        return self.owner if self.exchange else None
 
     @property
     def guarded(self) -> tuple[Guarded, ...]:
@@ -80,13 +94,6 @@ class Accepted:
         """Whether no model may see it."""
         return bool(blocking(self.guarded))
 
-    @property
-    def cache_key(self) -> bytes:
-        """The same for the same application and the same conversation, to the letter; it says nothing of either."""
-        assert self.exchange is not None  # without a deployment there is nothing to fall back to
-        thread = [(message.role, message.text) for message in self.asked.messages]
-        return hashlib.sha256(msgspec.json.encode((self.exchange.app, thread))).digest()
-
 
 def accept(service: Service, request: GenerationRequest, asked: Asked, conversation_id: str) -> list[Accepted]:
     """Settle a request: what each of its answers will be known by. Raises ApiError, UsageError."""
@@ -95,9 +102,12 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
         app_config(service.deployment, request.model)
         person = service.deployment.events.identity.person(request.model, request.person, conversation_id)
     assignment = _lineup(service, request.model).assign(person, conversation_id)
+    if max(request.logit_bias or (0,)) >= assignment.model.batch.decoder.artifact.vocab_size:
+        raise UsageError("logit_bias has token ids that are not in the model's vocabulary")
     tokens = asked.encode(assignment.model, request.callable_tools)
     if len(tokens) >= (limit := assignment.model.batch.decoder.cache.context_tokens):
         raise PromptTooLong(len(tokens), limit)
+    common = asked.common(assignment.model, request.callable_tools, tokens)
     ids = [uuid7(service.clock()) for _ in range(request.n)]
     accepted = [
         Accepted(
@@ -106,6 +116,7 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
             assignment=assignment,
             asked=asked,
             tokens=tokens,
+            common=common,
             sampling=request.sampling(service.settings.serving_answer_tokens, choice),
             owner=(person and person.user_key) or conversation_id,
             exchange=None,

@@ -48,15 +48,18 @@ async def reply(
     settle: Callable[[], list[Accepted]],
     shape_for: Callable[[list[Accepted]], Shape],
 ) -> Response:
-    """Answer a request that `settle` accepts. Raises FeedwheelError, ApiError."""
+    """Answer a request that `settle` accepts. Raises FeedwheelError, ApiError.
+
+    Screening and tokenising of a long conversation take seconds: `settle` runs where nobody waits for it.
+    """
     service, answering = request.app.state.service, request.app.state.answering
     assert isinstance(answering, Answering)  # the application's factory put it there
     caller = service.tracing.caller(request.headers)
     try:
-        answers = await answering.ask(settle(), body, caller)
+        answers = await answering.ask(await asyncio.to_thread(settle), body, caller)
     except Withdrawn:
         # Dropped in the instant after it was chosen: the lineup has its successor by now.
-        answers = await answering.ask(settle(), body, caller)
+        answers = await answering.ask(await asyncio.to_thread(settle), body, caller)
     accepted = [one.accepted for one in answers.pending]
     shape, created = shape_for(accepted), int(service.clock().timestamp())
     if body.stream:
@@ -80,11 +83,11 @@ async def _unless_client_leaves(answers: Answers, request: Request) -> list[Answ
         if not finished.done():
             answers.abandon()
         return await finished
-    except FeedwheelError:
-        answers.abandon()  # one of several failed: nobody will read the others
-        raise
     finally:
-        left.cancel()
+        # Where one of several failed, or this connection was cut, nobody will read the others.
+        answers.abandon()
+        for waiting in (left, finished):
+            waiting.cancel()
 
 
 async def _left(request: Request) -> None:

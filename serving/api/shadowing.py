@@ -106,6 +106,7 @@ class Shadowing:
             sampling,
             sampling.max_tokens or settings.serving_answer_tokens,
             lambda delivery: self._mailbox.put(lambda end: _settle(answered, end), delivery),
+            adapter=model.adapter,
             owner=_OWNER,
             stops=request.stops,
             bias=request.logit_bias,

@@ -21,9 +21,10 @@ from serving.engine.adapters import NO_ADAPTER
 from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Refusal
 from serving.engine.job import Answer, Job
 from serving.engine.pace import Pace
-from serving.engine.prefixes import Prefixes
+from serving.engine.prefixes import Beginning, Prefixes
 from serving.engine.queue import FairQueue
 from serving.engine.row import Row
+from serving.engine.sampling import Logits
 from serving.engine.session import Decoder, divided
 
 _LOG: Final = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ class Batch:
 
     def _start(self, place: int, job: Job) -> Row:
         """Give a job a free row, with what is known of its prompt."""
-        row = Row.of(job, self._tokenizer, shared=self._prefixes.reuse(place, job.prompt[:-1], job.adapter))
+        row = Row.of(job, self._tokenizer, shared=self._prefixes.reuse(place, _beginning(job, -1)))
         self._rows[place : place + 1] = [row]
         self._pace.began(len(job.prompt), row.cached)
         return row
@@ -202,7 +203,7 @@ class Batch:
         self._pace.computed(len(tokens), time.monotonic() - began)
         row.held += len(tokens)
         row.pending = row.pending[len(tokens) :]
-        self._prefixes.computed(place, row.job.prompt[: row.held], row.job.adapter)
+        self._prefixes.computed(place, _beginning(row.job, row.held))
         return len(tokens)
 
     def _close_gaps(self) -> None:
@@ -240,13 +241,21 @@ class Batch:
             return
         for place, row in enumerate(self._rows):
             if row is not None and not len(row.pending):
-                try:
-                    reason = row.take(logits[place], self.decoder.artifact.eos, self.decoder.cache.context_tokens)
-                except EngineFault as fault:
-                    self._fail(place, fault)
-                else:
-                    if reason is not None:
-                        self._finish(place, row, row.end(reason))
+                self._take(place, row, logits[place])
+
+    def _take(self, place: int, row: Row, logits: Logits) -> None:
+        """Give a row its next token; logits: float32 [vocab]. What one request asks for must not end the others."""
+        try:
+            reason = row.take(logits, self.decoder.artifact.eos, self.decoder.cache.context_tokens)
+            answer = None if reason is None else row.end(reason)
+        except EngineFault as fault:
+            self._fail(place, fault)
+        except Exception as error:
+            _LOG.exception("a token could not be chosen")
+            self._fail(place, EngineFault(f"the next token could not be chosen: {type(error).__name__}"))
+        else:
+            if answer is not None:
+                self._finish(place, row, answer)
 
     def _finish(self, place: int, row: Row, answer: Answer) -> None:
         self._rows[place] = None
@@ -258,6 +267,11 @@ class Batch:
         if row is not None:
             self._pace.freed()
             self._end(row.job, error)
+
+
+def _beginning(job: Job, tokens: int) -> Beginning:
+    """So many tokens of a job's prompt; of a negative number, all but so many."""
+    return Beginning(job.prompt[:tokens], job.adapter, job.private_to, job.common)
 
 
 def _unstarted(job: Job) -> Answer:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -57,15 +58,31 @@ class ChatFormat:
 
     def encode(self, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> Tokens:
         """Token ids of the conversation up to where the answer begins, int64 [n]. Raises UsageError."""
+        try:
+            return self._encoded(self._written(messages, tools, answers=True))
+        except TemplateError as error:
+            raise UsageError(f"the model's chat template refuses these messages: {type(error).__name__}") from None
+
+    def common(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], tokens: Tokens) -> int:
+        """How many of a conversation's tokens come from its first system messages, which are the application's own."""
+        first = list(takewhile(lambda message: message.role == "system", messages))
+        if not first:
+            return 0
+        try:
+            beginning = self._encoded(self._written(first, tools, answers=False))
+        except TemplateError:  # some templates want somebody to speak
+            return 0
+        length = min(len(beginning), len(tokens))
+        differing = np.flatnonzero(beginning[:length] != tokens[:length])
+        return int(differing[0]) if len(differing) else length
+
+    def _written(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], *, answers: bool) -> str:
+        """The conversation as the model reads it; `answers`: up to where its answer begins. Raises TemplateError."""
         if tools and not self._knows_tools:
             messages = _told(messages, tools)
         given = {"tools": [tool.as_openai() for tool in tools]} if tools and self._knows_tools else {}
         thread = [self._as_given(message) for message in messages]
-        try:
-            text = self._template.render(messages=thread, add_generation_prompt=True, **given, **self._named_tokens)
-        except TemplateError as error:
-            raise UsageError(f"the model's chat template refuses these messages: {type(error).__name__}") from None
-        return self._encoded(text)
+        return self._template.render(messages=thread, add_generation_prompt=answers, **given, **self._named_tokens)
 
     def encode_text(self, text: str) -> Tokens:
         """Token ids of a text that the model is to go on with, int64 [n]. Raises UsageError."""

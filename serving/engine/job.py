@@ -79,6 +79,10 @@ class Job:
     adapter: Adapter | None = None
     owner: str | None = None
     """Who shares a turn with whom where jobs wait."""
+    private_to: str | None = None
+    """Whose later prompts may begin with this one, as it was computed; None: everybody's."""
+    common: int = 0
+    """Tokens of its beginning that everybody's may begin with in any case."""
     stops: tuple[str, ...] = ()
     bias: Mapping[int, float] | None = None
     top_logprobs: int | None = None

@@ -3,10 +3,12 @@
 In: a prompt and the row that it will be in. Out: how many of its tokens are there already. A prompt that is about to be
 overwritten is put aside in a spare row, if it is long and nobody else has it: the next turn of its conversation, or the
 next request with its system message, begins with it. Only what was computed as a prompt counts: decoding rounds
-differently, and an answer must not depend on who asked before. What an adapter computed, no other may use.
+differently, and an answer must not depend on who asked before. What an adapter computed, no other may use. What one
+person wrote, another's prompt never begins with: how much was known is told, and can be timed, so that whoever guesses
+a text a word at a time would learn it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,11 +24,28 @@ _LEAST_KEPT_TOKENS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """The prompt that a row begins with, and the adapter that computed it."""
+class Beginning:
+    """A prompt, as far as it is computed or to be; the adapter that computes it; whose it is, None for everybody's.
+
+    Its first `common` tokens are everybody's in any case.
+    """
 
     prompt: Tokens
-    adapter: Adapter | None
+    adapter: Adapter | None = None
+    private_to: str | None = None
+    common: int = 0
+
+    def reusable_for(self, other: "Beginning") -> int:
+        """Tokens of this that can stand for the beginning of another, to the last bit: whole tiles, or all of it."""
+        if self.adapter is not other.adapter:
+            return 0
+        is_own = self.private_to == other.private_to
+        open_to_it = len(self.prompt) if is_own else min(self.common, other.common)
+        return _reusable_length(self.prompt[:open_to_it], other.prompt)
+
+    def first(self, tokens: int) -> "Beginning":
+        """Of it, so many tokens."""
+        return replace(self, prompt=self.prompt[:tokens])
 
 
 class Prefixes:
@@ -34,17 +53,15 @@ class Prefixes:
 
     def __init__(self, cache: KvCache, spare_from: int) -> None:
         self._cache = cache
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Beginning] = {}
         # Least recently used first.
         self._spare = list(range(spare_from, cache.rows)) if cache.can_copy_rows else []
 
-    def reuse(self, place: int, prompt: Tokens, adapter: Adapter | None) -> int:
-        """Bring the longest known beginning of `prompt` into row `place`; its length in tokens."""
+    def reuse(self, place: int, wanted: Beginning) -> int:
+        """Bring the longest known beginning of a prompt into row `place`; its length in tokens."""
         cache = self._cache
         lengths = {
-            row: _reusable_length(known.prompt, prompt)
-            for row, known in self._known.items()
-            if known.adapter is adapter and (cache.can_copy_rows or row == place)
+            row: known.reusable_for(wanted) for row, known in self._known.items() if cache.can_copy_rows or row == place
         }
         # Where it lies already, if as much of it lies there: then there is nothing to copy.
         source = max(lengths, key=lambda row: (lengths[row], row == place), default=place)
@@ -56,12 +73,12 @@ class Prefixes:
         self._put_aside(place, but_not_in=source, stays=shared if source == place else 0)
         if source != place:
             cache.copy_row(source, place, shared)
-        self.computed(place, prompt[:shared], adapter)
+        self.computed(place, wanted.first(shared))
         return shared
 
-    def computed(self, place: int, prompt: Tokens, adapter: Adapter | None) -> None:
-        """Row `place` now begins with `prompt`."""
-        self._known[place] = _Known(prompt, adapter)
+    def computed(self, place: int, beginning: Beginning) -> None:
+        """What row `place` now begins with."""
+        self._known[place] = beginning
 
     def forget(self, place: int) -> None:
         """Row `place` is written to from its beginning."""
@@ -77,8 +94,8 @@ class Prefixes:
         if kept is None or len(kept.prompt) - stays < _LEAST_KEPT_TOKENS:
             return
         least = len(kept.prompt) - ROW_TILE
-        others = [known for row, known in self._known.items() if row != place and known.adapter is kept.adapter]
-        if any(_reusable_length(known.prompt, kept.prompt) >= least for known in others):
+        others = [known for row, known in self._known.items() if row != place]
+        if any(known.reusable_for(kept) >= least for known in others):
             return
         target = next((row for row in self._spare if row != but_not_in), None)
         if target is not None:
@@ -88,7 +105,6 @@ class Prefixes:
 
 
 def _reusable_length(known: Tokens, prompt: Tokens) -> int:
-    """Tokens of `known` that can stand for the beginning of `prompt` to the last bit: whole tiles, or all of it."""
     if np.array_equal(known, prompt):
         return len(prompt)
     length = min(len(known), len(prompt))

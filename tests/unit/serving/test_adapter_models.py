@@ -92,6 +92,17 @@ def test_an_adapter_that_is_not_what_it_should_be_is_not_loaded(pool, released, 
     assert [model.ref for model in pool.models] == [base]
 
 
+def test_an_adapter_in_the_shadow_answers_and_not_its_base(tmp_path, released):
+    challenger, _, base = released
+    proposal = Proposal(app=APP, release_id="r1", model=challenger, verdict="PASS", share=0.5, shadow_share=1.0)
+    with deployed(tmp_path, records=[Baseline(app=APP, model=base), proposal]) as (url, service):
+        await_true(lambda: service.lineup(APP).shadow)
+        tally = service.lineup(APP).shadow.tally
+        httpx.post(f"{url}/v1/chat/completions", json={**ASK, "model": APP, "store": True}, timeout=60)
+        await_true(lambda: tally.counts().people)
+        assert "same" not in tally.counts().likeness
+
+
 def test_a_release_that_is_an_adapter_is_put_on_trial_beside_its_base(tmp_path, released):
     challenger, _, base = released
     proposal = Proposal(app=APP, release_id="r1", model=challenger, verdict="PASS", share=1.0)

@@ -1,5 +1,6 @@
 """What a request may ask of an answer, by OpenAI's client: its form, its tokens, its tools, and several at once."""
 
+import asyncio
 import json
 
 import jsonschema
@@ -7,6 +8,7 @@ import numpy as np
 import openai
 import pytest
 
+from serving.engine.chat import ChatFormat, ChatMessage
 from tests.served import APP, deployed, events_of
 
 ASK = {"model": APP, "messages": [{"role": "user", "content": "Where is my card?"}], "max_tokens": 12}
@@ -208,6 +210,38 @@ def test_an_answer_of_a_wanted_length(ask, service):
 
 
 def test_a_known_beginning_is_told(ask):
-    first = ask(messages=[{"role": "user", "content": "Nobody has asked this before, have they?"}])
-    again = ask(messages=[{"role": "user", "content": "Nobody has asked this before, have they?"}])
+    first = ask(messages=[{"role": "user", "content": "Nobody has asked this before, have they?"}], user="u")
+    again = ask(messages=[{"role": "user", "content": "Nobody has asked this before, have they?"}], user="u")
     assert again.usage.prompt_tokens_details.cached_tokens > first.usage.prompt_tokens_details.cached_tokens
+
+
+def test_of_what_others_asked_only_the_applications_part_is_known(ask, service):
+    def cached(user, text):
+        answer = ask(messages=[{"role": "user", "content": text}], user=user)
+        return answer.usage.prompt_tokens_details.cached_tokens
+
+    secret = "My number is 4929-0815-4711, and nobody else knows it."
+    cached("anna", secret)
+    guesses = {cached(f"eve as {end}", secret[:end] + "?" * (len(secret) - end)) for end in (0, 13, 20, 30)}
+    app = service.deployment.config.app(APP)
+    chat = service.lineup(APP).champion.chat
+    system = [ChatMessage("system", app.prompts[app.prompt_version])]
+    assert guesses == {len(chat.encode(system)) - len("assistant\n") - 1 & ~1}
+    assert cached("anna", secret) > len(secret)
+
+
+def test_biases_of_tokens_that_are_none_are_refused(ask):
+    with pytest.raises(openai.BadRequestError, match="vocabulary"):
+        ask(logit_bias={999_999: 1})
+
+
+def test_long_conversations_are_read_where_nobody_waits(ask, monkeypatch):
+    loops, encode = [], ChatFormat.encode
+
+    def noted(*given):
+        loops.append(asyncio._get_running_loop())
+        return encode(*given)
+
+    monkeypatch.setattr(ChatFormat, "encode", noted)
+    ask(max_tokens=1)
+    assert loops == [None]

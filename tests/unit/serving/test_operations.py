@@ -1,6 +1,7 @@
 """What operators see of answers: traces by OpenTelemetry's conventions, and figures of the service objective."""
 
 import re
+import time
 
 import httpx
 import pytest
@@ -8,8 +9,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from serving.service import offline
 from serving.tracing import Tracing
-from tests.served import APP, deployed
+from tests.ports import free_port
+from tests.served import APP, deployed, running, serving_settings
+from tests.tiny_model import tiny_model_dir
 
 ASK = {"model": APP, "messages": [{"role": "user", "content": "xyzzy where is my card?"}], "max_tokens": 5}
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -59,6 +63,24 @@ def test_nothing_is_traced_where_no_exporter_is_named(monkeypatch):
     tracing = Tracing.from_environment("serving-1")
     assert tracing.caller({"traceparent": PARENT}) is None
     tracing.close()
+
+
+def test_a_collector_that_is_away_holds_no_process_up(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("serving.tracing._SEND_ON_STOP_S", 0.2)
+    tracing = Tracing.from_environment("serving-1")
+    tracing._provider.get_tracer("test").start_span("one").end()
+    began = time.monotonic()
+    tracing.close()
+    assert time.monotonic() - began < 3  # OpenTelemetry alone tries for ten seconds and more
+
+
+def test_names_that_anybody_makes_up_are_not_counted_one_by_one(tmp_path):
+    with running(offline(serving_settings(tmp_path), tiny_model_dir())) as url:
+        for number in range(3):
+            asked = {**ASK, "model": f"made-up-{number}"}
+            httpx.post(f"{url}/v1/chat/completions", json=asked, timeout=30).raise_for_status()
+        assert "made-up" not in httpx.get(f"{url}/metrics").text
 
 
 def test_figures_of_the_objective_the_cache_and_the_cost(process):
