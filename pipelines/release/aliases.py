@@ -1,9 +1,12 @@
 """MLflow's aliases after the control log: `@champion` and `@challenger` of `feedwheel-<app>`.
 
-In: the control log, which decides. Out: registered versions with these aliases. Doing it again changes nothing.
+In: the control log, which decides. Out: registered versions with these aliases. Doing it again changes nothing. What
+serving decides, the next release shows.
 """
 
+import logging
 from dataclasses import dataclass
+from typing import Final
 
 from feedwheel_capture.events import ModelRef
 
@@ -13,6 +16,9 @@ from pipelines.io.control import read_control
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import path_of
 from pipelines.trained import find_model
+from schemas.errors import InfrastructureError
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,14 @@ def mirror(context: Context, app: str) -> MirrorReport:
     for alias, version in versions.items():
         tracking.set_alias(name, alias, version)
     return MirrorReport(name, **versions)
+
+
+def follow(context: Context, app: str) -> None:
+    """As `mirror`, after a decision that is in force: without MLflow its aliases are late, and nothing has failed."""
+    try:
+        mirror(context, app)
+    except InfrastructureError as error:
+        _LOG.warning("what was decided is in force; MLflow's aliases follow with the next release: %s", error)
 
 
 def register(context: Context, tracking: Tracking, app: str, model: ModelRef) -> str:

@@ -16,7 +16,7 @@ from pipelines.context import Context
 from pipelines.io.control import append_control, read_control
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import local_path
-from pipelines.release.aliases import mirror, register
+from pipelines.release.aliases import follow, register
 from pipelines.trained import TrainedModel
 from schemas.errors import NothingToDo
 
@@ -46,7 +46,7 @@ def propose(
         shadow_share=rules.shadow_share,
     )
     append_control(context.settings.kafka, proposal, context.clock)
-    mirror(context, app)
+    follow(context, app)
     return release_id
 
 

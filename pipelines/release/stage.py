@@ -20,7 +20,7 @@ from feedback.rollout import Rollout
 from pipelines.context import Context
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import append_control, read_control
-from pipelines.release.aliases import mirror
+from pipelines.release.aliases import follow
 from pipelines.release.proposal import propose
 from pipelines.runs import stage_run
 from pipelines.trained import TrainedModel, newest_model
@@ -65,6 +65,7 @@ def run(context: Context, app: str) -> ReleaseReport:
     """Propose the newest model if its gate says PASS. Raises GateRefused, Inconclusive, AwaitsApproval, NothingToDo."""
     context.config.app(app)
     with stage_run(context, app, "release") as stage:
+        follow(context, app)
         judged = _newest(context, app)
         _check(judged.gate)
         stage.counts.taken["model"] = stage.counts.given["proposed"] = 1
@@ -95,7 +96,9 @@ def rollback(context: Context, app: str, reason: str = "by hand") -> RollbackRep
         raise NothingToDo(f"{app} is served by its first champion, and nothing is on trial")
     decision = Decision(app=app, release_id=release_id, state="ROLLBACK", by="operator", rationale=reason)
     append_control(context.settings.kafka, decision, context.clock)
-    return RollbackReport(release_id, mirror(context, app).champion or "")
+    champion = Rollout.of(read_control(context.settings.kafka, app)).champion
+    follow(context, app)
+    return RollbackReport(release_id, champion.version if champion else "")
 
 
 def _newest(context: Context, app: str) -> _Judged:
