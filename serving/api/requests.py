@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-import msgspec
 from feedwheel_capture.events import Sampling
 from feedwheel_capture.vocabulary import ResponseFormat, Role
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.errors import UsageError
 from serving.api.schemas import Id, RawUser, RequestPart, Text
 from serving.engine.chat import ChatMessage
 from serving.engine.grammar import Format
+from serving.engine.json_text import decoded, encoded
 from serving.engine.tools import Call, Tool, one_call
 
 _MOST_TOKENS: Final = 1_000_000
@@ -42,6 +43,18 @@ class NullablePart(RequestPart):
         return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
 
+def _can_be_written(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        encoded(schema)
+    except UsageError as error:
+        raise PydanticCustomError("schema", "{reason}", {"reason": str(error)}) from None
+    return schema
+
+
+JsonSchemaObject = Annotated[dict[str, Any], AfterValidator(_can_be_written)]
+"""JSON Schema that engine and templates can be given."""
+
+
 class TextPart(RequestPart):
     """A part of a message; other modalities are not supported."""
 
@@ -59,9 +72,11 @@ class CalledFunction(NullablePart):
     @classmethod
     def _is_object(cls, arguments: str) -> str:
         try:
-            msgspec.json.decode(arguments, type=dict)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            raise PydanticCustomError("arguments", "must be a JSON object") from None
+            is_object = isinstance(decoded(arguments), dict)
+        except UsageError:
+            is_object = False
+        if not is_object:
+            raise PydanticCustomError("arguments", "must be a JSON object, not nested deeply")
         return arguments
 
 
@@ -123,7 +138,7 @@ class Function(RequestPart):
 
     name: FunctionName
     description: Text = ""
-    parameters: dict[str, Any] = Field({"type": "object", "additionalProperties": False})
+    parameters: JsonSchemaObject = Field({"type": "object", "additionalProperties": False})
     strict: bool = False
 
 
@@ -152,7 +167,7 @@ class JsonSchema(RequestPart):
 
     name: Id
     description: Text | None = None
-    schema_: dict[str, Any] = Field({"type": "object"}, alias="schema")
+    schema_: JsonSchemaObject = Field({"type": "object"}, alias="schema")
     strict: bool | None = None
 
 
@@ -166,7 +181,7 @@ class ObjectFormat(RequestPart):
     """Any JSON object; with a `value`, JSON of that schema, which is how Hugging Face's client writes `json_schema`."""
 
     type: Literal["json_object"]
-    value: dict[str, Any] | None = None
+    value: JsonSchemaObject | None = None
 
 
 class SchemaFormat(RequestPart):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
+from schemas.errors import UsageError
 from serving.engine.grammar import Format
+from serving.engine.json_text import decoded, encoded
 
 OPENING: Final = "<tool_call>"
 _CLOSING: Final = "</tool_call>"
@@ -41,8 +41,8 @@ class Call:
 
 
 def instructions(tools: Sequence[Tool]) -> str:
-    """What a model is told whose template does not tell it."""
-    listed = "\n".join(msgspec.json.encode(tool.as_openai()).decode() for tool in tools)
+    """What a model is told whose template does not tell it. Raises UsageError where a tool cannot be written."""
+    listed = "\n".join(encoded(tool.as_openai()) for tool in tools)
     return (
         f"You can call functions. These are there, each with the JSON Schema of its parameters:\n<tools>\n{listed}\n"
         f'</tools>\nTo call one, answer with nothing but {OPENING}\n{{"name": "...", "arguments": {{...}}}}\n{_CLOSING}'
@@ -51,7 +51,9 @@ def instructions(tools: Sequence[Tool]) -> str:
 
 def written(content: str, calls: Iterable[Call]) -> str:
     """An answer with its calls, as the model would write it."""
-    parts = [f'{OPENING}\n{{"name": {_json(call.name)}, "arguments": {call.arguments}}}\n{_CLOSING}' for call in calls]
+    parts = [
+        f'{OPENING}\n{{"name": {encoded(call.name)}, "arguments": {call.arguments}}}\n{_CLOSING}' for call in calls
+    ]
     return "\n".join([content, *parts] if content else parts)
 
 
@@ -79,14 +81,10 @@ def _schema_of(tool: Tool) -> dict[str, Any]:
 
 def _call(text: str) -> Call | None:
     try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        found = decoded(text)
+    except UsageError:
         return None
     match found:
         case {"name": str(name), "arguments": dict(arguments)}:
-            return Call(name, _json(arguments))
+            return Call(name, encoded(arguments))
     return None
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
