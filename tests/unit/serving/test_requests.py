@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from fastapi import FastAPI
 
 from serving.api import chat, completions, openai_errors
 from serving.api.requests import ChatRequest
+from serving.logs import JsonFormatter
+from tests import http_server
 
 ASK = {"model": "routing", "messages": [{"role": "user", "content": "Where is my card?"}]}
 
@@ -72,3 +75,38 @@ def test_a_call_that_is_sent_back_with_deep_arguments_is_a_400_that_names_it(sen
     answer = send(messages=[{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}])
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "messages.1.tool_calls.0.function.arguments"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_a_bad_header_is_named(send, path):
+    asked = {"messages": None, "prompt": "a"} if path == "/v1/completions" else {}
+    answer = send(path=path, headers={"x-feedwheel-conversation": "xyzzy 4711"}, **asked)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "x-feedwheel-conversation")
+    assert error["message"].startswith("x-feedwheel-conversation: ")
+    assert "xyzzy" not in answer.text
+
+
+def test_a_wrong_method_is_told_which_is_allowed(send):
+    answer = send("GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_what_nobody_expected_has_the_shape_of_errors_and_is_logged_without_its_text(app, caplog):
+    @app.get("/broken")
+    async def broken(said: str):
+        try:
+            raise KeyError(said)
+        except KeyError as error:
+            raise ValueError(said) from error
+
+    with http_server.running(app) as url:
+        answer = httpx.get(f"{url}/broken", params={"said": "xyzzy"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
+    assert answer.json()["error"]["message"] == "the server failed on this request"
+    logged = [JsonFormatter().format(record) for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(logged) == 1
+    assert '"error":"ValueError"' in logged[0]
+    assert "in broken" in logged[0]
+    assert "xyzzy" not in logged[0] + answer.text
