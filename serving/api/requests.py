@@ -22,9 +22,28 @@ _MOST_TOOLS: Final = 128
 _MOST_BIASES: Final = 1024
 _COMPLETION_TOKENS: Final = 16
 """OpenAI's default of plain completions alone."""
+_COLDEST: Final = 1e-5
+"""Below, a division by the temperature may not be finite; the likeliest token is as good as certain before that."""
+_LEAST_REPETITION_PENALTY: Final = 0.01
+"""Logits are divided by it, in float32: smaller ones, which nobody means, may leave numbers that are none."""
 Never = Literal[False] | None
 TokenCount = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 TokenId = Annotated[int, Field(ge=0, le=_MOST_TOKENS)]
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, description=f"Below {_COLDEST} it counts as 0: the likeliest token, always."),
+    AfterValidator(lambda given: 0.0 if given < _COLDEST else given),
+]
+RepetitionPenalty = Annotated[
+    float,
+    Field(
+        ge=_LEAST_REPETITION_PENALTY, le=10, description="Above 1 it makes what was said unlikelier, below likelier."
+    ),
+]
+Seed = Annotated[
+    int,
+    Field(ge=-(2**63), lt=2**63, description="Negative ones stand for themselves modulo 2^63, which is remembered."),
+]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -126,15 +145,15 @@ class Metadata(BaseModel):
     prompt_version: Id | None = None
 
 
-class StreamOptions(RequestPart):
+class StreamOptions(NullablePart):
     """`include_usage` adds a last chunk that counts tokens."""
 
     include_usage: bool = False
     include_obfuscation: Never = None
 
 
-class Function(RequestPart):
-    """A function that the model may call. `parameters` absent: it has none."""
+class Function(NullablePart):
+    """A function that the model may call. `parameters` absent, or null: it has none."""
 
     name: FunctionName
     description: Text = ""
@@ -205,15 +224,15 @@ class GenerationRequest(NullablePart):
     store: bool | None = None
     metadata: Metadata = Metadata()
     max_tokens: TokenCount | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: TokenCount | None = None
     min_p: Annotated[float, Field(gt=0, le=1)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: RepetitionPenalty | None = None
     logit_bias: Annotated[dict[TokenId, Bias], Field(max_length=_MOST_BIASES)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Seed | None = None
     stop: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(max_length=4)] | None = None
     ignore_eos: bool = False
     n: Annotated[int, Field(ge=1, le=_MOST_CHOICES)] = 1

@@ -5,8 +5,12 @@ import json
 import logging
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from serving.api import chat, completions, openai_errors
 from serving.api.requests import ChatRequest
@@ -29,6 +33,49 @@ def nested(levels):
     for _ in range(levels):
         schema = {"type": "object", "properties": {"a": schema}}
     return schema
+
+
+def test_null_is_what_is_not_said():
+    asked = request(
+        tools=[tool(strict=None, description=None, parameters=None)],
+        stream=True,
+        stream_options={"include_usage": None},
+        parallel_tool_calls=None,
+    )
+    assert asked == request(tools=[tool()], stream=True, stream_options={})
+    assert not asked.include_usage
+
+
+def test_null_within_a_schema_is_somebodys_own():
+    (wanted,) = request(tools=[tool(parameters={"const": None})]).callable_tools
+    assert wanted.parameters == {"const": None}
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 15))
+def test_every_seed_is_one_that_can_be_drawn_with_and_remembered(seed, choice):
+    drawn = request(seed=seed).sampling(100, choice).seed
+    assert 0 <= drawn < 2**63
+    np.random.default_rng(drawn)
+    assert drawn == request(seed=seed).sampling(100, choice).seed
+    assert seed < 0 or choice > 0 or drawn == seed
+
+
+@pytest.mark.parametrize("seed", [-(2**63) - 1, 2**63])
+def test_a_seed_beyond_64_bits_is_refused(seed):
+    with pytest.raises(ValidationError):
+        request(seed=seed)
+
+
+@pytest.mark.parametrize(("given", "counts_as"), [(1e-320, 0), (9e-6, 0), (0, 0), (1e-5, 1e-5), (0.7, 0.7)])
+def test_a_temperature_that_is_next_to_nothing_is_none(given, counts_as):
+    assert request(temperature=given).sampling(100, 0).temperature == counts_as
+
+
+@pytest.mark.parametrize("penalty", [1e-300, 0.009, 11])
+def test_a_repetition_penalty_that_leaves_no_numbers_is_refused(penalty):
+    assert request(repetition_penalty=0.01).repetition_penalty == 0.01
+    with pytest.raises(ValidationError):
+        request(repetition_penalty=penalty)
 
 
 @pytest.fixture
