@@ -45,7 +45,9 @@ class Grammars:
         """A matcher of one answer. Raises UsageError where there can be none."""
         schema = encoded({**wanted.schema, "x-guidance": _COMPACT})
         before, after = encoded(wanted.before), encoded(wanted.after)
-        matcher = LLMatcher(self._vocabulary, f"start: {before} json {after}\njson: %json {schema}")
+        grammar = f"start: {before} json {after}\njson: %json {schema}"
+        # Silent: its warnings, on stderr, quote the schema and the answer.
+        matcher = LLMatcher(self._vocabulary, grammar, log_level=0)
         if matcher.is_error():
             reason = matcher.get_error().splitlines()[0]
             raise UsageError(f"the schema cannot be kept to: {reason[:_REASON_CHARS]}")

@@ -29,6 +29,13 @@ def grammars():
     return Grammars(tokenizer, len(alphabet), frozenset([0]))
 
 
+def test_nothing_of_a_schema_or_an_answer_is_written_to_stderr(capfd):
+    matcher = grammars().matcher(Format({"const": "xyzzy-4711"}))
+    matcher.take(grammars().matcher(Format({})).allowed().argmin())
+    matcher.allowed()
+    assert capfd.readouterr().err == ""
+
+
 @given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
 def test_what_people_mean_comes_back(value):
     assert decoded(encoded(value)) == value
