@@ -14,7 +14,7 @@ from serving.api.requests import ChatRequest
 from serving.api.schemas import Id
 from serving.engine.job import Answer, Piece
 from serving.engine.sampling import TokenLogprob
-from serving.engine.text import token_text
+from serving.engine.text import token_bytes, token_text
 from serving.engine.tools import Call, HeldBack, read
 
 router = APIRouter()
@@ -115,5 +115,4 @@ class ChatShape:
 
 def _told(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, Any]:
     """A token and its log-probability."""
-    text = token_text(tokenizer, token)
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    return {"token": token_text(tokenizer, token), "logprob": logprob, "bytes": list(token_bytes(tokenizer, token))}
