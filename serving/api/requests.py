@@ -12,7 +12,7 @@ from serving.api.schemas import Id, RawUser, RequestPart, Text
 from serving.engine.chat import ChatMessage
 from serving.engine.grammar import Format
 from serving.engine.json_text import decoded, encoded
-from serving.engine.tools import Call, Tool, one_call
+from serving.engine.tools import CLOSING, Call, Tool, one_call
 
 _MOST_TOKENS: Final = 1_000_000
 """Beyond every context window; what is asked for is stored, and must fit its column."""
@@ -329,6 +329,12 @@ class ChatRequest(GenerationRequest):
         if (chosen is not None and chosen not in names) or (self.tool_choice == "required" and not names):
             raise PydanticCustomError("tool_choice", "tool_choice asks for a tool that is not among tools")
         return self
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """As asked for; and where calls may not be several, the end of the first ends the answer."""
+        is_first_last = bool(self.callable_tools) and not self.parallel_tool_calls
+        return (*super().stops, CLOSING) if is_first_last else super().stops
 
     @property
     def longest(self) -> int | None:
