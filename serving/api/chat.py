@@ -14,8 +14,8 @@ from serving.api.requests import ChatRequest
 from serving.api.schemas import Id
 from serving.engine.job import Answer, Piece
 from serving.engine.sampling import TokenLogprob
-from serving.engine.text import possible_start, token_text
-from serving.engine.tools import OPENING, Call, read
+from serving.engine.text import token_bytes, token_text
+from serving.engine.tools import Call, HeldBack, read
 
 router = APIRouter()
 
@@ -46,7 +46,7 @@ class ChatShape:
     def __init__(self, accepted: Sequence[Accepted], *, has_tools: bool) -> None:
         self._accepted = accepted
         self._has_tools = has_tools
-        self._held = [""] * len(accepted)
+        self._held = [HeldBack() for _ in accepted]
 
     def whole(self, place: int, answer: Answer) -> Choice:
         """A message with its tool calls."""
@@ -67,20 +67,19 @@ class ChatShape:
 
     def going_on(self, place: int, piece: Piece) -> Iterator[Choice]:
         """The text that is sure to be no call."""
-        text = self._held[place] + piece.text
-        held = len(text) - _certain(text) if self._has_tools else 0
-        self._held[place] = text[len(text) - held :]
-        if free := text[: len(text) - held]:
-            yield self._chunk(place, {"content": free}, piece.logprobs)
+        free = self._held[place].add(piece) if self._has_tools else piece
+        if free.text:
+            yield self._chunk(place, {"content": free.text}, free.logprobs)
 
     def ending(self, place: int, answer: Answer) -> Iterator[Choice]:
         """The calls, or what looked like one, and why it ends."""
-        rest, calls = read(self._held[place])
-        if rest:
-            yield self._chunk(place, {"content": rest})
+        rest = self._held[place].rest()
+        text, calls = read(rest.text)
+        if text:
+            yield self._chunk(place, {"content": text}, rest.logprobs)
         if calls:
             numbered = [{"index": index, **call} for index, call in enumerate(self._calls(place, calls))]
-            yield self._chunk(place, {"tool_calls": numbered})
+            yield self._chunk(place, {"tool_calls": numbered}, () if text else rest.logprobs)
         yield {**self._chunk(place, {}), "finish_reason": "tool_calls" if calls else answer.finish_reason}
 
     def _chunk(self, place: int, delta: dict[str, Any], logprobs: Sequence[TokenLogprob] = ()) -> Choice:
@@ -113,13 +112,6 @@ class ChatShape:
         return {"content": content, "refusal": None}
 
 
-def _certain(text: str) -> int:
-    """How much of a text comes before whatever is, or may become, the beginning of a call."""
-    found = text.find(OPENING)
-    return found if found >= 0 else len(text) - possible_start(text, (OPENING,))
-
-
 def _told(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, Any]:
     """A token and its log-probability."""
-    text = token_text(tokenizer, token)
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    return {"token": token_text(tokenizer, token), "logprob": logprob, "bytes": list(token_bytes(tokenizer, token))}

@@ -1,7 +1,7 @@
 """Errors in the shape that OpenAI clients read. A message names fields and limits, never what somebody wrote."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI, Request
@@ -87,10 +87,17 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, lambda request, error: _response(api_error(error)))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    # Starlette answers by this and raises the error again, so that the server logs it, as `serving.logs` does: without
+    # its text.
+    app.add_exception_handler(Exception, _failed)
 
 
 def _response(error: ApiError) -> JSONResponse:
     return JSONResponse(error.body, error.status, error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    return _response(api_error(error))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -102,8 +109,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def validation_error(problem: Mapping[str, Any], status: int) -> ApiError:
     """One problem that pydantic found, without the value that caused it."""
-    place = [str(part) for part in problem["loc"] if part not in _LOCATIONS and not _is_union_member(part)]
-    param = ".".join(place) if _FIELD.fullmatch(".".join(place)) else None
+    param = _field(problem["loc"])
     if problem["type"] == "extra_forbidden":
         message, code = f"{param or 'a field'} is not supported", "unsupported_parameter"
     elif problem["type"] == "json_invalid":
@@ -115,6 +121,14 @@ def validation_error(problem: Mapping[str, Any], status: int) -> ApiError:
     return ApiError(status, "invalid_request_error", message, param=param, code=code)
 
 
+def _field(place: Sequence[int | str]) -> str | None:
+    """What the problem is with, by its name, unless that may be somebody's text."""
+    if place[0] == "header":  # we named it ourselves; and with its hyphens it looks like a member of a union
+        return str(place[1])
+    name = ".".join(str(part) for part in place if part not in _LOCATIONS and not _is_union_member(part))
+    return name if _FIELD.fullmatch(name) else None
+
+
 def _is_union_member(part: int | str) -> bool:
     """Pydantic names the alternative it tried, such as `constrained-str` or `list[TextPart]`, like a field."""
     return isinstance(part, str) and (part == "str" or not part.replace("_", "").isalnum())
@@ -123,4 +137,6 @@ def _is_union_member(part: int | str) -> bool:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # it was installed for these
     kind: ErrorType = "not_found_error" if error.status_code == 404 else "invalid_request_error"
-    return _response(ApiError(error.status_code, kind, error.detail))
+    response = _response(ApiError(error.status_code, kind, error.detail))
+    response.headers.update(error.headers or {})  # a 405 says what is allowed
+    return response

@@ -2,16 +2,17 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-import msgspec
 from feedwheel_capture.events import Sampling
 from feedwheel_capture.vocabulary import ResponseFormat, Role
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.errors import UsageError
 from serving.api.schemas import Id, RawUser, RequestPart, Text
 from serving.engine.chat import ChatMessage
 from serving.engine.grammar import Format
-from serving.engine.tools import Call, Tool, one_call
+from serving.engine.json_text import decoded, encoded
+from serving.engine.tools import CLOSING, Call, Tool, one_call
 
 _MOST_TOKENS: Final = 1_000_000
 """Beyond every context window; what is asked for is stored, and must fit its column."""
@@ -21,9 +22,28 @@ _MOST_TOOLS: Final = 128
 _MOST_BIASES: Final = 1024
 _COMPLETION_TOKENS: Final = 16
 """OpenAI's default of plain completions alone."""
+_COLDEST: Final = 1e-5
+"""Below, a division by the temperature may not be finite; the likeliest token is as good as certain before that."""
+_LEAST_REPETITION_PENALTY: Final = 0.01
+"""Logits are divided by it, in float32: smaller ones, which nobody means, may leave numbers that are none."""
 Never = Literal[False] | None
 TokenCount = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 TokenId = Annotated[int, Field(ge=0, le=_MOST_TOKENS)]
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, description=f"Below {_COLDEST} it counts as 0: the likeliest token, always."),
+    AfterValidator(lambda given: 0.0 if given < _COLDEST else given),
+]
+RepetitionPenalty = Annotated[
+    float,
+    Field(
+        ge=_LEAST_REPETITION_PENALTY, le=10, description="Above 1 it makes what was said unlikelier, below likelier."
+    ),
+]
+Seed = Annotated[
+    int,
+    Field(ge=-(2**63), lt=2**63, description="Negative ones stand for themselves modulo 2^63, which is remembered."),
+]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -40,6 +60,18 @@ class NullablePart(RequestPart):
     @classmethod
     def _null_is_unset(cls, sent: object) -> object:
         return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
+
+
+def _can_be_written(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        encoded(schema)
+    except UsageError as error:
+        raise PydanticCustomError("schema", "{reason}", {"reason": str(error)}) from None
+    return schema
+
+
+JsonSchemaObject = Annotated[dict[str, Any], AfterValidator(_can_be_written)]
+"""JSON Schema that engine and templates can be given."""
 
 
 class TextPart(RequestPart):
@@ -59,9 +91,11 @@ class CalledFunction(NullablePart):
     @classmethod
     def _is_object(cls, arguments: str) -> str:
         try:
-            msgspec.json.decode(arguments, type=dict)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            raise PydanticCustomError("arguments", "must be a JSON object") from None
+            is_object = isinstance(decoded(arguments), dict)
+        except UsageError:
+            is_object = False
+        if not is_object:
+            raise PydanticCustomError("arguments", "must be a JSON object, not nested deeply")
         return arguments
 
 
@@ -111,19 +145,19 @@ class Metadata(BaseModel):
     prompt_version: Id | None = None
 
 
-class StreamOptions(RequestPart):
+class StreamOptions(NullablePart):
     """`include_usage` adds a last chunk that counts tokens."""
 
     include_usage: bool = False
     include_obfuscation: Never = None
 
 
-class Function(RequestPart):
-    """A function that the model may call. `parameters` absent: it has none."""
+class Function(NullablePart):
+    """A function that the model may call. `parameters` absent, or null: it has none."""
 
     name: FunctionName
     description: Text = ""
-    parameters: dict[str, Any] = Field({"type": "object", "additionalProperties": False})
+    parameters: JsonSchemaObject = Field({"type": "object", "additionalProperties": False})
     strict: bool = False
 
 
@@ -152,7 +186,7 @@ class JsonSchema(RequestPart):
 
     name: Id
     description: Text | None = None
-    schema_: dict[str, Any] = Field({"type": "object"}, alias="schema")
+    schema_: JsonSchemaObject = Field({"type": "object"}, alias="schema")
     strict: bool | None = None
 
 
@@ -166,7 +200,7 @@ class ObjectFormat(RequestPart):
     """Any JSON object; with a `value`, JSON of that schema, which is how Hugging Face's client writes `json_schema`."""
 
     type: Literal["json_object"]
-    value: dict[str, Any] | None = None
+    value: JsonSchemaObject | None = None
 
 
 class SchemaFormat(RequestPart):
@@ -190,15 +224,15 @@ class GenerationRequest(NullablePart):
     store: bool | None = None
     metadata: Metadata = Metadata()
     max_tokens: TokenCount | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    temperature: Temperature = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: TokenCount | None = None
     min_p: Annotated[float, Field(gt=0, le=1)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: RepetitionPenalty | None = None
     logit_bias: Annotated[dict[TokenId, Bias], Field(max_length=_MOST_BIASES)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Seed | None = None
     stop: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(max_length=4)] | None = None
     ignore_eos: bool = False
     n: Annotated[int, Field(ge=1, le=_MOST_CHOICES)] = 1
@@ -295,6 +329,12 @@ class ChatRequest(GenerationRequest):
         if (chosen is not None and chosen not in names) or (self.tool_choice == "required" and not names):
             raise PydanticCustomError("tool_choice", "tool_choice asks for a tool that is not among tools")
         return self
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """As asked for; and where calls may not be several, the end of the first ends the answer."""
+        is_first_last = bool(self.callable_tools) and not self.parallel_tool_calls
+        return (*super().stops, CLOSING) if is_first_last else super().stops
 
     @property
     def longest(self) -> int | None:

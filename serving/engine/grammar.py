@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from schemas.errors import UsageError
+from serving.engine.json_text import encoded
 
 _WORD_BITS: Final = 32
 _COMPACT: Final[Any] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -43,9 +43,11 @@ class Grammars:
 
     def matcher(self, wanted: Format) -> "Matcher":
         """A matcher of one answer. Raises UsageError where there can be none."""
-        schema = msgspec.json.encode({**wanted.schema, "x-guidance": _COMPACT}).decode()
-        before, after = (msgspec.json.encode(text).decode() for text in (wanted.before, wanted.after))
-        matcher = LLMatcher(self._vocabulary, f"start: {before} json {after}\njson: %json {schema}")
+        schema = encoded({**wanted.schema, "x-guidance": _COMPACT})
+        before, after = encoded(wanted.before), encoded(wanted.after)
+        grammar = f"start: {before} json {after}\njson: %json {schema}"
+        # Silent: its warnings, on stderr, quote the schema and the answer.
+        matcher = LLMatcher(self._vocabulary, grammar, log_level=0)
         if matcher.is_error():
             reason = matcher.get_error().splitlines()[0]
             raise UsageError(f"the schema cannot be kept to: {reason[:_REASON_CHARS]}")

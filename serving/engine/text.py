@@ -1,9 +1,27 @@
 """Token ids to text, as they come: whole characters only, and never a part of a stop string."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
+
+_BYTE_FALLBACK: Final = re.compile(r"<0x([0-9A-F]{2})>")
+"""How SentencePiece spells a byte that is a part of a character."""
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """The byte for each letter of byte-level vocabularies (Radford et al., GPT-2, 2019, `bytes_to_unicode`).
+
+    Bytes that are printable in Latin-1 stand for themselves, the others for the letters from 256 on, in their order.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTE_OF: Final = _byte_alphabet()
 
 
 class AnswerText:
@@ -59,6 +77,17 @@ def token_text(tokenizer: Tokenizer, token: int) -> str:
     """What one token says; of one that is a part of a character, how the vocabulary spells it."""
     text: str = tokenizer.decode([token], skip_special_tokens=False)
     return str(tokenizer.id_to_token(token)) if "\ufffd" in text else text
+
+
+def token_bytes(tokenizer: Tokenizer, token: int) -> bytes:
+    """The bytes of what one token says; those of all tokens are together the answer's text, in UTF-8."""
+    text: str = tokenizer.decode([token], skip_special_tokens=False)
+    if "\ufffd" not in text:
+        return text.encode()
+    spelled = str(tokenizer.id_to_token(token))
+    if fallback := _BYTE_FALLBACK.fullmatch(spelled):
+        return bytes.fromhex(fallback[1])
+    return bytes(map(_BYTE_OF.__getitem__, spelled)) if _BYTE_OF.keys() >= set(spelled) else text.encode()
 
 
 def possible_start(text: str, stops: Sequence[str]) -> int:

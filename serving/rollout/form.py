@@ -2,9 +2,10 @@
 
 from typing import Final
 
-import msgspec
 from feedwheel_capture.vocabulary import FinishReason, ResponseFormat
 
+from schemas.errors import UsageError
+from serving.engine.json_text import decoded
 from serving.engine.tools import OPENING, read
 
 _UNFINISHED: Final[frozenset[FinishReason]] = frozenset({"length", "content_filter"})
@@ -22,7 +23,7 @@ def breaks_form(text: str, reason: FinishReason, response_format: ResponseFormat
 
 def _is_json(text: str) -> bool:
     try:
-        msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        decoded(text)
+    except UsageError:
         return False
     return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 
 import jsonschema
 import numpy as np
@@ -9,6 +10,7 @@ import openai
 import pytest
 
 from serving.engine.chat import ChatFormat, ChatMessage
+from serving.engine.sampling import Sampler
 from tests.served import APP, deployed, events_of
 
 ASK = {"model": APP, "messages": [{"role": "user", "content": "Where is my card?"}], "max_tokens": 12}
@@ -175,6 +177,66 @@ def test_a_call_is_never_streamed_as_text(ask):
     (call,) = [call for chunk in chunks for call in chunk.delta.tool_calls or []]
     assert (call.function.name, call.function.arguments) == (whole.function.name, whole.function.arguments)
     assert chunks[-1].finish_reason == "tool_calls"
+
+
+CALL = '<tool_call>\n{"name": "hang_up", "arguments": {"a": 1}}\n</tool_call>'
+
+
+@pytest.fixture
+def says(service, monkeypatch):
+    """Let the model say a text."""
+
+    def says(text):
+        tokens = service.lineup(APP).champion.chat.tokenizer.encode(text, add_special_tokens=False).ids
+        end = sorted(service.lineup(APP).champion.batch.decoder.artifact.eos)[0]
+        left = defaultdict(lambda: iter([*tokens, end]))
+        monkeypatch.setattr(Sampler, "pick", lambda self, *_, **__: next(left[self]))
+
+    return says
+
+
+def gathered(chunks):
+    """A stream as its client sends it back."""
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    calls = [call.model_dump(exclude={"index"}) for delta in deltas for call in delta.tool_calls or []]
+    return {"role": "assistant", "content": "".join(delta.content or "" for delta in deltas), "tool_calls": calls}
+
+
+def test_a_client_that_streams_goes_on_from_where_its_answer_ended(ask, service, says):
+    says(f"Sure.\n{CALL}")
+    whole = ask(tools=TOOLS, max_tokens=200).choices[0].message
+    chunks = list(ask(tools=TOOLS, max_tokens=200, stream=True))
+    said = gathered(chunks)
+    assert whole.content == said["content"] == "Sure."
+    remembered = events_of(service, chunks[0].id)["generation"]["data"]
+    thread = [
+        *({"role": one["role"], "content": one["content"]} for one in remembered["input"]),
+        said,
+        {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "Done."},
+    ]
+    following = events_of(service, ask(messages=thread, tools=TOOLS).id)["generation"]["data"]
+    assert following["prefix_hash"] == remembered["thread_hash"]
+
+
+def test_where_calls_may_not_be_several_the_first_ends_the_answer(ask, service, says):
+    says(f"Sure.\n{CALL}\n{CALL}")
+    asked = {"tools": TOOLS, "max_tokens": 300}
+    assert len(ask(**asked).choices[0].message.tool_calls) == 2
+    answer = ask(**asked, parallel_tool_calls=False)
+    chunks = list(ask(**asked, parallel_tool_calls=False, stream=True))
+    (call,) = answer.choices[0].message.tool_calls
+    (streamed,) = gathered(chunks)["tool_calls"]
+    assert call.function.model_dump() == streamed["function"] == {"name": "hang_up", "arguments": '{"a":1}'}
+    assert answer.choices[0].finish_reason == chunks[-1].choices[0].finish_reason == "tool_calls"
+    for response_id in (answer.id, chunks[0].id):
+        assert len(events_of(service, response_id)["generation"]["data"]["tool_calls"]) == 1
+
+
+def test_nor_does_that_change_a_call_that_must_be_made(ask):
+    asked = {"tools": TOOLS, "tool_choice": "required", "max_tokens": 300, "seed": 3, "temperature": 1}
+    one, any_number = (ask(**asked, parallel_tool_calls=several).choices[0] for several in (False, True))
+    assert one.finish_reason == any_number.finish_reason == "tool_calls"
+    assert one.message.tool_calls[0].function == any_number.message.tool_calls[0].function
 
 
 def test_tools_that_need_not_be_called_leave_an_answer_as_it_is(ask):

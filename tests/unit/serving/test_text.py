@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
 
 from serving.api.requests import CalledFunction, RequestMessage, ToolCall
 from serving.engine.artifact import read_artifact
 from serving.engine.chat import ChatFormat, ChatMessage
-from serving.engine.text import AnswerText
+from serving.engine.text import AnswerText, token_bytes
 from serving.engine.tools import Call, Tool
 from tests.tiny_model import TEMPLATE, tiny_model_dir
 
@@ -58,6 +59,23 @@ def test_an_answer_cut_inside_a_character_shows_it_as_unreadable(chat):
     for token in chat.tokenizer.encode("aé").ids[:-1]:
         answer.add(token)
     assert (answer.finish(), answer.text) == ("\ufffd", "a\ufffd")
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+def test_the_bytes_of_tokens_are_those_of_their_text(chat, text):
+    tokens = chat.tokenizer.encode(text, add_special_tokens=False).ids
+    assert b"".join(token_bytes(chat.tokenizer, token) for token in tokens) == text.encode()
+
+
+def test_every_byte_is_told_however_a_vocabulary_spells_it(chat):
+    alphabet = {letter: token for letter, token in chat.tokenizer.get_vocab().items() if len(letter) == 1}
+    assert sorted(token_bytes(chat.tokenizer, token) for token in alphabet.values()) == [
+        bytes([byte]) for byte in range(256)
+    ]
+    spelled = {f"<0x{byte:02X}>": byte for byte in range(256)} | {"▁a": 256, "<unk>": 257}
+    fallback = Tokenizer(models.BPE(vocab=spelled, merges=[], byte_fallback=True, unk_token="<unk>"))
+    fallback.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    assert [token_bytes(fallback, token) for token in (*range(256), 256)] == [*(bytes([b]) for b in range(256)), b" a"]
 
 
 def test_conversations_are_written_as_in_training(chat):
