@@ -5,8 +5,9 @@ stream the first chunk has it.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from fastapi import Request
@@ -19,6 +20,8 @@ from serving.api.openai_errors import api_error
 from serving.api.requests import GenerationRequest
 from serving.engine.errors import Withdrawn
 from serving.engine.job import Answer, Piece
+
+_LOG: Final = logging.getLogger(__name__)
 
 Choice = dict[str, Any]
 
@@ -122,7 +125,9 @@ async def _events(answers: Answers, body: GenerationRequest, shape: Shape, creat
         if body.include_usage:
             yield _event({**common, "choices": [], "usage": _usage(found, body.n)})
         yield b"data: [DONE]\n\n"
-    except FeedwheelError as error:
+    except Exception as error:  # the status is sent already: an error of whatever kind can only be told in the stream
+        if not isinstance(error, FeedwheelError):
+            _LOG.exception("a stream failed")
         yield _event(api_error(error).body)
     finally:
         answers.abandon()  # of no effect on a request that has ended

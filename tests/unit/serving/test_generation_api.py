@@ -9,6 +9,7 @@ import numpy as np
 import openai
 import pytest
 
+from serving.api.chat import ChatShape
 from serving.engine.chat import ChatFormat, ChatMessage
 from serving.engine.sampling import Sampler
 from tests.served import APP, deployed, events_of
@@ -307,3 +308,10 @@ def test_long_conversations_are_read_where_nobody_waits(ask, monkeypatch):
     monkeypatch.setattr(ChatFormat, "encode", noted)
     ask(max_tokens=1)
     assert loops == [None]
+
+
+def test_a_stream_that_breaks_says_so(client, monkeypatch):
+    """Its status is long sent; without a last event a client would take the half for the whole."""
+    monkeypatch.setattr(ChatShape, "ending", lambda *_: 1 / 0)
+    with pytest.raises(openai.APIError, match="the server failed"):
+        list(client.chat.completions.create(**ASK, stream=True))
