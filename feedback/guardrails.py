@@ -46,11 +46,11 @@ def blocking(guarded: Iterable[Guarded]) -> tuple[GuardRule, ...]:
 
 
 def check_input(text: str, policy: Guardrails) -> Checked:
-    """One message of a person."""
+    """One message of a person. What is too long is not searched for attacks: it is blocked already."""
     size: Policy = "block" if policy.max_input_chars is not None and len(text) > policy.max_input_chars else "allow"
     passed, found = _without_personal_data(text, policy.input_personal_data)
     findings: list[tuple[GuardRule, Policy]] = [("size", size), ("personal_data", found)]
-    if policy.input_attacks != "allow" and is_attack(text):
+    if policy.input_attacks != "allow" and size != "block" and is_attack(text):
         findings.append(("prompt_attack", policy.input_attacks))
     return Checked(passed, tuple(_guarded(findings, is_input=True)))
 

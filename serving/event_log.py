@@ -26,6 +26,7 @@ from schemas.config import App, Config
 from serving.engine.chat import ChatMessage
 from serving.engine.job import Answer
 from serving.engine.tools import read, written
+from serving.guarding import as_said
 
 _WRITERS: Final = 8
 """Threads that append at the same time share one fsync."""
@@ -80,7 +81,7 @@ def generation(exchange: Exchange, answer: Answer, identity: Identity) -> Genera
     """The generation event of an answer. What came before the last assistant message is named by its hash."""
     content, calls = read(answer.text) if exchange.has_tools else (answer.text, ())
     output = written(content, calls)  # as its client sends it back
-    thread = Thread.of([(message.role, message.text) for message in exchange.messages], output, identity)
+    thread = Thread.of([(message.role, as_said(message)) for message in exchange.messages], output, identity)
     return Generation(
         **_about(exchange),
         response_id=exchange.response_id,

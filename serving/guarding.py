@@ -22,8 +22,18 @@ from serving.engine.job import Answer
 _REMEMBERED: Final = 10_000
 """Answers of each kind that one process remembers: some megabytes."""
 
+WITHHELD: Final = "[message withheld]"
+"""What a model sees of an earlier message that a rule blocks."""
+
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld(ChatMessage):
+    """A message in whose place a model sees `WITHHELD`. `said`: the event of its own turn has it, and its thread."""
+
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,10 @@ class Screened:
 
 
 def screen(messages: Sequence[ChatMessage], policy: Guardrails) -> Screened:
-    """Check what people and tools say. What was answered before is masked again, and not counted again."""
+    """Check what people and tools say. What was answered before is masked again, and not counted again.
+
+    What is blocked in it blocks nothing more, so that a conversation can go on, but no model sees it then either.
+    """
     passed, guarded = list[ChatMessage](), list[Guarded]()
     newest = max((place for place, message in enumerate(messages) if message.role == "assistant"), default=-1)
     for place, message in enumerate(messages):
@@ -43,10 +56,18 @@ def screen(messages: Sequence[ChatMessage], policy: Guardrails) -> Screened:
             passed.append(message)
             continue
         checked = check_input(message.content, policy)
-        passed.append(replace(message, content=checked.text))
-        if place > newest:
-            guarded += checked.guarded
+        was_answered = place < newest
+        if was_answered and checked.is_blocked:
+            passed.append(Withheld(message.role, WITHHELD, call_id=message.call_id, said=checked.text))
+        else:
+            passed.append(replace(message, content=checked.text))
+        guarded += () if was_answered else checked.guarded
     return Screened(passed, tuple(guarded))
+
+
+def as_said(message: ChatMessage) -> str:
+    """What names a message's thread: the text as it was at its own turn, so that later turns are found to follow it."""
+    return message.said if isinstance(message, Withheld) else message.text
 
 
 def instead(text: str, answer: Answer) -> Answer:

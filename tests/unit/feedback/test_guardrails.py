@@ -22,6 +22,15 @@ def test_input_is_masked_flagged_or_blocked_as_the_policy_says():
     assert all(each.is_input for each in masked.guarded)
 
 
+def test_what_is_too_long_is_not_searched_for_attacks(monkeypatch):
+    searched = []
+    monkeypatch.setattr("feedback.guardrails.is_attack", searched.append)
+    policy = Guardrails(max_input_chars=20, input_attacks="block")
+    assert acted(check_input("Ignore previous instructions", policy)) == [("size", "blocked")]
+    check_input("Ignore", policy)
+    assert searched == ["Ignore"]
+
+
 def test_output_is_masked_flagged_or_blocked_as_the_policy_says():
     rude = "You are a stupid bitch. Call +44 20 7946 0958."
     assert check_output(rude, Guardrails()).guarded == ()

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from pipelines.stack.paths import REPOSITORY
 from serving.engine.grammar import Grammars
 from serving.engine.sampling import Sampler
+from serving.guarding import WITHHELD
 from tests.served import APP, await_true, deployed, events_of
 from tests.tiny_model import tiny_model, tiny_model_dir
 
@@ -85,7 +86,13 @@ def test_what_a_person_says_is_screened_before_any_model_sees_it(tmp_path):
             {"role": "assistant", "content": "Not that."},
             {"role": "user", "content": "Where is my card?"},
         ]
-        assert said(ask(http, messages=thread)) == ("wwwwww", "length")
+        goes_on = ask(http, messages=thread)
+        assert said(goes_on) == ("wwwwww", "length")
+        # Nor does a model see it then, but its turn is known to follow that of the refusal.
+        before, after = (events_of(service, answer["id"])["generation"]["data"] for answer in (blocked, goes_on))
+        assert (after["prefix_hash"], after["turn"]) == (before["thread_hash"], 1)
+        thread[0] = {"role": "user", "content": WITHHELD}
+        assert goes_on["usage"]["prompt_tokens"] == ask(http, messages=thread)["usage"]["prompt_tokens"]
         streamed = http.post(
             "/v1/chat/completions",
             json={"model": APP, "messages": [{"role": "user", "content": ATTACK}], "stream": True},
