@@ -21,6 +21,7 @@ from feedwheel_capture.spool import Spool
 from schemas.config import Config
 from serving.engine.artifact import directory_digest
 from serving.engine.embedder import Embedder
+from serving.engine.session import providers_to_try
 from serving.engine.thread import InferenceThread
 from serving.event_log import EventLog
 from serving.guarding import Guarding
@@ -130,15 +131,18 @@ def _as_found(name: str, directory: Path) -> ModelRef:
 
 
 def online(settings: ServingSettings, clock: Clock = system_clock) -> Service:
-    """A process of a deployment; its models load in the background. Raises ConfigError, SpoolInUse, SpoolCorrupt."""
+    """A process of a deployment; its models load in the background.
+
+    Raises ConfigError, ProviderMissing, SpoolInUse, SpoolCorrupt.
+    """
     config = settings.config()
+    metrics, thread, pool = _engine(settings)
     identity, replica = settings.identity, settings.serving_replica
     spool = Spool(settings.serving_home / "spool", settings.serving_spool_bytes)
     recorder = Recorder(f"feedwheel/serving/{replica}", spool, clock)
     publisher = Publisher(spool, lambda: EventProducer(settings.kafka))
     control = ControlLog(settings.kafka, settings.serving_home / "control.json", recorder, replica, clock)
     events, traffic = EventLog(recorder, identity, clock, replica), Traffic()
-    metrics, thread, pool = _engine(settings)
     supervisor = RolloutSupervisor(
         RolloutServices(config, settings.kafka, replica, pool, control, traffic, lambda: publisher.connected, clock)
     )
@@ -156,6 +160,7 @@ def _embedder(settings: ServingSettings) -> Embedder | None:
 
 
 def _engine(settings: ServingSettings) -> tuple[Metrics, InferenceThread, ModelPool]:
+    providers_to_try(settings.provider_wish)  # a GPU that is required and not there is told now, not at the first model
     metrics = Metrics()
     thread = InferenceThread(settings.serving_max_waiting, metrics.rows.observe)
     thread.start()

@@ -8,6 +8,7 @@ import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import get_args
 from unittest.mock import patch
 
@@ -17,8 +18,10 @@ import pytest
 from feedwheel_capture.vocabulary import FeedbackKind
 
 from feedback.split import is_gate_item
+from serving.engine.errors import ProviderMissing
+from serving.service import online
 from serving.settings import ServingSettings
-from tests.served import APP, await_true, deployed, events_of, spooled
+from tests.served import APP, await_true, deployed, events_of, serving_settings, spooled
 from tests.tiny_model import tiny_model
 
 SECRET = "xyzzy-4711"
@@ -399,6 +402,9 @@ def test_nor_do_people_who_left_keep_a_replaced_model_in_memory(tmp_path):
             gc.enable()
 
 
-def test_a_gpu_that_is_required_is_required(monkeypatch):
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_a_process_that_requires_a_gpu_does_not_start_without(monkeypatch, tmp_path):
     monkeypatch.setenv("REQUIRE_GPU", "1")
     assert ServingSettings.load().provider_wish == "cuda"
+    with pytest.raises(ProviderMissing, match="CUDA"):
+        online(serving_settings(tmp_path, require_gpu=True))
