@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ from tests.topics import create_topic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# The main module of a worker has no file: pyspark takes the process for a run of its doctests, and ends it.
+if not hasattr(main := sys.modules["__main__"], "__file__"):
+    main.__file__ = str(Path(pytest.__file__).with_name("__main__.py"))
 
 JAR_CACHE = REPOSITORY / ".feedwheel" / "jars"
 """The only thing that tests share with a developer's own stack: jars are checked against the lock at every use."""
