@@ -142,7 +142,7 @@ def _fail(error: FeedwheelError, *, as_json: bool) -> NoReturn:
     if as_json:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}))
     elif isinstance(error, NothingToDo):
-        Console().print(f"Nothing to do: {error}", markup=False)
+        Console().print(f"Nothing to do: {error}", markup=False, soft_wrap=True)
     else:
-        Console(stderr=True).print(f"{type(error).__name__}: {error}", style="red", markup=False)
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", style="red", markup=False, soft_wrap=True)
     sys.exit(error.exit_code)

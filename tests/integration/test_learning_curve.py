@@ -11,7 +11,7 @@ from pipelines import dataset
 from pipelines.cli.main import app
 from pipelines.io import ray as ray_io
 from tests.events import APP
-from tests.integration.test_learning_turn import Place
+from tests.learning_place import Place
 from tests.people import Town
 from tests.router_model import routed_messages
 

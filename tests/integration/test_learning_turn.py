@@ -2,12 +2,7 @@
 
 import asyncio
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +12,7 @@ import pyarrow.compute as pc
 import pytest
 from feedwheel_capture.events import Decision, Proposal
 
-from pipelines import dataset, evaluate, release, train
-from pipelines.base_model import BASE_NAME
+from pipelines import evaluate, release, train
 from pipelines.context import Context, system_clock
 from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT
 from pipelines.gates import model_gates
@@ -29,13 +23,13 @@ from pipelines.release.baseline import ensure_baseline
 from pipelines.simulate.behaviour import population
 from pipelines.simulate.messages import SeenMessages
 from pipelines.simulate.traffic import Crowd, Tally, send
-from pipelines.trained import find_model, newest_model, write_model
+from pipelines.trained import find_model, write_model
 from schemas.config import parse
 from schemas.errors import GateRefused, NothingToDo
-from tests.conftest import TEST_SECRETS, Broker, SettableClock
+from tests.conftest import Broker, SettableClock
 from tests.events import APP
-from tests.people import Town
-from tests.router_model import routed_messages, save_router
+from tests.learning_place import Place, built
+from tests.router_model import routed_messages
 from tests.served import await_true, deployed
 
 pytestmark = [
@@ -45,101 +39,6 @@ pytestmark = [
     # MLflow, SQLAlchemy, transformers and PEFT warn of each other's coming versions.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROMPT = (
-    "You route messages of a bank's customers. Answer with the topic of the message in a few words and nothing else."
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A home with a small base model, and a configuration whose training fits it."""
-
-    home: Path
-    config: Path
-
-    @classmethod
-    def prepare(cls, folder: Path, steps: int, **decisions: object) -> "Place":
-        base = folder / "home" / "models" / "base" / BASE_NAME / "torch"
-        base.parent.mkdir(parents=True)
-        save_router(base, PROMPT, steps)
-        text = (REPOSITORY / "feedwheel.toml").read_text()
-        for name, value in decisions.items():
-            lines = [line for line in text.splitlines() if line.startswith(f"{name} = ")]
-            text = text.replace(lines[0], f"{name} = {value}")
-        config = folder / "feedwheel.toml"
-        config.write_text(text)
-        return cls(folder / "home", config)
-
-    @property
-    def settings(self) -> dict[str, object]:
-        tracking = f"sqlite:///{self.home / 'mlflow.db'}"
-        return {
-            "home": self.home,
-            "config_path": self.config,
-            "precision": "fp32",
-            "mlflow_tracking_uri": tracking,
-        }
-
-    @property
-    def environment(self) -> dict[str, str]:
-        secrets = {f"FEEDWHEEL_{name.upper()}": str(value) for name, value in TEST_SECRETS.items()}
-        place = {
-            "FEEDWHEEL_HOME": str(self.home),
-            "FEEDWHEEL_CONFIG_PATH": str(self.config),
-            "FEEDWHEEL_PRECISION": "fp32",
-            "MLFLOW_TRACKING_URI": f"sqlite:///{self.home / 'mlflow.db'}",
-        }
-        return {**os.environ, **secrets, **place}
-
-
-def built(place, make_context, clock, count=400):
-    context = make_context(**place.settings)
-    town = Town(context, people=150, tick=lambda: clock.advance(minutes=1))
-    town.talk(routed_messages(count))
-    town.curate()
-    return context, dataset.run(context, APP)
-
-
-class TestKilledTraining:
-    def test_goes_on_and_ends_with_the_same_adapter(self, tmp_path, context, clock):
-        place, twin = Place.prepare(tmp_path, steps=0, epochs=6), tmp_path / "twin"
-        with ray_io.ray_session(context().settings):
-            ctx, report = built(place, context, clock, 180)
-            shutil.copytree(place.home, twin)
-            self.train_and_kill(place, after_step=38)  # Ray notes the checkpoint of step 20 some seconds later
-            assert newest_model(ctx.lake, APP) is None
-            continued = train.run(ctx, APP)
-            whole = train.run(context(**{**place.settings, "home": twin}), APP)
-        assert 20 <= continued.resumed_at < continued.steps
-        assert (whole.resumed_at, whole.steps) == (0, continued.steps)
-        assert whole.adapter_digest == continued.adapter_digest
-        assert whole.dataset_id == continued.dataset_id == report.dataset_id
-        assert whole.examples == report.sets["sft"]
-        with pytest.raises(NothingToDo, match="trained on already"):
-            train.run(ctx, APP)
-        assert not list((place.home / "models" / APP).glob(".training/*"))
-
-    def train_and_kill(self, place, after_step):
-        """SIGKILL a training process once it has told of a step."""
-        command = [sys.executable, "-c", "from pipelines.cli.main import app; app()", "train"]
-        process = subprocess.Popen(command, env=place.environment, start_new_session=True, stderr=subprocess.DEVNULL)
-        deadline, told = time.monotonic() + 240, 0
-        while told < after_step:
-            assert process.poll() is None, "training ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-            told = self.last_step(place)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    def last_step(self, place):
-        steps = [0]
-        for path in place.home.glob(f"models/{APP}/.training/*/progress.jsonl"):
-            lines = path.read_bytes().splitlines(keepends=True)
-            steps += [json.loads(line).get("step", 0) for line in lines if line.endswith(b"\n")]
-        return max(steps)
 
 
 @pytest.fixture(scope="module")
