@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from schemas.errors import UsageError
 from serving.engine.artifact import Artifact
-from serving.engine.session import Tokens
+from serving.engine.session import Tokens, agreeing
 from serving.engine.tools import Call, Tool, instructions, written
 
 _NAMED_TOKENS: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
@@ -69,12 +69,9 @@ class ChatFormat:
         if not first:
             return 0
         try:
-            beginning = self._encoded(self._written(first, tools, answers=False))
+            return agreeing(self._encoded(self._written(first, tools, answers=False)), tokens)
         except TemplateError:  # some templates want somebody to speak
             return 0
-        length = min(len(beginning), len(tokens))
-        differing = np.flatnonzero(beginning[:length] != tokens[:length])
-        return int(differing[0]) if len(differing) else length
 
     def _written(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], *, answers: bool) -> str:
         """The conversation as the model reads it; `answers`: up to where its answer begins. Raises TemplateError."""

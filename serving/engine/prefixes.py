@@ -15,7 +15,7 @@ import numpy as np
 
 from serving.engine.adapters import Adapter
 from serving.engine.cache import KvCache
-from serving.engine.session import ROW_TILE, Tokens, divided
+from serving.engine.session import ROW_TILE, Tokens, agreeing, divided
 
 _LEAST_SHARED_TOKENS: Final = 16
 """Below this, copying the cache of a shared beginning costs as much as computing it."""
@@ -107,7 +107,4 @@ class Prefixes:
 def _reusable_length(known: Tokens, prompt: Tokens) -> int:
     if np.array_equal(known, prompt):
         return len(prompt)
-    length = min(len(known), len(prompt))
-    differing = np.flatnonzero(known[:length] != prompt[:length])
-    shared = int(differing[0]) if len(differing) else length
-    return max(0, divided(len(prompt), min(shared, len(prompt) - 1)))
+    return max(0, divided(len(prompt), min(agreeing(known, prompt), len(prompt) - 1)))

@@ -63,6 +63,13 @@ def divided(tokens: int, most: int) -> int:
     return most - ROW_TILE if tokens - most == 1 else most
 
 
+def agreeing(one: Tokens, other: Tokens) -> int:
+    """How many tokens two texts begin with that are the same."""
+    length = min(len(one), len(other))
+    differing = np.flatnonzero(one[:length] != other[:length])
+    return int(differing[0]) if len(differing) else length
+
+
 class Decoder:
     """A loaded model. `providers` are the ones that really run it, first the preferred."""
 

@@ -19,6 +19,14 @@ from serving.engine.thread import InferenceThread
 from tests.tiny_model import tiny_model_dir
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """A JSON Schema of objects within objects."""
+    schema: dict[str, Any] = {"type": "integer"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
 @dataclass
 class Asked:
     """A job that was submitted, and what came of it."""

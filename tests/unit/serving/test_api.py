@@ -369,37 +369,42 @@ def test_who_cannot_be_answered_as_promised_is_refused_and_the_others_are(tmp_pa
     assert judged.call_count == sum(answer.is_success for answer in answers)
 
 
-def test_a_replaced_model_leaves_memory_without_the_garbage_collector(tmp_path):
-    with deployed(tmp_path) as (url, service), httpx.Client(base_url=url, timeout=30) as http:
-        supervisor = service.deployment.supervisor
-        supervisor.close()  # from here on we act
+@contextmanager
+def uncollected(home):
+    """A process whose models we replace, and where the collector of cycles does not run by itself."""
+    with deployed(home) as (url, service), httpx.Client(base_url=url, timeout=30) as http:
+        service.deployment.supervisor.close()
         gc.disable()
         try:
-            for stream in (False, True):
-                assert http.post("/v1/chat/completions", json={**ASK, "n": 2, "stream": stream}).is_success
-            left = weakref.ref(service.lineup(APP).champion.batch.decoder)
-            assert supervisor._load_champion(APP, tiny_model("2"))
-            service.pool.keep([tiny_model("2")])
-            await_true(lambda: left() is None, 10)
+            yield http, service
         finally:
             gc.enable()
+
+
+def replaced(service):
+    """What is left of the model that answered, once another does."""
+    left = weakref.ref(service.lineup(APP).champion.batch.decoder)
+    assert service.deployment.supervisor._load_champion(APP, tiny_model("2"))
+    return left
+
+
+def test_a_replaced_model_leaves_memory_without_the_garbage_collector(tmp_path):
+    with uncollected(tmp_path) as (http, service):
+        for stream in (False, True):
+            assert http.post("/v1/chat/completions", json={**ASK, "n": 2, "stream": stream}).is_success
+        left = replaced(service)
+        service.pool.keep([tiny_model("2")])
+        await_true(lambda: left() is None, 10)
 
 
 def test_nor_do_people_who_left_keep_a_replaced_model_in_memory(tmp_path):
-    with deployed(tmp_path) as (url, service), httpx.Client(base_url=url, timeout=30) as http:
-        supervisor = service.deployment.supervisor
-        supervisor.close()  # from here on we act
-        gc.disable()
-        try:
-            for _ in range(5):
-                asked = {**ASK, "stream": True, "max_tokens": 400, "ignore_eos": True}
-                with http.stream("POST", "/v1/chat/completions", json=asked) as answer:
-                    next(answer.iter_lines())
-            left = weakref.ref(service.lineup(APP).champion.batch.decoder)
-            assert supervisor._load_champion(APP, tiny_model("2"))
-            await_true(lambda: service.pool.keep([tiny_model("2")]) or left() is None, 10)
-        finally:
-            gc.enable()
+    with uncollected(tmp_path) as (http, service):
+        for _ in range(5):
+            asked = {**ASK, "stream": True, "max_tokens": 400, "ignore_eos": True}
+            with http.stream("POST", "/v1/chat/completions", json=asked) as answer:
+                next(answer.iter_lines())
+        left = replaced(service)
+        await_true(lambda: service.pool.keep([tiny_model("2")]) or left() is None, 10)
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")

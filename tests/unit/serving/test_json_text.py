@@ -10,15 +10,9 @@ from serving.engine.grammar import Format, Grammars
 from serving.engine.json_text import decoded, encoded
 from serving.engine.tools import Tool, instructions, read
 from serving.rollout.form import breaks_form
+from tests.unit.serving.conftest import nested
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-
-
-def nested(levels):
-    schema = {"type": "integer"}
-    for _ in range(levels):
-        schema = {"type": "object", "properties": {"a": schema}}
-    return schema
 
 
 def grammars():

@@ -16,6 +16,7 @@ from serving.api import chat, completions, openai_errors
 from serving.api.requests import ChatRequest
 from serving.logs import JsonFormatter
 from tests import http_server
+from tests.unit.serving.conftest import nested
 
 ASK = {"model": "routing", "messages": [{"role": "user", "content": "Where is my card?"}]}
 
@@ -26,13 +27,6 @@ def request(**asked):
 
 def tool(**function):
     return {"type": "function", "function": {"name": "find", **function}}
-
-
-def nested(levels):
-    schema = {"type": "integer"}
-    for _ in range(levels):
-        schema = {"type": "object", "properties": {"a": schema}}
-    return schema
 
 
 def test_null_is_what_is_not_said():
