@@ -17,6 +17,7 @@ from feedwheel_capture.vocabulary import Role
 from jinja2 import TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from schemas.errors import UsageError
 from serving.engine.artifact import Artifact
@@ -47,6 +48,10 @@ class ChatFormat:
     def __init__(self, artifact: Artifact) -> None:
         """Read tokenizer and template. The template comes with the model, so it runs in a sandbox."""
         self.tokenizer: Tokenizer = Tokenizer.from_file(str(artifact.tokenizer_file))
+        if isinstance(model := self.tokenizer.model, BPE):
+            # What it knows of words it keeps for each thread, and a thread keeps it when the model is gone. Without
+            # it, 100 tokens take a tenth of a millisecond more.
+            model._resize_cache(0)  # noqa: SLF001  # no public way
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
         self._template = environment.from_string(artifact.chat_template)

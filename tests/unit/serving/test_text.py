@@ -1,5 +1,6 @@
 """Tokens to text: whole characters, no part of a stop string, and nothing lost."""
 
+import ctypes
 import json
 from dataclasses import replace
 from itertools import pairwise
@@ -90,6 +91,25 @@ def test_conversations_are_written_as_in_training(chat):
         return_dict=False,
     )
     assert chat.encode([ChatMessage(role, content) for role, content in thread]).tolist() == list(wanted)
+
+
+class Malloc(ctypes.Structure):
+    """What glibc's mallinfo2 tells."""
+
+    _fields_ = [(f"_{number}", ctypes.c_size_t) for number in range(7)] + [("in_use", ctypes.c_size_t)] + [
+        (f"_{number}", ctypes.c_size_t) for number in range(8, 10)
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="another C library")
+def test_a_format_leaves_no_words_behind_in_the_thread_that_used_it():
+    told = ctypes.CDLL(None).mallinfo2
+    told.restype = Malloc
+    text, sizes = " ".join(f"word{number}" for number in range(2000)), []
+    for _ in range(12):
+        ChatFormat(read_artifact(tiny_model_dir())).encode([ChatMessage("user", text)])
+        sizes.append(told().in_use)
+    assert sizes[-1] - sizes[1] < 2_000_000  # bytes; 5 million with the words
 
 
 CALLING = (
