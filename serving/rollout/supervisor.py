@@ -7,7 +7,6 @@ the replacement of one reference, and a model is dropped when it has answered wh
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +18,11 @@ from feedwheel_capture.events import Decision, ModelRef, Proposal
 from feedwheel_capture.vocabulary import FinalState
 
 from schemas.config import Config
-from schemas.errors import FeedwheelError
 from serving.models import LoadedModel, ModelPool
 from serving.rollout.arms import Challenger, Lineup, Shadow
 from serving.rollout.control_log import ControlLog
 from serving.rollout.decide import Ruling
+from serving.rollout.loader import PatientLoader
 from serving.rollout.shadow_trial import ShadowTrial
 from serving.rollout.state import Standing
 from serving.rollout.traffic import Traffic
@@ -32,8 +31,6 @@ from serving.rollout.trial import Trial, open_trial, rollout_report
 _LOG: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 """A decision takes effect within about a second."""
-_RELOAD_S: Final = 10.0
-"""Between attempts to load a model that failed: reading its files again costs seconds of a core."""
 _LOADS: Final = 3
 """Of a challenger, before it is given up: where a process is overloaded or has no slot free, that may pass."""
 
@@ -61,9 +58,8 @@ class RolloutSupervisor:
         self.switches = 0
         self._lineups: dict[str, Lineup] = {}
         self._trials: dict[str, Trial | ShadowTrial] = {}
-        self._faults: dict[str, tuple[ModelRef, float, str]] = {}
-        self._failed_loads: dict[str, tuple[str, int, float]] = {}
-        """Of the release of an application that failed last: how often, and when."""
+        self._champions = PatientLoader(services.pool, "champion")
+        self._challengers = PatientLoader(services.pool, "challenger")
         self._reports: dict[str, dict[str, Any]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feedwheel-rollout", daemon=True)
@@ -76,7 +72,7 @@ class RolloutSupervisor:
     @property
     def faults(self) -> dict[str, str]:
         """Why the named champion of an application does not answer; another may meanwhile."""
-        return {app: reason for app, (_, _, reason) in self._faults.items()}
+        return {app: str(failure.error) for app, failure in self._champions.failures.items()}
 
     def report(self, app: str) -> dict[str, Any]:
         """State, arms, intervals, last decision: for people and for the pipelines."""
@@ -130,17 +126,11 @@ class RolloutSupervisor:
         """Make `ref` the champion in force; whether it is."""
         current = self._lineups.get(app)
         if current is not None and current.champion.ref == ref:
+            self._champions.forget(app)  # another that was named meanwhile is of no concern any more
             return True
-        failed, failed_at, _ = self._faults.get(app, (None, 0.0, ""))
-        if failed == ref and time.monotonic() - failed_at < _RELOAD_S:
+        champion = self._champions.load(app, ref)
+        if champion is None:
             return False
-        try:
-            champion = self._services.pool.load(ref)
-        except FeedwheelError as error:
-            self._faults = {**self._faults, app: (ref, time.monotonic(), str(error))}
-            _LOG.error("champion of %s: %s", app, error)
-            return False
-        self._faults = {name: fault for name, fault in self._faults.items() if name != app}
         self._line_up(app, champion)
         self.switches += 1
         _LOG.info("champion in force", extra={"app": app, "version": ref.version})
@@ -177,19 +167,12 @@ class RolloutSupervisor:
             self._decide(proposal, ruling, trial.evidence())
 
     def _begin(self, app: str, proposal: Proposal, since: datetime) -> bool:
-        services = self._services
-        release_id, failed, failed_at = self._failed_loads.get(app, ("", 0, 0.0))
-        if release_id != proposal.release_id:
-            failed = 0
-        if failed and time.monotonic() - failed_at < _RELOAD_S:
-            return False
-        try:
-            model = services.pool.load(proposal.model)
-        except FeedwheelError as error:
-            self._failed_loads[app] = (proposal.release_id, failed + 1, time.monotonic())
-            _LOG.error("challenger of %s: %s", app, error)
-            if not error.retryable or failed + 1 >= _LOADS:
-                self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {error}"), {})
+        model = self._challengers.load(app, proposal.model)
+        if model is None:
+            failure = self._challengers.failures[app]
+            if not failure.error.retryable or failure.times >= _LOADS:
+                self._challengers.forget(app)
+                self._decide(proposal, Ruling("ROLLBACK", f"the challenger does not load: {failure.error}"), {})
             return False
         self._trials[app] = self._opened(proposal, since, model)
         self._line_up(app, self._lineups[app].champion)

@@ -13,7 +13,7 @@ ASK = {"model": APP, "messages": [{"role": "user", "content": "My card?"}], "max
 
 def test_a_challenger_that_cannot_be_loaded_just_now_is_tried_again(tmp_path, monkeypatch):
     """Its check is refused where too many wait, which says nothing of the model."""
-    monkeypatch.setattr("serving.rollout.supervisor._RELOAD_S", 0.1)
+    monkeypatch.setattr("serving.rollout.loader._RELOAD_S", 0.1)
     load, failures = ModelPool.load, iter([Overloaded(4, 1, "full")] * 2)
 
     def busy(pool, ref, base=None):
@@ -29,7 +29,7 @@ def test_a_challenger_that_cannot_be_loaded_just_now_is_tried_again(tmp_path, mo
 
 
 def test_a_challenger_that_never_loads_is_rolled_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("serving.rollout.supervisor._RELOAD_S", 0.1)
+    monkeypatch.setattr("serving.rollout.loader._RELOAD_S", 0.1)
     load, tried = ModelPool.load, []
 
     def full(pool, ref, base=None):
