@@ -32,6 +32,8 @@ Pieces = asyncio.Queue[tuple[int, Piece | None]]
 
 _RETRY_TEMPERATURE: Final = 0.8
 """At least: another greedy attempt would say the same."""
+_RETRY_SEED: Final = 2**32
+"""Between the seeds of attempts at one answer: those of a request's other answers follow one another."""
 _NO_GUARDRAILS: Final = Guardrails()
 
 
@@ -201,7 +203,7 @@ class Attempts:
         model, sampling = accepted.assignment.model, accepted.sampling
         if number:
             warmer = max(sampling.temperature, _RETRY_TEMPERATURE)
-            seed = None if sampling.seed is None else (sampling.seed + number) % 2**63
+            seed = None if sampling.seed is None else (sampling.seed + number * _RETRY_SEED) % 2**63
             sampling = msgspec.structs.replace(sampling, temperature=warmer, seed=seed)
         if other is not None:
             model = other

@@ -1,5 +1,6 @@
 """Embeddings by OpenAI's client: the shipped MiniLM's own vectors."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipelines.io.lake import Lake
 from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
 from tests.conftest import TEST_SECRETS
-from tests.served import deployed
+from tests.served import APP, deployed
 
 TEXTS = ["My card has not arrived.", "Where is the card I ordered?", "The weather is fine today. " * 80, "é 猫 🙂"]
 MODEL = "all-minilm-l6-v2"
@@ -54,6 +55,17 @@ def test_vectors_are_those_of_the_model_whatever_they_are_asked_with(client, exp
     alone = client.embeddings.create(model=MODEL, input=TEXTS[0], encoding_format="float", dimensions=384)
     assert np.abs(np.array(alone.data[0].embedding) - expected[0]).max() < 1e-5
     assert whole.usage.prompt_tokens > alone.usage.prompt_tokens > 3
+
+
+def test_long_texts_hold_no_answer_up(client):
+    answered = 0
+    with ThreadPoolExecutor(1) as pool:
+        embedded = pool.submit(lambda: client.embeddings.create(model=MODEL, input=[TEXTS[2]] * 128))
+        while not embedded.done():
+            client.chat.completions.create(model=APP, messages=[{"role": "user", "content": "hi"}], max_tokens=1)
+            answered += 1
+        assert len(embedded.result().data) == 128
+    assert answered > 3  # one or two, if the vectors came first
 
 
 def test_what_cannot_be_embedded_is_named(client):

@@ -157,6 +157,24 @@ def test_a_retry_that_is_allowed_is_the_answer(tmp_path, parallel):
         assert fallback is None
 
 
+def test_every_attempt_at_every_answer_has_a_draw_of_its_own_that_a_seed_repeats(tmp_path, monkeypatch):
+    rules = 'answer_pattern = "cannot be"\nretries = 2'
+    with guarded(tmp_path, rules) as (http, service):
+        seeds, submit = [], service.thread.submit
+        monkeypatch.setattr(
+            service.thread, "submit", lambda batch, job: seeds.append(job.sampling.seed) or submit(batch, job)
+        )
+        drawn = []
+        for _ in range(2):
+            answer = ask(http, says=None, n=2, temperature=1, seed=2**63 - 1, max_tokens=4)
+            assert {choice["finish_reason"] for choice in answer["choices"]} == {"content_filter"}
+            drawn.append(sorted(seeds))
+            seeds.clear()
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == 6
+    assert all(0 <= seed < 2**63 for seed in drawn[0])
+
+
 def test_what_a_mask_hides_no_probability_of_a_token_tells(tmp_path, monkeypatch):
     said_by_it = "Write to anna.secret@example.org now."
     ids = iter(tokenizer().encode(said_by_it, add_special_tokens=False).ids)

@@ -52,6 +52,17 @@ def asked(trial, people, **challenger):
         trial.traffic.count("r1", "challenger", f"b{number}", challenger.get("latency_ms"))
 
 
+def test_an_answer_that_comes_when_its_test_has_ended_counts_for_none():
+    traffic = Traffic()
+    traffic.begin("r1")
+    traffic.count("r1", "champion", "ann", 100.0)
+    traffic.begin("r1")  # by a supervisor that begins again: nothing is forgotten
+    assert traffic.snapshot("r1").champion.requests == 1
+    traffic.forget("r1")
+    traffic.count("r1", "champion", "ann", 100.0)
+    assert traffic.snapshot("r1").champion.requests == 0
+
+
 def test_without_kafka_errors_decide_and_quality_waits(trial):
     trial.reader.judged(40, champion=0.0, challenger=1.0)
     assert state(trial, publishing=False) == "NODATA"
