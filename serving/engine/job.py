@@ -64,9 +64,11 @@ Delivery = Piece | Answer | FeedwheelError
 """Pieces where they are streamed, then exactly one answer or error."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """A prompt, how to answer it, and where the answer goes. `deliver` is called on the engine's thread.
+
+    Two jobs are never equal, whatever they ask.
 
     `bias` is added to the logits of its tokens. `top_logprobs`: how many alternatives of each token are told; None
     tells nothing. `matcher`: what the answer must look like. `ignores_end`: answer until `max_tokens`, for benchmarks.

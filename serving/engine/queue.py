@@ -63,7 +63,7 @@ class FairQueue:
         unwanted = [job for job in self if is_unwanted(job)]
         for job in unwanted:
             self._lines[job.owner].remove(job)
+            self._size -= 1
             if not self._lines[job.owner]:
                 del self._lines[job.owner]
-        self._size -= len(unwanted)
         return unwanted

@@ -42,6 +42,24 @@ def test_who_is_ahead_is_who_is_let_in_before(history, owner):
     assert sorted(map(id, ahead)) == sorted(before)
 
 
+@given(st.lists(st.tuples(owners, st.integers(1, 3), st.booleans()), max_size=20))
+def test_who_leaves_is_taken_out_and_everybody_else_keeps_the_turn(asked):
+    queue, others = FairQueue(), FairQueue()
+    jobs = [(job(owner, tokens), leaves) for owner, tokens, leaves in asked]
+    for one, leaves in jobs:
+        queue.push(one)
+        if not leaves:
+            others.push(one)
+    leaving = {id(one) for one, leaves in jobs if leaves}
+    assert {id(one) for one in queue.take_out(lambda one: id(one) in leaving)} == leaving
+    assert len(queue) == len(others) == len(jobs) - len(leaving)
+    assert {id(one) for one in queue} == {id(one) for one in others}
+    kept = {owner: [one for one, leaves in jobs if one.owner == owner and not leaves] for owner, _, _ in asked}
+    while len(queue):
+        one = queue.pop()
+        assert one is kept[one.owner].pop(0)
+
+
 class Simulated:
     """A batch whose prompts and passes take what they always do, under a clock of its own."""
 

@@ -92,6 +92,17 @@ def test_who_leaves_before_the_start_costs_nothing(engine):
     assert (asked.answer.finish_reason, asked.answer.output_tokens) == ("cancelled", 0)
 
 
+def test_who_leaves_the_middle_of_a_line_disturbs_nobody(slow):
+    busy = slow(rows=1)
+    running = busy.ask("one", max_tokens=100, streams=True)
+    await_true(lambda: running.pieces)
+    line = [busy.ask(f"{'words ' * number} of mine", max_tokens=2, owner="ann") for number in range(4)]
+    other = busy.ask("two", max_tokens=2, owner="bob")
+    line[1].job.cancelled = line[3].job.cancelled = True
+    assert [one.answer.finish_reason for one in line] == ["length", "cancelled", "length", "cancelled"]
+    assert (running.answer.output_tokens, other.answer.output_tokens) == (100, 2)
+
+
 def test_a_deadline_ends_what_waits_and_what_runs(slow):
     busy = slow(rows=1)
     running = busy.ask("one", max_tokens=200, deadline=time.monotonic() + 0.3)
