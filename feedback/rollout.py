@@ -1,10 +1,11 @@
 """Who is champion and who is on trial: a fold of the control log, the same for every reader (design, section 5).
 
-In: the control records of one application, in the order of the log. Out: the state they add up to. A record that is
-not valid where it stands changes nothing, so every replica may append, and the first valid decision wins. One trial at
-a time: a proposal that comes during another's, or whose gate did not allow it, is void; propose again afterwards. After
-a promotion only an operator's rollback counts, or a slower replica's view would undo it. A trial that begins in the
-shadow is shown to people when it is proposed again without one, and never goes back.
+In: the control records of one application, in the order of the log. Out: the state they add up to. A record that is not
+valid where it stands changes nothing, so every replica may append, and the first valid decision wins. One trial at a
+time: a proposal that comes during another's, or whose gate did not allow it, is void; propose again afterwards. After a
+promotion only an operator's rollback counts, or a slower replica's view would undo it; it ends a trial against the
+champion that it takes away, which would prove nothing against another. A trial that begins in the shadow is shown to
+people when it is proposed again without one, and never goes back.
 """
 
 from collections.abc import Iterable
@@ -77,7 +78,10 @@ class Rollout:
             return replace(self, reigns=(*self.reigns, *promoted), trial=None, endings=ended)
         reigning = bool(self.reigns) and self.reigns[-1].release_id == decision.release_id
         if reigning and decision.state == "ROLLBACK" and decision.by == OPERATOR:
-            return replace(self, reigns=self.reigns[:-1], endings=ended)
+            against_it: tuple[tuple[str, FinalState], ...] = ()
+            if self.trial is not None:
+                against_it = ((self.trial.release_id, "ROLLBACK"),)
+            return replace(self, reigns=self.reigns[:-1], trial=None, endings=(*ended, *against_it))
         return self
 
     def _may_be_tried(self, proposal: Proposal) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from feedwheel_capture.events import ModelRef
 
 from schemas.adapter import ADAPTER_BASE, ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from schemas.errors import FeedwheelError
+from schemas.errors import FeedwheelError, InfrastructureError
 from schemas.machine import give_back_memory
 from serving.engine import golden
 from serving.engine.adapters import Adapter
@@ -76,15 +76,25 @@ class ModelPool:
         `base`: what it is an adapter of, where its files do not say that.
         """
         if ref not in self._models:
-            model = self._open(ref, base)
             try:
-                golden.check(self._thread, model.batch, model.chat, model.adapter)
+                self._models[ref] = model = self._checked(ref, base)
             except FeedwheelError:
-                self._leaving.append(model)
                 raise
-            self._models[ref] = model
+            except (OSError, MemoryError) as error:
+                raise InfrastructureError(f"{ref.uri} cannot be read: {error!r}") from error
+            except Exception as error:  # whatever somebody's files make a library raise
+                raise ArtifactInvalid(f"{ref.uri} cannot be run: {error!r}") from error
             _LOG.info("model loaded", extra={"model": ref.name, "version": ref.version, "providers": model.providers})
         return self._models[ref]
+
+    def _checked(self, ref: ModelRef, base: ModelRef | None) -> LoadedModel:
+        model = self._open(ref, base)
+        try:
+            golden.check(self._thread, model.batch, model.chat, model.adapter)
+        except Exception:
+            self._leaving.append(model)
+            raise
+        return model
 
     def _open(self, ref: ModelRef, base: ModelRef | None) -> LoadedModel:
         directory = verified_directory(ref)

@@ -102,16 +102,19 @@ class RolloutSupervisor:
         standings = self._services.control.standings()
         known = {app: standing for app, standing in standings.items() if app in self._services.config.apps}
         for app, standing in known.items():
-            self._follow(app, standing)
+            try:
+                self._follow(app, standing)
+            except Exception:  # the other applications' rollouts go on
+                _LOG.exception("the rollout of %s stumbled; it tries again", app)
         self._services.control.send()
         self._services.pool.keep(self._wanted(known))
 
     def _follow(self, app: str, standing: Standing) -> None:
-        self._end_old_trial(app, standing.rollout.trial)
-        if standing.rollout.champion is None or not self._load_champion(app, standing.rollout.champion):
-            return
-        if standing.rollout.trial is not None and standing.since is not None:
-            self._pursue(app, standing.rollout.trial, standing.since)
+        rollout = standing.rollout
+        self._end_old_trial(app, rollout.trial)
+        is_led = rollout.champion is not None and self._load_champion(app, rollout.champion)
+        if is_led and rollout.trial is not None and standing.since is not None:
+            self._pursue(app, rollout.trial, standing.since)
         self._reports = {**self._reports, app: rollout_report(app, standing, self._trials.get(app))}
 
     def _wanted(self, standings: Mapping[str, Standing]) -> set[ModelRef]:

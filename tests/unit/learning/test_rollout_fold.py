@@ -35,6 +35,14 @@ def test_promotion_and_rollback_return_to_the_champion_before():
     assert Rollout.of([*records, *further]).champion == model("base")
 
 
+def test_a_trial_ends_with_the_champion_that_it_was_against():
+    records = [baseline(), proposal("1"), decision("1", "PROMOTE"), proposal("2")]
+    ended = Rollout.of([*records, decision("1", "ROLLBACK", "operator")])
+    assert (ended.champion, ended.trial) == (model("base"), None)
+    assert dict(ended.endings) == {"1": "ROLLBACK", "2": "ROLLBACK"}
+    assert ended.after(proposal("3")).trial == proposal("3")
+
+
 @pytest.mark.parametrize("states", list(permutations(["PROMOTE", "ROLLBACK"])))
 def test_first_decision_on_a_trial_ends_it(states):
     ended = Rollout.of([baseline(), proposal("1"), decision("1", states[0])])

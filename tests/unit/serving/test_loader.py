@@ -66,6 +66,16 @@ def test_what_is_forgotten_is_tried_at_once(loader, shelf):
     assert shelf.asked == ["broken"] * 2
 
 
+def test_one_application_that_stumbles_holds_no_other_up(tmp_path, monkeypatch):
+    with deployed(tmp_path) as (_, service):
+        supervisor, done = service.deployment.supervisor, []
+        supervisor.close()
+        monkeypatch.setattr(supervisor, "_follow", lambda *_: 1 / 0)
+        monkeypatch.setattr(service.pool, "keep", done.append)
+        supervisor.tick()
+        assert done == [{service.lineup(APP).champion.ref}]
+
+
 def test_a_champion_that_is_named_again_clears_the_fault_of_the_one_that_never_loaded(tmp_path):
     with deployed(tmp_path) as (_, service):
         supervisor, champion = service.deployment.supervisor, service.lineup(APP).champion.ref

@@ -4,16 +4,18 @@ import shutil
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pipelines.io.models import directory_digest as digest_of_pipelines
 from pipelines.io.models import model_ref
+from schemas.errors import InfrastructureError
 from serving.engine import golden
 from serving.engine.artifact import directory_digest, read_artifact, verified_directory
 from serving.engine.errors import ArtifactInvalid, EngineFault, ProviderMissing
 from serving.engine.session import Decoder, providers_to_try
 from serving.engine.thread import InferenceThread
 from serving.models import ModelPool
-from tests.served import serving_settings
+from tests.served import await_true, serving_settings
 from tests.tiny_model import tiny_model, tiny_model_dir
 
 
@@ -61,6 +63,7 @@ def test_memory_of_models_that_left_is_given_back_once(pool, monkeypatch):
         ("genai_config.json", "no json"),
         ("tokenizer.json", "{}"),
         ("chat_template.jinja", "{% for %}"),
+        ("chat_template.jinja", "{{ 1 // 0 }}"),
         ("model.onnx", "no graph"),
     ],
 )
@@ -69,6 +72,21 @@ def test_a_broken_artefact_is_invalid(pool, copied, file, content):
     with pytest.raises(ArtifactInvalid):
         pool.load(model_ref("broken", "1", copied))
     assert pool.models == []
+    await_true(lambda: pool.keep([]) or pool._thread._batches == ())
+
+
+def test_files_that_cannot_be_read_just_now_are_no_defect_of_the_model(pool, monkeypatch):
+    def denied(ref):
+        raise PermissionError(ref.uri)
+
+    monkeypatch.setattr("serving.models.verified_directory", denied)
+    with pytest.raises(InfrastructureError, match="cannot be read"):
+        pool.load(tiny_model("1"))
+
+
+def test_an_address_that_is_none_is_invalid(pool):
+    with pytest.raises(ArtifactInvalid):
+        pool.load(replace(tiny_model("1"), uri="file://[oops/x"))
 
 
 def test_files_that_are_not_there_or_not_the_named_ones(copied):
