@@ -18,14 +18,14 @@ from tokenizers import Tokenizer
 
 from schemas.errors import FeedwheelError
 from serving.engine.adapters import NO_ADAPTER
-from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, Refusal
+from serving.engine.errors import DeadlineExceeded, EngineFault, Overloaded, PromptTooLong, Refusal
 from serving.engine.job import Answer, Job
 from serving.engine.pace import Pace
 from serving.engine.prefixes import Beginning, Prefixes
 from serving.engine.queue import FairQueue
 from serving.engine.row import Row
 from serving.engine.sampling import Logits
-from serving.engine.session import Decoder, divided
+from serving.engine.session import Decoder, Tokens, divided
 
 _LOG: Final = logging.getLogger(__name__)
 """What the runtime complains of is shapes and numbers; no text passes through here."""
@@ -56,6 +56,11 @@ class Batch:
         self._accepted += 1
         with self._lock:
             self._waiting.push(job)
+
+    def check_length(self, prompt: Tokens) -> None:
+        """Raise PromptTooLong if a prompt leaves no room for an answer: the step that decodes it would fail for all."""
+        if len(prompt) >= (limit := self.decoder.cache.context_tokens):
+            raise PromptTooLong(len(prompt), limit)
 
     def check_promise(self, newcomer: Job) -> None:
         """Raise Overloaded if so many are before it that its first token would come after it is promised."""

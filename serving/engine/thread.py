@@ -41,7 +41,8 @@ class InferenceThread:
             return batch.idle
 
     def submit(self, batch: Batch, job: Job) -> None:
-        """Queue a job for a model. Raises Overloaded, Withdrawn, Closing."""
+        """Queue a job for a model. Raises PromptTooLong, Overloaded, Withdrawn, Closing."""
+        batch.check_length(job.prompt)
         with self._wake:
             if self._stopping:
                 raise Closing

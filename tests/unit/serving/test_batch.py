@@ -10,7 +10,7 @@ from feedwheel_capture.events import Sampling
 
 from serving.engine import batch, row
 from serving.engine.chat import ChatMessage
-from serving.engine.errors import Closing, DeadlineExceeded, EngineFault, Overloaded, Withdrawn
+from serving.engine.errors import Closing, DeadlineExceeded, EngineFault, Overloaded, PromptTooLong, Withdrawn
 from serving.engine.sampling import Sampler
 from tests.served import await_true
 from tests.unit.serving.conftest import Engine
@@ -233,6 +233,16 @@ def test_what_one_request_asks_for_ends_no_other(engine):
     with pytest.raises(EngineFault, match="IndexError"):
         _ = shared.ask("one", bias={10**6: 1.0}).answer  # the interface refuses it; a model of fewer tokens may get it
     assert other.answer.output_tokens == 100
+
+
+def test_a_prompt_that_fills_the_context_is_refused_and_fails_nobody_else(slow):
+    busy = slow(rows=2)
+    other = busy.ask("one", max_tokens=60, streams=True)
+    await_true(lambda: other.pieces)
+    for length in (300, 256 - len(busy.chat.encode([ChatMessage("system", "Be brief."), ChatMessage("user", "")]))):
+        with pytest.raises(PromptTooLong):
+            busy.ask("x" * length)
+    assert other.answer.output_tokens == 60
 
 
 def test_an_answer_ends_where_the_context_does(engine):
