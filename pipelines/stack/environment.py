@@ -11,14 +11,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipelines.settings import Settings
+from schemas.reporting import REPORTING_OFF
 
-_QUIET = {
-    # No library of ours reports usage to its makers.
-    "DO_NOT_TRACK": "true",
-    "GX_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "SCARF_ANALYTICS": "false",
+_QUIET = REPORTING_OFF | {
     # Deprecations inside libraries are for their makers; a log is for the operator.
     "PYTHONWARNINGS": "ignore",
     "NO_COLOR": "1",
