@@ -4,13 +4,14 @@ The environment is read here and nowhere else; secrets are masked in every rende
 a machine of one's own to `<home>/secrets.env`; a deployment sets them in its environment.
 """
 
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Self
 
 from feedwheel_capture.access import SECURITY_VARIABLES, KafkaAccess
 from feedwheel_capture.errors import SettingsWrong
 from feedwheel_capture.identity import Identity
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config import Config, parse
@@ -58,9 +59,23 @@ class SharedSettings(BaseSettings):
         try:
             home = cls(_env_file=".env").home  # type: ignore[call-arg]  # pydantic-settings' own private argument
             return cls(_env_file=(home / "secrets.env", ".env"))  # type: ignore[call-arg]  # as above
+        except OSError as error:
+            raise ConfigError(f"{error.filename}: {error.strerror}: let {getuser()} read it") from None
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+            problems = (f"{cls.variable(str(problem['loc'][0]))}: {problem['msg']}" for problem in error.errors())
             raise ConfigError(f"settings (environment or .env): {'; '.join(problems)}") from None
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """What the environment calls a setting."""
+        field = cls.model_fields.get(name)
+        return (str(field.validation_alias) if field and field.validation_alias else f"feedwheel_{name}").upper()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: object, of: ValidationInfo) -> object:
+        """A file of variables has `NAME=` for what is not set."""
+        return cls.model_fields[str(of.field_name)].get_default() if value == "" else value
 
     @property
     def serving_embedder(self) -> Path:

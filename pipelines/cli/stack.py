@@ -62,7 +62,7 @@ def up(names: Names = None, app: App = DEFAULT_APP, json: Json = False) -> None:
             settings,
             chosen,
             watch=lambda ready: console.print(
-                f"{ready.name:<8} {ready.outcome:<16} {ready.address:<24} {ready.seconds:6.1f} s",
+                f"{ready.name:<9} {ready.outcome:<16} {ready.address:<24} {ready.seconds:6.1f} s",
                 markup=False,
             ),
             say=lambda text: console.print(text, markup=False),
@@ -83,7 +83,7 @@ def down(names: Names = None, app: App = DEFAULT_APP, json: Json = False) -> Non
         report = stack.down(
             Settings.load().home,
             _service_names(names),
-            watch=lambda name: console.print(f"{name:<8} ended", markup=False),
+            watch=lambda name: console.print(f"{name:<9} ended", markup=False),
             say=lambda text: console.print(text, markup=False),
         )
     if json:
@@ -180,4 +180,4 @@ def _show_findings(report: "DoctorReport") -> None:
     for finding in report.findings:
         console.print(f"[{_STATE_STYLE[finding.level]}]{finding.level:<4}[/]", end=" ")
         advice = f"; {finding.advice}" if finding.advice else ""
-        console.print(f"{finding.check:<17} {finding.found}{advice}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{finding.check:<18} {finding.found}{advice}", markup=False, highlight=False, soft_wrap=True)

@@ -52,7 +52,11 @@ def append_control(access: KafkaAccess, record: Control, clock: Clock) -> None:
         with readable(), EventProducer(access) as producer:
             refused = producer.publish([to_record(make_event(record, SOURCE, clock()))])
     except PublishFailed as error:
-        raise _unreachable(access, error) from error
+        # Not "run it again": the record may be there, and a second rollback takes one more model back.
+        raise InfrastructureError(
+            f"Kafka at {access} confirmed no record ({type(error).__name__}), and may have it: look at the rollout "
+            "(GET /v1/rollout of serving) before you run this again"
+        ) from error
     if refused:
         raise InfrastructureError(f"{_TOPIC} at {access} takes no record of this size: raise max.message.bytes")
 

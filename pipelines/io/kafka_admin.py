@@ -46,7 +46,8 @@ def advice(access: KafkaAccess) -> str:
         variables.append(f"{USERNAME} and {PASSWORD}")
     if access.uses_tls:
         variables.append(CA_FILE)
-    return f"start it (`feedwheel up kafka`), or correct {', '.join(variables[:-1])} or {variables[-1]}"
+    named = f"{', '.join(variables[:-1])} or {variables[-1]}"
+    return f"start it (the local stack's: `feedwheel up kafka`), or correct {named}"
 
 
 @contextmanager

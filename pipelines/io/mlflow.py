@@ -54,7 +54,8 @@ class Tracking:
     def _client(self) -> "MlflowClient":
         # Its own retries last minutes; the scheduler's come after them.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # What a command prints is its own report, which may have to be JSON.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):

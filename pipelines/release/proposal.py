@@ -26,13 +26,8 @@ def propose(
 ) -> str:
     """The id of the release. Raises NothingToDo if it was proposed, or while another one is on trial."""
     local_path(artefact)  # serving would refuse what is not there
-    records = read_control(context.settings.kafka, app)
+    check_free(context, app, artefact)
     release_id = released_as(context, app, artefact)
-    if release_id is not None and _is_known(records, release_id):
-        raise NothingToDo(f"model {artefact.version} was proposed already: release {release_id}")
-    trial = Rollout.of(records).trial
-    if trial is not None:
-        raise NothingToDo(f"release {trial.release_id} is on trial: wait for its end, or run `feedwheel rollback`")
     register(context, Tracking(context.settings.mlflow), app, artefact)
     release_id = release_id or _write_release(context, model, artefact)
     rules = context.config.canary_of(app)
@@ -48,6 +43,20 @@ def propose(
     append_control(context.settings.kafka, proposal, context.clock)
     follow(context, app)
     return release_id
+
+
+def check_free(context: Context, app: str, artefact: ModelRef) -> None:
+    """Raise NothingToDo if an artefact was proposed, or while another one is on trial."""
+    records = read_control(context.settings.kafka, app)
+    rollout, release_id = Rollout.of(records), released_as(context, app, artefact)
+    if release_id is not None and _is_known(records, release_id):
+        is_back = dict(rollout.endings).get(release_id) == "ROLLBACK"
+        what_next = " and rolled back, which is final: train a model again" if is_back else ""
+        raise NothingToDo(f"model {artefact.version} was proposed already: release {release_id}{what_next}")
+    if rollout.trial is not None:
+        raise NothingToDo(
+            f"release {rollout.trial.release_id} is on trial: wait for its end, or run `feedwheel rollback`"
+        )
 
 
 def released_as(context: Context, app: str, artefact: ModelRef) -> str | None:

@@ -21,7 +21,7 @@ from pipelines.context import Context
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import append_control, read_control
 from pipelines.release.aliases import follow
-from pipelines.release.proposal import propose
+from pipelines.release.proposal import check_free, propose
 from pipelines.runs import stage_run
 from pipelines.trained import TrainedModel, newest_model
 from schemas.errors import AwaitsApproval, GateRefused, Inconclusive, NothingToDo
@@ -79,6 +79,7 @@ def promote(context: Context, app: str, waive: str | None = None) -> ReleaseRepo
     verdict = judged.gate.verdict
     by, artefact = getpass.getuser(), judged.artefact
     if waive is not None:
+        check_free(context, app, artefact)  # what is void waives nothing
         facts = {"waived_gate": judged.gate.gate_id, "waived_verdict": verdict}
         record_gate(context, app, "release", artefact.version, "WAIVED", facts, (by, waive))
         return _propose(context, app, judged, "WAIVED", f"{by} waived {verdict}: {waive}")
@@ -96,7 +97,7 @@ def rollback(context: Context, app: str, reason: str = "by hand") -> RollbackRep
         raise NothingToDo(f"{app} is served by its first champion, and nothing is on trial")
     decision = Decision(app=app, release_id=release_id, state="ROLLBACK", by="operator", rationale=reason)
     append_control(context.settings.kafka, decision, context.clock)
-    champion = Rollout.of(read_control(context.settings.kafka, app)).champion
+    champion = before.after(decision).champion
     follow(context, app)
     return RollbackReport(release_id, champion.version if champion else "")
 

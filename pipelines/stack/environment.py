@@ -22,7 +22,7 @@ _QUIET = REPORTING_OFF | {
 
 def environment(settings: Settings) -> dict[str, str]:
     """Variables for a process of ours. They hold the secrets, as the environment of a deployment does."""
-    given = {_variable(name): _text(value) for name, value in _values(settings) if value is not None}
+    given = {type(settings).variable(name): _text(value) for name, value in _values(settings) if value is not None}
     return given | bare_environment()
 
 
@@ -38,11 +38,6 @@ def _values(settings: Settings) -> list[tuple[str, object]]:
     if settings.lake:
         values["lake"] = settings.lake if "://" in settings.lake else Path(settings.lake)
     return list(values.items())
-
-
-def _variable(name: str) -> str:
-    alias = Settings.model_fields[name].validation_alias
-    return str(alias or f"feedwheel_{name}").upper()
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ anew.
 import fcntl
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,8 @@ COORDINATES = {
 _DOWNLOADS_AT_ONCE = 8
 """Jars are small and latency counts: all 46 took 3.4 s so, 4.7 s one after the other."""
 _HTTP_TIMEOUT_S = 60
+_RETRY_PAUSES_S = (1.0, 3.0)
+"""Before each further attempt at one jar: where there is no network, the first start says so after four seconds."""
 
 
 def classpath(cache: Path, lock: Path = LOCK) -> str:
@@ -67,12 +70,22 @@ def _fetch(locked: Any, cache: Path) -> list[Path]:
     logging.getLogger("jgo").setLevel(logging.ERROR)
     try:
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-            return list(pool.map(lambda artifact: artifact.resolve(), artifacts))
+            return list(pool.map(_resolved, artifacts))
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
         raise InfrastructureError(
-            f"cannot download jars into {cache}: {error}: connect to a network for the first start, "
-            "or copy a filled jar cache there"
+            f"cannot download jars into {cache}: {error}: run this again; the first start needs a network, "
+            "or a filled jar cache there"
         ) from error
+
+
+def _resolved(artifact: Any) -> Path:
+    """The file of a jar, downloaded if need be. Of so many connections one may break off."""
+    for pause_s in _RETRY_PAUSES_S:
+        try:
+            return Path(artifact.resolve())
+        except (OSError, RuntimeError):
+            time.sleep(pause_s)
+    return Path(artifact.resolve())
 
 
 def _discard_broken(locked: Any, cache: Path) -> None:

@@ -21,8 +21,8 @@ State = Literal["running", "died", "stopped"]
 
 _SAME_START_S = 2.0
 """psutil derives a start time from the system clock, which may be corrected while the process runs."""
-_TERM_GRACE_S = 30.0
-"""Serving goes on answering what it has accepted for up to 20 s; Airflow's components need up to 10 s."""
+_TERM_GRACE_S = 40.0
+"""Serving goes on answering what it has accepted for 20 s, and waits up to 15 more for who reads slowly."""
 _KILL_GRACE_S = 5.0
 
 

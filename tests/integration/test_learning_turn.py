@@ -180,6 +180,10 @@ def check_what_people_do_ends_its_trial(turn, forced):
     assert (decision.state, decision.by) == ("ROLLBACK", "serving-1")
     assert release.mirror(turn.ctx, APP).champion == turn.trained_version
     assert turn.aliases == {"champion": turn.trained_version}
+    known = model_gates(turn.ctx.lake, APP)
+    with pytest.raises(NothingToDo, match="rolled back, which is final: train"):
+        release.promote(turn.ctx, APP, waive="once more")
+    assert model_gates(turn.ctx.lake, APP) == known  # nothing was waived
 
 
 def check_an_operator_can_go_back_to_the_first_champion(turn, first):

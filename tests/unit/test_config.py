@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from feedback.capture.settings import SharedSettings
+from pipelines.settings import Settings
 from pipelines.stack.paths import REPOSITORY
 from schemas.config import Config, parse
 from schemas.errors import ConfigError, UsageError
@@ -92,3 +93,28 @@ def test_the_environment_wins_over_env_file_and_that_over_the_stack_s_secrets(
     monkeypatch.setenv("FEEDWHEEL_SERVING_PORT", "4")
     settings = SharedSettings.load()
     assert (settings.split_key.get_secret_value(), settings.kafka_port, settings.serving_port) == ("stack", 2, 4)
+
+
+def test_what_is_empty_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("KAFKA_BOOTSTRAP_SERVERS=there:9092\n")
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "FEEDWHEEL_HOME", "FEEDWHEEL_SERVING_PORT", "FEEDWHEEL_METRICS_TEXTFILE"):
+        monkeypatch.setenv(name, "")
+    settings = Settings.load()
+    assert settings.kafka.bootstrap_servers == f"127.0.0.1:{settings.kafka_port}"
+    assert (settings.home, settings.serving_port, settings.metrics_textfile) == (Path(".feedwheel"), 28000, None)
+
+
+def test_a_wrong_setting_is_named_as_the_environment_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDWHEEL_SERVING_PORT", "many")
+    with pytest.raises(ConfigError, match="FEEDWHEEL_SERVING_PORT: Input should be a valid integer"):
+        SharedSettings.load()
+
+
+def test_a_file_of_settings_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **given: object) -> None:
+        raise PermissionError(13, "Permission denied", ".env")
+
+    monkeypatch.setattr("pydantic_settings.sources.providers.dotenv.dotenv_values", denied)
+    Path(".env").touch()
+    with pytest.raises(ConfigError, match=r"\.env: Permission denied: let .* read it"):
+        SharedSettings.load()

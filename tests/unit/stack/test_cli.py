@@ -40,7 +40,7 @@ def test_up_prints_a_line_for_each_service_and_down_ends_them(feedwheel):
     )
     assert "already running" in feedwheel("up", "mlflow").output
     result = feedwheel("down")
-    assert sorted(result.output.splitlines()) == ["kafka    ended", "mlflow   ended"]
+    assert sorted(result.output.splitlines()) == ["kafka     ended", "mlflow    ended"]
     assert feedwheel("down").output == "nothing was running\n"
 
 

@@ -93,9 +93,17 @@ def test_jar_that_differs_from_the_lock_is_refused(server, remote, tmp_path):
         classpath(tmp_path)
 
 
+def test_a_connection_that_breaks_off_is_made_again(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(jars, "_RETRY_PAUSES_S", (0.0, 0.0))
+    do_get, broken = _Silent.do_GET, iter([True, True])
+    monkeypatch.setattr(_Silent, "do_GET", lambda self: None if next(broken, False) else do_get(self))
+    assert len(classpath(tmp_path).split(":")) == 2
+
+
 def test_no_network_and_no_cache_says_what_to_do(remote, tmp_path, monkeypatch):
+    monkeypatch.setattr(jars, "_RETRY_PAUSES_S", (0.0, 0.0))
     use(monkeypatch, "http://127.0.0.1:1")
-    with pytest.raises(InfrastructureError, match="connect to a network for the first start, or copy"):
+    with pytest.raises(InfrastructureError, match="run this again; the first start needs a network, or"):
         classpath(tmp_path)
 
 
