@@ -1,4 +1,6 @@
-"""The local Airflow: `standalone` on SQLite, everybody an administrator, reachable from this machine only.
+"""The local Airflow: `standalone` on SQLite, everybody an administrator; its pages are reachable from this machine only.
+
+Its two servers of task logs listen on every interface, which Airflow has no setting for; they ask for a signed token.
 
 Ready means that scheduler, triggerer and DAG processor are healthy and that every file of dags/ gave its DAGs without
 an import error.
