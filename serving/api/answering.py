@@ -8,26 +8,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
-from serving.api.judging import is_broken, is_failure
+from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.api.shadowing import Shadowing
-from serving.engine.errors import Closing, Overloaded
+from serving.engine.errors import Overloaded
 from serving.engine.job import Answer, Piece
 from serving.service import Service
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-
-
-_NOT_THE_MODELS: Final = (Overloaded, Closing)
-"""Errors that say nothing of the model that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ class Answering:
         if not settled.cancelled():
             # Looked at, failed or not: where the client has left, nobody else will.
             error = settled.exception()
-            if not isinstance(error, _NOT_THE_MODELS):
+            if not isinstance(error, NOT_THE_MODELS):
                 self._shadowing.follow(attempts.accepted, request, attempts.failed() if error else settled.result())
 
     async def _settle(self, attempts: Attempts, caller: "Context | None") -> Answer:
@@ -131,7 +127,7 @@ class Answering:
         except FeedwheelError as error:
             self._count_refusal(attempts.accepted.app, error)
             await self._remember(
-                attempts.accepted, caller, attempts.failed(), is_refused=isinstance(error, _NOT_THE_MODELS)
+                attempts.accepted, caller, attempts.failed(), is_refused=isinstance(error, NOT_THE_MODELS)
             )
             raise
         finally:

@@ -19,6 +19,7 @@ from feedback.guardrails import Checked, check_output, withholds
 from schemas.config import Guardrails
 from schemas.errors import FeedwheelError
 from serving.api.exchange import Accepted
+from serving.api.judging import NOT_THE_MODELS
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
@@ -89,6 +90,8 @@ class Attempts:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
         try:
             answer = await (self._refused() if self.accepted.is_blocked else self._first_that_passes())
+        except NOT_THE_MODELS:
+            raise  # a fallback would hide from whoever asked that it is worth asking again, or another replica
         except FeedwheelError:
             # Half an answer that was shown cannot be taken back, and nothing else can follow it.
             fallback = None if self._shown else await self._fall_back(self.failed(), withheld=False)
@@ -128,6 +131,8 @@ class Attempts:
         for number in range(1 + self._policy.retries):
             try:
                 answer = await (self._running[number] if number < len(self._running) else self._attempt(number))
+            except NOT_THE_MODELS:
+                raise
             except FeedwheelError:
                 if not number:
                     raise
