@@ -14,7 +14,7 @@ from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
-from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure
+from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure, speaks_for_its_request
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.api.shadowing import Shadowing
@@ -170,8 +170,10 @@ class Answering:
         metrics.objective.labels(app, "met" if self._service.settings.meets_objective(answer) else "missed").inc()
 
     def _judge(self, accepted: Accepted, answer: Answer) -> None:
-        """Count the answer for or against the model that was to give it; what it was never asked says nothing of it."""
-        if self._service.deployment is None or accepted.is_blocked or answer.finish_reason == "cancelled":
+        """Count the request for or against the model that was to answer; what it was never asked says nothing of it."""
+        if self._service.deployment is None or accepted.is_blocked or not speaks_for_its_request(accepted):
+            return
+        if answer.finish_reason == "cancelled":
             return
         self._service.deployment.traffic.count(
             accepted.assignment.release_id,

@@ -20,6 +20,8 @@ REMEMBERED: Final = 2000
 """Latencies per arm that its median is of; for people to look at."""
 _LATEST: Final = 20
 """Requests that must all fail before an arm is taken to be dead: where half fail, once in a million times."""
+WITNESSES: Final = 3
+"""People who must have asked a challenger those, if so many have asked at all: one may ask what no model can answer."""
 PEOPLE: Final = 50_000
 """People who are compared: a bound on memory (some 5 MB) and on the time of a look (10 ms)."""
 LEAST_MS: Final = 0.01
@@ -34,7 +36,7 @@ class ArmCounts:
     errors: int = 0
     median_latency_ms: float | None = None
     is_dead: bool = False
-    """Whether the last 20 requests all failed."""
+    """Whether the last 20 requests all failed; a challenger's of three people at least, if so many have asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +87,49 @@ class Traffic:
 
 @dataclass(slots=True)
 class ArmTally:
-    """One arm, counted."""
+    """One arm, counted. It is dead if requests of so many people fail: `least_witnesses`, or all who have asked."""
 
+    least_witnesses: int = 1
     requests: int = 0
     errors: int = 0
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    latest_failed: deque[bool] = field(default_factory=lambda: deque(maxlen=_LATEST))
+    latest: deque[tuple[str, bool]] = field(default_factory=lambda: deque(maxlen=_LATEST))
+    """Who asked, and whether it failed."""
+    witnesses: set[str] = field(default_factory=set)
+    """The first who asked, as many as are needed."""
 
-    def add(self, latency_ms: float | None) -> None:
+    def add(self, person: str, latency_ms: float | None) -> None:
         """Count a request: its latency, or None if it failed."""
         self.requests += 1
         self.errors += latency_ms is None
-        self.latest_failed.append(latency_ms is None)
+        self.latest.append((person, latency_ms is None))
+        if len(self.witnesses) < self.least_witnesses:
+            self.witnesses.add(person)
         if latency_ms is not None:
             self.latencies_ms.append(latency_ms)
 
     def counts(self) -> ArmCounts:
         """As it is now."""
         median = float(np.median(list(self.latencies_ms))) if self.latencies_ms else None
-        is_dead = len(self.latest_failed) == _LATEST and all(self.latest_failed)
-        return ArmCounts(self.requests, self.errors, median, is_dead)
+        return ArmCounts(self.requests, self.errors, median, self._is_dead())
+
+    def _is_dead(self) -> bool:
+        failed = [person for person, failed in self.latest if failed]
+        return len(failed) == _LATEST and len(set(failed)) >= len(self.witnesses)
 
 
 @dataclass(slots=True)
 class _Trial:
-    arms: dict[Arm, ArmTally] = field(default_factory=lambda: {"champion": ArmTally(), "challenger": ArmTally()})
+    arms: dict[Arm, ArmTally] = field(
+        default_factory=lambda: {"champion": ArmTally(), "challenger": ArmTally(WITNESSES)}
+    )
     failures: Paired = field(default_factory=Paired)
     log_latencies: Paired = field(default_factory=Paired)
     broken: Paired = field(default_factory=Paired)
     people: set[str] = field(default_factory=set)
 
     def add(self, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool) -> None:
-        self.arms[arm].add(latency_ms)
+        self.arms[arm].add(person, latency_ms)
         if person in self.people or len(self.people) >= PEOPLE:
             return
         self.people.add(person)

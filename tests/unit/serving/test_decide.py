@@ -190,6 +190,14 @@ def test_a_challenger_that_answers_nobody_any_more_is_dead():
     assert reason(requests(200), dead[:-1]) is None
 
 
+def test_one_person_of_many_does_not_make_an_arm_dead():
+    """What they ask may be what no model can answer in time."""
+    some = [(100.0, False, number) for number in range(30)]
+    failures = {people: [(None, False, number % people) for number in range(20)] for people in (2, 3)}
+    assert reason(requests(200), some + failures[2]) is None
+    assert reason(requests(200), some + failures[3]) == "errors"
+
+
 def test_what_may_be_a_harm_stands_against_a_promotion():
     traffic = Traffic()
     traffic.begin("r1")

@@ -61,3 +61,14 @@ def test_errors_roll_back_without_kafka(tmp_path):
         state = httpx.get(f"{url}/v1/rollout?app={APP}").json()
         assert (state["state"], state["champion"]["version"]) == ("ROLLBACK", "1")
         assert service.lineup(APP).challenger is None
+
+
+def test_several_answers_to_one_request_are_no_several_failures(tmp_path):
+    proposal = Proposal(app=APP, release_id="r1", model=tiny_model("2"), verdict="PASS", share=0.99)
+    with deployed(tmp_path, records=[Baseline(app=APP, model=tiny_model("1")), proposal]) as (url, service):
+        await_true(lambda: service.lineup(APP).challenger)
+        service.lineup(APP).challenger.model.batch.decoder.decode = lambda *_: 1 / 0
+        for _ in range(2):
+            httpx.post(f"{url}/v1/chat/completions", json={**ASK, "user": "ann", "n": 10}, timeout=30)
+        seen = service.deployment.traffic.snapshot("r1").challenger
+        assert (seen.requests, seen.errors, seen.is_dead) == (2, 2, False)
