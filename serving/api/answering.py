@@ -154,7 +154,6 @@ class Answering:
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
         metrics.tokens.labels(app, "input").inc(answer.input_tokens)
         metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
-        metrics.tokens.labels(app, "output").inc(answer.output_tokens)
         for each in answer.guarded:
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):

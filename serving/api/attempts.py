@@ -236,6 +236,8 @@ class Attempts:
             matcher=matcher,
             ignores_end=request.ignore_eos,
             streams=streams,
+            # Whoever asked has waited for the attempts before, too.
+            submitted_at=self._submitted_at,
             promised_by=self._submitted_at + promised_s,
             deadline=self._submitted_at + settings.serving_timeout_s,
             cancelled=self._abandoned,
@@ -253,6 +255,8 @@ class Attempts:
                     self._shown = True
                     self._pieces.put_nowait((self._place, delivery))
                 case Answer():
+                    # What was computed costs, whether it is shown or not.
+                    self._service.metrics.tokens.labels(self.accepted.app, "output").inc(delivery.output_tokens)
                     answered.set_result(delivery)
                 case Exception():
                     answered.set_exception(delivery)

@@ -198,6 +198,19 @@ def test_what_was_withheld_stays_so_if_the_retry_fails(tmp_path):
         assert acted(service, answer) == ([("banned_words", "retried")], "refusal")
 
 
+def test_who_waited_for_several_attempts_waited_for_all_and_all_are_paid_for(tmp_path):
+    with guarded(tmp_path, 'answer_pattern = "cannot be"\nretries = 3') as (http, service):
+        decoder = service.lineup(APP).champion.batch.decoder
+        decode = decoder.decode
+        decoder.decode = lambda *given: time.sleep(0.02) or decode(*given)
+        answer = ask(http)
+        generation = events_of(service, answer["id"])["generation"]["data"]
+        assert generation["latency_ms"] >= 4 * 6 * 20
+        assert generation["time_to_first_token_ms"] >= 3 * 6 * 20
+        assert generation["output_tokens"] == answer["usage"]["completion_tokens"] == 6
+        assert 'feedwheel_tokens_total{app="routing",direction="output"} 24.0' in metric(http, "tokens_total")
+
+
 @pytest.fixture
 def compiled(monkeypatch):
     """The event loops in which schemas were compiled: None is the thread of none."""
