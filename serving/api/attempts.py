@@ -115,6 +115,11 @@ class Attempts:
         for job in self._jobs:
             job.cancelled = True
 
+    @property
+    def has_shown(self) -> bool:
+        """Whether any of the answer has gone out while it came."""
+        return self._shown
+
     def failed(self) -> Answer:
         """What is remembered of a request that got an error instead of an answer."""
         return Answer("", "error", len(self.accepted.tokens), 0, self._submitted_at, None, time.monotonic())
@@ -155,13 +160,13 @@ class Attempts:
         for fallback in self._policy.fallback:
             found = await self._from(fallback, answer, withheld=withheld)
             if found is not None:
-                return replace(found, guarded=answer.guarded, fallback=fallback)
+                return replace(found, fallback=fallback)
         return None
 
     async def _from(self, fallback: Fallback, answer: Answer, *, withheld: bool) -> Answer | None:
         match fallback:
             case "champion":
-                return await self._of_the_champion()
+                return await self._of_the_champion(answer.guarded)
             case "cached":
                 text = self._service.guarding.answers.get(self._cache_key)
                 return None if text is None else replace(answer, text=text, finish_reason="stop", logprobs=())
@@ -170,7 +175,8 @@ class Attempts:
             case "refusal":
                 return instead(self._policy.refusal, answer) if withheld else None
 
-    async def _of_the_champion(self) -> Answer | None:
+    async def _of_the_champion(self, guarded: tuple[Guarded, ...]) -> Answer | None:
+        """`guarded`: what acted on the challenger's answers."""
         lineup = self._service.lineup(self.accepted.app)
         if self.accepted.is_blocked or self.accepted.assignment.arm == "champion" or lineup is None:
             return None
@@ -180,7 +186,7 @@ class Attempts:
         except FeedwheelError:
             return None
         checked = check_output(answer.text, self._policy)
-        return None if checked.is_blocked else _passed(answer, checked)
+        return None if checked.is_blocked else replace(_passed(answer, checked), guarded=guarded + checked.guarded)
 
     def _remember(self, answer: Answer, text: str) -> None:
         """For who asks the same where the model fails: the whole conversation is the same then, to the letter."""

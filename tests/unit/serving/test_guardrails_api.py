@@ -250,6 +250,20 @@ def test_a_challenger_that_fails_is_answered_for_by_the_champion(tmp_path):
         assert acted(service, fell[0]) == ([], "champion")
 
 
+def test_what_guardrails_do_to_a_champions_answer_in_the_challengers_place_is_on_record(tmp_path, monkeypatch):
+    ids = iter(tokenizer().encode("Write to anna.secret@example.org now.", add_special_tokens=False).ids)
+    proposal = Proposal(app=APP, release_id="r1", model=tiny_model("2"), verdict="PASS", share=0.99)
+    rules = 'fallback = ["champion"]\noutput_personal_data = "mask"'
+    with guarded(tmp_path, rules, [Baseline(app=APP, model=tiny_model("1")), proposal]) as (http, service):
+        await_true(lambda: service.lineup(APP).challenger)
+        service.lineup(APP).challenger.model.batch.decoder.decode = lambda *_: 1 / 0
+        monkeypatch.setattr(Sampler, "pick", lambda *_: next(ids))
+        answer = ask(http, says=None, user="ann", max_tokens=37)
+        assert said(answer)[0] == "Write to [EMAIL] now."
+        assert acted(service, answer) == ([("personal_data", "masked")], "champion")
+        assert metric(http, "guardrails_total")[0].endswith(" 1.0")
+
+
 def test_an_earlier_answer_or_a_person_stands_in_for_a_model_that_fails(tmp_path):
     rules = 'fallback = ["cached", "person"]\nhandover = "Someone will call you."'
     with guarded(tmp_path, rules) as (http, service):
