@@ -30,7 +30,7 @@ LEAST_MS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class ArmCounts:
-    """One arm. `requests` and `errors` count all, the median is of the last 2000 that succeeded."""
+    """One arm. `requests` and `errors` count all, the median is of the last 2000 that succeeded or were left."""
 
     requests: int = 0
     errors: int = 0
@@ -43,8 +43,8 @@ class ArmCounts:
 class Seen:
     """Both arms, and challenger minus champion over pairs of people, each by their first request: float64 [pairs].
 
-    `failures`: of 1 if it failed. Of those answered, `log_latencies`: of the natural logarithm of the latency;
-    `broken`: of 1 if the answer had not the form that was asked for.
+    `failures`: of 1 if it failed. Of those answered, `log_latencies`: of the natural logarithm of the latency,
+    or of the time that who left had waited; `broken`: of 1 if the answer had not the form that was asked for.
     """
 
     champion: ArmCounts
@@ -73,6 +73,12 @@ class Traffic:
         with self._lock:
             if (trial := self._trials.get(release_id or "")) is not None:
                 trial.add(arm, person, latency_ms, is_broken=is_broken)
+
+    def left(self, release_id: str | None, arm: Arm, person: str, waited_ms: float) -> None:
+        """Count a request of a test that is under way, whose person left before anything of its answer was shown."""
+        with self._lock:
+            if (trial := self._trials.get(release_id or "")) is not None:
+                trial.leave(arm, person, waited_ms)
 
     def snapshot(self, release_id: str) -> Seen:
         """What was counted of a test."""
@@ -108,10 +114,19 @@ class ArmTally:
         if latency_ms is not None:
             self.latencies_ms.append(latency_ms)
 
+    def leave(self, waited_ms: float) -> None:
+        """Count a request that would have taken longer than so long; whether it would have failed nobody knows."""
+        self.requests += 1
+        self.latencies_ms.append(waited_ms)
+
+    @property
+    def median_latency_ms(self) -> float | None:
+        """Of the latest; None without any."""
+        return float(np.median(list(self.latencies_ms))) if self.latencies_ms else None
+
     def counts(self) -> ArmCounts:
         """As it is now."""
-        median = float(np.median(list(self.latencies_ms))) if self.latencies_ms else None
-        return ArmCounts(self.requests, self.errors, median, self._is_dead())
+        return ArmCounts(self.requests, self.errors, self.median_latency_ms, self._is_dead())
 
     def _is_dead(self) -> bool:
         failed = [person for person, failed in self.latest if failed]
@@ -130,14 +145,34 @@ class _Trial:
 
     def add(self, arm: Arm, person: str, latency_ms: float | None, *, is_broken: bool) -> None:
         self.arms[arm].add(person, latency_ms)
-        if person in self.people or len(self.people) >= PEOPLE:
+        if not self._is_new(person):
             return
-        self.people.add(person)
         treated = arm == "challenger"
         self.failures.add(float(latency_ms is None), treated=treated)
         if latency_ms is not None:
             self.log_latencies.add(log(max(latency_ms, LEAST_MS)), treated=treated)
             self.broken.add(float(is_broken), treated=treated)
+
+    def leave(self, arm: Arm, person: str, waited_ms: float) -> None:
+        """Count who left if they had waited at least as long as the champion mostly takes.
+
+        The bar is the same for both arms, and nobody had read anything yet: so people of equal arms leave alike, and
+        the time they waited, of which the latency is only more, makes no arm look slower than it is. Without a bar an
+        application that breaks off and asks again would have all its people counted by what it broke off.
+        """
+        mostly_ms = self.arms["champion"].median_latency_ms
+        if mostly_ms is None or waited_ms < mostly_ms:
+            return
+        self.arms[arm].leave(waited_ms)
+        if self._is_new(person):
+            self.log_latencies.add(log(max(waited_ms, LEAST_MS)), treated=arm == "challenger")
+
+    def _is_new(self, person: str) -> bool:
+        """Whether this is the first that counts of a person."""
+        if person in self.people or len(self.people) >= PEOPLE:
+            return False
+        self.people.add(person)
+        return True
 
     def seen(self) -> Seen:
         return Seen(
