@@ -6,6 +6,7 @@ strength that this value carries. Total: every valid value has a reading.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isinf
 from typing import Final
 
 from feedwheel_capture.events import FeedbackValue
@@ -63,12 +64,17 @@ def _sign(number: float) -> Polarity:
     return 1 if number > 0 else -1 if number < 0 else 0
 
 
+def place(rating: float, scale: tuple[float, float]) -> float:
+    """Place of a rating on its scale, 0..1."""
+    low, high = scale
+    if isinf(high - low):  # the ends are numbers, and their distance is none
+        rating, low, high = rating / 2, low / 2, high / 2
+    return (rating - low) / (high - low)
+
+
 def _place(value: FeedbackValue) -> float:
-    """Place of a rating on its scale, 0..1; the middle where there is none."""
-    if value.rating is None or value.scale is None:
-        return 0.5
-    low, high = value.scale
-    return (value.rating - low) / (high - low)
+    """The middle where there is none."""
+    return 0.5 if value.rating is None or value.scale is None else place(value.rating, value.scale)
 
 
 def _rating(value: FeedbackValue, _: Circumstances) -> Reading:

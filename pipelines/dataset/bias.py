@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from feedback.bias.observed import Choice, Member, Observed, Option, Rating, Shown
 from feedback.bias.report import BiasReport, bias_report
 from feedback.near_duplicates import normalise
+from feedback.polarity import place
 from feedback.split import split_of
 from pipelines.bronze import accepted
 from pipelines.context import Context
@@ -135,9 +136,8 @@ def _ratings(signals: Iterable[Row], reported: Mapping[str, Row]) -> list[Rating
     for row in signals:
         event = reported.get(row["event_ids"][0]) if row["kind"] in _RATED else None
         if event and event["value"]["rating"] is not None and event["value"]["scale"]:
-            low, high = event["value"]["scale"]
-            place = (event["value"]["rating"] - low) / (high - low)
-            found.append(Rating(owner=owner_of(row), kind=row["kind"], place=place))
+            on_scale = place(event["value"]["rating"], event["value"]["scale"])
+            found.append(Rating(owner=owner_of(row), kind=row["kind"], place=on_scale))
     return found
 
 

@@ -8,26 +8,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
-from serving.api.judging import is_broken, is_failure
+from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure, speaks_for_its_request
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.api.shadowing import Shadowing
-from serving.engine.errors import Closing, Overloaded
+from serving.engine.errors import Overloaded
 from serving.engine.job import Answer, Piece
 from serving.service import Service
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-
-
-_NOT_THE_MODELS: Final = (Overloaded, Closing)
-"""Errors that say nothing of the model that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ class Answering:
         if not settled.cancelled():
             # Looked at, failed or not: where the client has left, nobody else will.
             error = settled.exception()
-            if not isinstance(error, _NOT_THE_MODELS):
+            if not isinstance(error, NOT_THE_MODELS):
                 self._shadowing.follow(attempts.accepted, request, attempts.failed() if error else settled.result())
 
     async def _settle(self, attempts: Attempts, caller: "Context | None") -> Answer:
@@ -130,21 +126,20 @@ class Answering:
             answer = await attempts.answer()
         except FeedwheelError as error:
             self._count_refusal(attempts.accepted.app, error)
-            await self._remember(
-                attempts.accepted, caller, attempts.failed(), is_refused=isinstance(error, _NOT_THE_MODELS)
-            )
+            await self._remember(attempts, caller, attempts.failed(), is_refused=isinstance(error, NOT_THE_MODELS))
             raise
         finally:
             attempts.close()
-        await self._remember(attempts.accepted, caller, answer)
+        await self._remember(attempts, caller, answer)
         return answer
 
     async def _remember(
-        self, accepted: Accepted, caller: "Context | None", answer: Answer, *, is_refused: bool = False
+        self, attempts: Attempts, caller: "Context | None", answer: Answer, *, is_refused: bool = False
     ) -> None:
+        accepted = attempts.accepted
         self._count(accepted, answer)
         if not is_refused:
-            self._judge(accepted, answer)
+            self._judge(attempts, answer)
         self._service.tracing.answered(caller, accepted, answer)
         if self._service.deployment is not None and accepted.exchange is not None:
             await self._service.deployment.events.answered(accepted.exchange, answer)
@@ -158,29 +153,31 @@ class Answering:
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
         metrics.tokens.labels(app, "input").inc(answer.input_tokens)
         metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
-        metrics.tokens.labels(app, "output").inc(answer.output_tokens)
         for each in answer.guarded:
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):
             self._service.guarding.withheld.put(accepted.response_id, withheld)
         if answer.fallback is not None:
             metrics.fallbacks.labels(app, answer.fallback).inc()
-        if answer.finish_reason != "error":
+        if answer.finish_reason not in ("error", "cancelled"):
             metrics.latency.labels(app, assignment.arm).observe(answer.latency_ms / 1000)
         if answer.time_to_first_token_ms is not None:
             metrics.first_token.labels(app, assignment.arm).observe(answer.time_to_first_token_ms / 1000)
         if answer.time_per_token_ms is not None:
             metrics.per_token.labels(app, assignment.arm).observe(answer.time_per_token_ms / 1000)
-        metrics.objective.labels(app, "met" if self._service.settings.meets_objective(answer) else "missed").inc()
+        is_met = self._service.settings.meets_objective(answer)
+        # Who left in time was promised nothing that was not kept, and has not got it either.
+        if not is_met or answer.finish_reason != "cancelled":
+            metrics.objective.labels(app, "met" if is_met else "missed").inc()
 
-    def _judge(self, accepted: Accepted, answer: Answer) -> None:
-        """Count the answer for or against the model that was to give it; what it was never asked says nothing of it."""
-        if self._service.deployment is None or accepted.is_blocked or answer.finish_reason == "cancelled":
+    def _judge(self, attempts: Attempts, answer: Answer) -> None:
+        """Count the request for or against the model that was to answer; what it was never asked says nothing of it."""
+        accepted, deployment = attempts.accepted, self._service.deployment
+        if deployment is None or accepted.is_blocked or not speaks_for_its_request(accepted):
             return
-        self._service.deployment.traffic.count(
-            accepted.assignment.release_id,
-            accepted.assignment.arm,
-            accepted.owner,
-            None if is_failure(answer) else answer.latency_ms,
-            is_broken=is_broken(accepted, answer),
-        )
+        request = (accepted.assignment.release_id, accepted.assignment.arm, accepted.owner)
+        if answer.finish_reason != "cancelled":
+            latency_ms = None if is_failure(answer) else answer.latency_ms
+            deployment.traffic.count(*request, latency_ms, is_broken=is_broken(accepted, answer))
+        elif not attempts.has_shown:  # who has read some of it may have left for what it said
+            deployment.traffic.left(*request, answer.latency_ms)

@@ -19,6 +19,7 @@ from feedback.guardrails import Checked, check_output, withholds
 from schemas.config import Guardrails
 from schemas.errors import FeedwheelError
 from serving.api.exchange import Accepted
+from serving.api.judging import NOT_THE_MODELS
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.engine.grammar import Matcher
@@ -89,6 +90,8 @@ class Attempts:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
         try:
             answer = await (self._refused() if self.accepted.is_blocked else self._first_that_passes())
+        except NOT_THE_MODELS:
+            raise  # a fallback would hide from whoever asked that it is worth asking again, or another replica
         except FeedwheelError:
             # Half an answer that was shown cannot be taken back, and nothing else can follow it.
             fallback = None if self._shown else await self._fall_back(self.failed(), withheld=False)
@@ -112,6 +115,11 @@ class Attempts:
         for job in self._jobs:
             job.cancelled = True
 
+    @property
+    def has_shown(self) -> bool:
+        """Whether any of the answer has gone out while it came."""
+        return self._shown
+
     def failed(self) -> Answer:
         """What is remembered of a request that got an error instead of an answer."""
         return Answer("", "error", len(self.accepted.tokens), 0, self._submitted_at, None, time.monotonic())
@@ -128,6 +136,8 @@ class Attempts:
         for number in range(1 + self._policy.retries):
             try:
                 answer = await (self._running[number] if number < len(self._running) else self._attempt(number))
+            except NOT_THE_MODELS:
+                raise
             except FeedwheelError:
                 if not number:
                     raise
@@ -150,13 +160,13 @@ class Attempts:
         for fallback in self._policy.fallback:
             found = await self._from(fallback, answer, withheld=withheld)
             if found is not None:
-                return replace(found, guarded=answer.guarded, fallback=fallback)
+                return replace(found, fallback=fallback)
         return None
 
     async def _from(self, fallback: Fallback, answer: Answer, *, withheld: bool) -> Answer | None:
         match fallback:
             case "champion":
-                return await self._of_the_champion()
+                return await self._of_the_champion(answer.guarded)
             case "cached":
                 text = self._service.guarding.answers.get(self._cache_key)
                 return None if text is None else replace(answer, text=text, finish_reason="stop", logprobs=())
@@ -165,7 +175,8 @@ class Attempts:
             case "refusal":
                 return instead(self._policy.refusal, answer) if withheld else None
 
-    async def _of_the_champion(self) -> Answer | None:
+    async def _of_the_champion(self, guarded: tuple[Guarded, ...]) -> Answer | None:
+        """`guarded`: what acted on the challenger's answers."""
         lineup = self._service.lineup(self.accepted.app)
         if self.accepted.is_blocked or self.accepted.assignment.arm == "champion" or lineup is None:
             return None
@@ -175,7 +186,7 @@ class Attempts:
         except FeedwheelError:
             return None
         checked = check_output(answer.text, self._policy)
-        return None if checked.is_blocked else _passed(answer, checked)
+        return None if checked.is_blocked else replace(_passed(answer, checked), guarded=guarded + checked.guarded)
 
     def _remember(self, answer: Answer, text: str) -> None:
         """For who asks the same where the model fails: the whole conversation is the same then, to the letter."""
@@ -231,6 +242,8 @@ class Attempts:
             matcher=matcher,
             ignores_end=request.ignore_eos,
             streams=streams,
+            # Whoever asked has waited for the attempts before, too.
+            submitted_at=self._submitted_at,
             promised_by=self._submitted_at + promised_s,
             deadline=self._submitted_at + settings.serving_timeout_s,
             cancelled=self._abandoned,
@@ -248,6 +261,8 @@ class Attempts:
                     self._shown = True
                     self._pieces.put_nowait((self._place, delivery))
                 case Answer():
+                    # What was computed costs, whether it is shown or not.
+                    self._service.metrics.tokens.labels(self.accepted.app, "output").inc(delivery.output_tokens)
                     answered.set_result(delivery)
                 case Exception():
                     answered.set_exception(delivery)

@@ -1,9 +1,21 @@
 """What an answer says about the model that was to give it, whatever its words."""
 
+from typing import Final
+
 from feedback.guardrails import blocking
 from serving.api.exchange import Accepted
+from serving.engine.errors import Closing, Overloaded
 from serving.engine.job import Answer
 from serving.rollout.form import breaks_form
+
+NOT_THE_MODELS: Final = (Overloaded, Closing)
+"""Errors that say nothing of the model that was asked, and nothing else answers in its place."""
+
+
+def speaks_for_its_request(accepted: Accepted) -> bool:
+    """Whether it is the first of the answers to its request: several are as good or bad together, and no witnesses."""
+    exchange = accepted.exchange
+    return exchange is None or not exchange.beside or exchange.beside[0] == accepted.response_id
 
 
 def is_failure(answer: Answer) -> bool:

@@ -1,7 +1,7 @@
 """The decision on a challenger: pure, from evidence to a ruling.
 
 Rules, the first that applies:
- 1. ROLLBACK if it is dead: its last 20 requests all failed, and not all of the champion's last 20.
+ 1. ROLLBACK if it is dead: its last 20 requests, of several people, all failed, and not all of the champion's last 20.
  2. ROLLBACK if more people meet an error than with the champion.
  3. ROLLBACK if it is slow: its latency is above `max_latency_ratio` times the champion's.
  4. ROLLBACK if more answers lack the form that was asked for than the champion's.

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 from feedwheel_capture.events import Event, Feedback, Generation
-from feedwheel_capture.vocabulary import Arm
+from feedwheel_capture.vocabulary import Arm, Fallback
 
 from feedback.pairing import Paired
 from feedback.polarity import Circumstances
@@ -24,6 +24,8 @@ from feedback.statistics import Floats
 
 _ORPHANS_KEPT: Final = timedelta(minutes=10)
 """Feedback whose answer is not known waits so long for it; after that its answer is not of this test."""
+_ANSWERED_BY_OTHERS: Final[frozenset[Fallback]] = frozenset({"champion", "cached", "person"})
+"""What people say of these they do not say of their arm's model. A refusal is what came of its own answer."""
 
 
 @dataclass(slots=True)
@@ -98,8 +100,8 @@ class Evidence:
     def add(self, event: Event[Any]) -> None:
         """Take one event; those of other applications and releases are no evidence, nor are repeats."""
         match event.data:
-            case Generation(app=self.app, release_id=self.release_id, response_id=response):
-                if response not in self._settled:
+            case Generation(app=self.app, release_id=self.release_id, response_id=response, fallback=fallback):
+                if response not in self._settled and fallback not in _ANSWERED_BY_OTHERS:
                     self._open.setdefault(response, _Answered(event.time, event.data))
             case Feedback(app=self.app, response_id=str(response)):
                 if response not in self._settled:

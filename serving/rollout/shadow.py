@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from serving.rollout.traffic import LEAST_MS, PEOPLE, REMEMBERED, ArmCounts, ArmTally, Seen
+from serving.rollout.traffic import LEAST_MS, PEOPLE, REMEMBERED, WITNESSES, ArmCounts, ArmTally, Seen
 
 Dropped = Literal["busy", "gave_way"]
 """Why the shadow has no reply: somebody was being answered, or began to be."""
@@ -51,7 +51,7 @@ class ShadowTally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._people: set[str] = set()
-        self._champion, self._challenger = ArmTally(), ArmTally()
+        self._champion, self._challenger = ArmTally(), ArmTally(WITNESSES)
         self._failures: list[float] = []
         self._log_latencies: list[float] = []
         self._broken: list[float] = []
@@ -67,8 +67,8 @@ class ShadowTally:
     def add(self, person: str, champion: Reply, challenger: Reply) -> None:
         """Count a request that both have replied to."""
         with self._lock:
-            self._champion.add(champion.latency_ms)
-            self._challenger.add(challenger.latency_ms)
+            self._champion.add(person, champion.latency_ms)
+            self._challenger.add(person, challenger.latency_ms)
             if champion.latency_ms is not None and challenger.latency_ms is not None:
                 self._compare(champion, challenger)
             if person not in self._people and len(self._people) < PEOPLE:

@@ -190,6 +190,35 @@ def test_a_challenger_that_answers_nobody_any_more_is_dead():
     assert reason(requests(200), dead[:-1]) is None
 
 
+def left(champion_ms, challenger_ms, answered_ms=100.0):
+    """The ruling where a few of the champion's people are answered, and of all others each leaves after so long."""
+    traffic = Traffic()
+    traffic.begin("r1")
+    for number in range(60):
+        if number < 30:
+            traffic.count("r1", "champion", f"champion-{number}", answered_ms)
+        else:
+            traffic.left("r1", "champion", f"champion-{number}", champion_ms)
+        traffic.left("r1", "challenger", f"challenger-{number}", challenger_ms)
+    seen = traffic.snapshot("r1")
+    return local_ruling(seen, harms(seen, RULES), RULES), seen.challenger.requests
+
+
+def test_a_challenger_that_nobody_waits_for_is_slow():
+    ruling, requests = left(champion_ms=1000.0, challenger_ms=1000.0)
+    assert (ruling.rationale.split(":")[0], requests) == ("latency", 60)
+    assert left(champion_ms=250.0, challenger_ms=250.0)[0] is None  # that it takes longer than three times is not known
+    assert left(champion_ms=1.0, challenger_ms=50.0) == (None, 0)  # broken off, whatever it would have been
+
+
+def test_one_person_of_many_does_not_make_an_arm_dead():
+    """What they ask may be what no model can answer in time."""
+    some = [(100.0, False, number) for number in range(30)]
+    failures = {people: [(None, False, number % people) for number in range(20)] for people in (2, 3)}
+    assert reason(requests(200), some + failures[2]) is None
+    assert reason(requests(200), some + failures[3]) == "errors"
+
+
 def test_what_may_be_a_harm_stands_against_a_promotion():
     traffic = Traffic()
     traffic.begin("r1")

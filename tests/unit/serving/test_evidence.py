@@ -89,9 +89,12 @@ def test_what_was_settled_stays_settled():
         answer("a0", release_id="r0"),
         answer("a0", release_id=None),
         answer("a0", app="another"),
+        answer("a0", fallback="champion"),
+        answer("a0", fallback="cached"),
+        answer("a0", fallback="person"),
     ],
 )
-def test_other_tests_are_no_evidence(other):
+def test_other_tests_and_what_others_answered_are_no_evidence(other):
     assert outcomes(at(0, other), at(1, judge("a0")))["challenger"] == ([], [])
 
 

@@ -9,10 +9,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from serving.engine.job import Answer
 from serving.service import offline
 from serving.tracing import Tracing
 from tests.ports import free_port
-from tests.served import APP, deployed, running, serving_settings
+from tests.served import APP, await_true, deployed, running, serving_settings
 from tests.tiny_model import tiny_model_dir
 
 ASK = {"model": APP, "messages": [{"role": "user", "content": "xyzzy where is my card?"}], "max_tokens": 5}
@@ -108,3 +109,22 @@ def test_an_answer_that_is_slower_than_promised_misses_the_objective(tmp_path):
     with deployed(tmp_path, serving_objective_token_s=1e-9) as (url, _):
         httpx.post(f"{url}/v1/chat/completions", json=ASK, timeout=30).raise_for_status()
         assert 'feedwheel_objective_total{app="routing",outcome="missed"} 1.0' in httpx.get(f"{url}/metrics").text
+
+
+def test_who_leaves_has_met_nothing_and_missed_what_was_promised_before(tmp_path):
+    with deployed(tmp_path, serving_objective_first_token_s=3.0) as (url, service):
+        decoder = service.lineup(APP).champion.batch.decoder
+        decode = decoder.decode
+        decoder.decode = lambda *given: time.sleep(0.02) or decode(*given)
+        asked = {**ASK, "max_tokens": 400, "ignore_eos": True}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/v1/chat/completions", json=asked, timeout=0.5)
+
+        def counted():
+            text = httpx.get(f"{url}/metrics").text
+            return re.findall(r"(?m)^feedwheel_(?:objective_total|requests_total|latency_seconds_count)\{.*$", text)
+
+        await_true(counted)
+        assert counted() == ['feedwheel_requests_total{app="routing",arm="champion",outcome="cancelled"} 1.0']
+        for waited_s, is_met in ((2.9, True), (3.1, False)):
+            assert service.settings.meets_objective(Answer("", "cancelled", 5, 0, 0.0, None, waited_s)) == is_met

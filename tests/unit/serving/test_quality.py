@@ -1,6 +1,7 @@
 """Quality of one answer from what was said about it."""
 
 from datetime import timedelta
+from math import inf
 
 import pytest
 from feedwheel_capture.events import FeedbackValue
@@ -24,6 +25,8 @@ def said(*records):
         ("thumbs", DISLIKED, 0.0),
         ("rating", FeedbackValue(rating=4.0, scale=STARS), 0.75),
         ("rating", FeedbackValue(rating=3.0, scale=STARS), 0.5),
+        ("rating", FeedbackValue(rating=1.7e308, scale=(-1.7e308, 1.7e308)), 1.0),  # wider than any number
+        ("rating", FeedbackValue(rating=5e-324, scale=(0.0, 5e-324)), 1.0),
         ("solved", FeedbackValue(rating=1.0, scale=(0.0, 1.0)), 1.0),
         ("edit", FeedbackValue(edited_output="lost card"), 0.05),
         ("edit", FeedbackValue(edited_output="card arrival!"), 0.28),
@@ -42,6 +45,11 @@ def said(*records):
 )
 def test_one_thing_said(kind, value, quality):
     assert answer_quality(said(feedback(kind, value)), ABOUT) == pytest.approx(quality)
+
+
+def test_a_scale_without_ends_is_none():
+    with pytest.raises(ValueError, match="scale"):
+        feedback("rating", FeedbackValue(rating=0.0, scale=(-inf, inf)))
 
 
 def test_nothing_said_is_no_judgement():

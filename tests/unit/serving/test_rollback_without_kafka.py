@@ -1,6 +1,10 @@
 """A challenger that fails is rolled back by one process alone: Kafka is down throughout, a restart included."""
 
+import time
+from unittest.mock import patch
+
 import httpx
+import pytest
 from feedwheel_capture.events import Baseline, Proposal
 
 from serving.engine.errors import NoSlotFree, Overloaded
@@ -61,3 +65,29 @@ def test_errors_roll_back_without_kafka(tmp_path):
         state = httpx.get(f"{url}/v1/rollout?app={APP}").json()
         assert (state["state"], state["champion"]["version"]) == ("ROLLBACK", "1")
         assert service.lineup(APP).challenger is None
+
+
+def test_several_answers_to_one_request_are_no_several_failures(tmp_path):
+    proposal = Proposal(app=APP, release_id="r1", model=tiny_model("2"), verdict="PASS", share=0.99)
+    with deployed(tmp_path, records=[Baseline(app=APP, model=tiny_model("1")), proposal]) as (url, service):
+        await_true(lambda: service.lineup(APP).challenger)
+        service.lineup(APP).challenger.model.batch.decoder.decode = lambda *_: 1 / 0
+        for _ in range(2):
+            httpx.post(f"{url}/v1/chat/completions", json={**ASK, "user": "ann", "n": 10}, timeout=30)
+        seen = service.deployment.traffic.snapshot("r1").challenger
+        assert (seen.requests, seen.errors, seen.is_dead) == (2, 2, False)
+
+
+def test_who_leaves_with_nothing_shown_counts_and_who_has_read_does_not(tmp_path):
+    with deployed(tmp_path) as (url, service), patch.object(service.deployment.traffic, "left") as left:
+        decoder = service.lineup(APP).champion.batch.decoder
+        decode = decoder.decode
+        decoder.decode = lambda *given: time.sleep(0.02) or decode(*given)
+        asked = {**ASK, "max_tokens": 400, "ignore_eos": True}
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**asked, "stream": True}) as answer:
+            next(line for line in answer.iter_lines() if '"content":"' in line and '"content":""' not in line)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/v1/chat/completions", json=asked, timeout=0.5)
+        await_true(lambda: 'outcome="cancelled"} 2.0' in httpx.get(f"{url}/metrics").text)
+        assert [call.args[1] for call in left.call_args_list] == ["champion"]
+        assert left.call_args.args[3] >= 400

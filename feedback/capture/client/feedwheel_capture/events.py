@@ -5,6 +5,7 @@ Times are UTC-aware. Field names follow the OpenTelemetry GenAI conventions wher
 """
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -225,7 +226,7 @@ def _check_value(kind: FeedbackKind, value: FeedbackValue) -> None:
         raise ValueError(f"feedback of kind {kind} lacks {', '.join(missing)}")
     if value.rating is not None and value.scale is not None:
         low, high = value.scale
-        if not low < high or not low <= value.rating <= high:
+        if not -inf < low < high < inf or not low <= value.rating <= high:
             raise ValueError(f"rating is outside its scale {low}..{high}")
 
 
