@@ -105,7 +105,9 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
     if max(request.logit_bias or (0,)) >= assignment.model.batch.decoder.artifact.vocab_size:
         raise UsageError("logit_bias has token ids that are not in the model's vocabulary")
     tokens = asked.encode(assignment.model, request.callable_tools)
-    if len(tokens) >= (limit := assignment.model.batch.decoder.cache.context_tokens):
+    limit = assignment.model.batch.decoder.cache.context_tokens
+    # What is blocked no model reads, so that it need not fit; its tokens are counted as they were asked.
+    if len(tokens) >= limit and not blocking(asked.guarded):
         raise PromptTooLong(len(tokens), limit)
     common = asked.common(assignment.model, request.callable_tools, tokens)
     ids = [uuid7(service.clock()) for _ in range(request.n)]
