@@ -156,10 +156,12 @@ class Answering:
     def _count(self, accepted: Accepted, answer: Answer) -> None:
         metrics, app, assignment = self._service.metrics, accepted.app, accepted.assignment
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
-        metrics.tokens.labels(app, "input").inc(answer.input_tokens)
-        metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
+        asks = not accepted.choice  # a prompt counts once, however many answers it has
+        if asks:
+            metrics.tokens.labels(app, "input").inc(answer.input_tokens)
+            metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
         metrics.tokens.labels(app, "output").inc(answer.output_tokens)
-        for each in answer.guarded:
+        for each in (each for each in answer.guarded if asks or not each.is_input):
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):
             self._service.guarding.withheld.put(accepted.response_id, withheld)

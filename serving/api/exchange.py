@@ -61,7 +61,7 @@ class Accepted:
     """A request that can be answered. `exchange` is None offline, where nothing is remembered.
 
     `tokens`: int64 [n], the first `common` of them not this person's alone. `owner`: who takes turns with whom where
-    requests wait.
+    requests wait. `choice`: which answer to the same prompt it is, from 0.
     """
 
     response_id: str
@@ -72,6 +72,7 @@ class Accepted:
     common: int
     sampling: Sampling
     owner: str
+    choice: int
     exchange: Exchange | None
 
     @property
@@ -121,6 +122,7 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
             common=common,
             sampling=request.sampling(service.settings.serving_answer_tokens, choice),
             owner=(person and person.user_key) or conversation_id,
+            choice=choice,
             exchange=None,
         )
         for choice, response_id in enumerate(ids)
