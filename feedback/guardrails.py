@@ -5,7 +5,7 @@ it did. Pure; what becomes of a blocked answer is for whoever serves it to decid
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from feedwheel_capture.events import Guarded
 from feedwheel_capture.redact import Redactor
 from feedwheel_capture.vocabulary import GuardAction, GuardRule
 
+from feedback.escapes import in_strings, unescaped
 from feedback.prompt_attacks import is_attack
 from feedback.toxicity import shipped_toxicity
 from schemas.config import Guardrails
@@ -48,7 +49,7 @@ def blocking(guarded: Iterable[Guarded]) -> tuple[GuardRule, ...]:
 def check_input(text: str, policy: Guardrails) -> Checked:
     """One message of a person. What is too long is not searched for attacks: it is blocked already."""
     size: Policy = "block" if policy.max_input_chars is not None and len(text) > policy.max_input_chars else "allow"
-    passed, found = _without_personal_data(text, policy.input_personal_data)
+    passed, found = _without_personal_data(text, policy.input_personal_data, _REDACTOR.redact)
     findings: list[tuple[GuardRule, Policy]] = [("size", size), ("personal_data", found)]
     if policy.input_attacks != "allow" and size != "block" and is_attack(text):
         findings.append(("prompt_attack", policy.input_attacks))
@@ -56,12 +57,13 @@ def check_input(text: str, policy: Guardrails) -> Checked:
 
 
 def check_output(text: str, policy: Guardrails) -> Checked:
-    """One answer."""
-    passed, found = _without_personal_data(text, policy.output_personal_data)
+    """One answer, as it is written and as whoever decodes it as JSON, or as calls of tools, will read it."""
+    passed, found = _without_personal_data(text, policy.output_personal_data, _masked_answer)
+    readings = {text, unescaped(text)}
     findings: list[tuple[GuardRule, Policy]] = [("personal_data", found)]
-    if policy.output_toxicity != "allow" and shipped_toxicity().p_toxic(text) > policy.max_toxicity:
+    if policy.output_toxicity != "allow" and any(_is_toxic(reading, policy) for reading in readings):
         findings.append(("toxicity", policy.output_toxicity))
-    if policy.banned_words and _banned(policy.banned_words).search(text):
+    if policy.banned_words and any(map(_banned(policy.banned_words).search, readings)):
         findings.append(("banned_words", "block"))
     if policy.answer_pattern is not None and not re.fullmatch(policy.answer_pattern, text[:_MAX_CHARS], re.DOTALL):
         findings.append(("format", "block"))
@@ -74,11 +76,23 @@ def withholds(policy: Guardrails) -> bool:
     return any(rule in ("mask", "block") for rule in rules) or bool(policy.banned_words or policy.answer_pattern)
 
 
-def _without_personal_data(text: str, policy: Policy) -> tuple[str, Policy]:
+def _without_personal_data(text: str, policy: Policy, mask: Callable[[str], str]) -> tuple[str, Policy]:
     """The text as it may pass, and the policy if it applies, else `allow`."""
-    if policy == "allow" or (masked := _REDACTOR.redact(text)) == text:
+    if policy == "allow" or (masked := mask(text)) == text:
         return text, "allow"
     return (masked if policy == "mask" else text), policy
+
+
+def _masked_answer(text: str) -> str:
+    """Masked within its JSON strings, so that it stays JSON; where that leaves something, without any escapes."""
+    masked = _REDACTOR.redact(in_strings(text, _REDACTOR.redact))
+    reading = unescaped(masked)
+    left = _REDACTOR.redact(reading)
+    return masked if left == reading else left
+
+
+def _is_toxic(text: str, policy: Guardrails) -> bool:
+    return shipped_toxicity().p_toxic(text) > policy.max_toxicity
 
 
 def _guarded(findings: list[tuple[GuardRule, Policy]], *, is_input: bool) -> Iterator[Guarded]:

@@ -1,4 +1,4 @@
-"""The local Airflow: `standalone` on SQLite, everybody an administrator; its pages are reachable from this machine only.
+"""The local Airflow: `standalone` on SQLite, everybody an administrator, its pages for this machine only.
 
 Its two servers of task logs listen on every interface, which Airflow has no setting for; they ask for a signed token.
 

@@ -14,7 +14,7 @@ from feedback.guardrails import blocking
 from schemas.errors import FeedwheelError
 from serving.api.attempts import Attempts, Pieces, matcher_of
 from serving.api.exchange import Accepted
-from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure, speaks_for_its_request
+from serving.api.judging import NOT_THE_MODELS, is_broken, is_failure
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
 from serving.api.shadowing import Shadowing
@@ -151,9 +151,11 @@ class Answering:
     def _count(self, accepted: Accepted, answer: Answer) -> None:
         metrics, app, assignment = self._service.metrics, accepted.app, accepted.assignment
         metrics.requests.labels(app, assignment.arm, answer.finish_reason).inc()
-        metrics.tokens.labels(app, "input").inc(answer.input_tokens)
-        metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
-        for each in answer.guarded:
+        asks = not accepted.choice  # a prompt counts once, however many answers it has
+        if asks:
+            metrics.tokens.labels(app, "input").inc(answer.input_tokens)
+            metrics.tokens.labels(app, "cached").inc(answer.cached_tokens)
+        for each in (each for each in answer.guarded if asks or not each.is_input):
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):
             self._service.guarding.withheld.put(accepted.response_id, withheld)
@@ -171,9 +173,12 @@ class Answering:
             metrics.objective.labels(app, "met" if is_met else "missed").inc()
 
     def _judge(self, attempts: Attempts, answer: Answer) -> None:
-        """Count the request for or against the model that was to answer; what it was never asked says nothing of it."""
+        """Count the request for or against the model that was to answer; what it was never asked says nothing of it.
+
+        By the first of its answers: several are as good or bad together, and no further witnesses.
+        """
         accepted, deployment = attempts.accepted, self._service.deployment
-        if deployment is None or accepted.is_blocked or not speaks_for_its_request(accepted):
+        if deployment is None or accepted.is_blocked or accepted.choice:
             return
         request = (accepted.assignment.release_id, accepted.assignment.arm, accepted.owner)
         if answer.finish_reason != "cancelled":

@@ -19,7 +19,6 @@ from schemas.errors import UsageError
 from serving.api.openai_errors import ApiError
 from serving.api.requests import ChatRequest, GenerationRequest
 from serving.engine.chat import ChatMessage
-from serving.engine.errors import PromptTooLong
 from serving.engine.session import Tokens
 from serving.engine.tools import Tool
 from serving.event_log import Exchange, offer
@@ -61,7 +60,7 @@ class Accepted:
     """A request that can be answered. `exchange` is None offline, where nothing is remembered.
 
     `tokens`: int64 [n], the first `common` of them not this person's alone. `owner`: who takes turns with whom where
-    requests wait.
+    requests wait. `choice`: which answer to the same prompt it is, from 0.
     """
 
     response_id: str
@@ -72,6 +71,7 @@ class Accepted:
     common: int
     sampling: Sampling
     owner: str
+    choice: int
     exchange: Exchange | None
 
     @property
@@ -105,8 +105,8 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
     if max(request.logit_bias or (0,)) >= assignment.model.batch.decoder.artifact.vocab_size:
         raise UsageError("logit_bias has token ids that are not in the model's vocabulary")
     tokens = asked.encode(assignment.model, request.callable_tools)
-    if len(tokens) >= (limit := assignment.model.batch.decoder.cache.context_tokens):
-        raise PromptTooLong(len(tokens), limit)
+    if not blocking(asked.guarded):  # what is blocked no model reads, so that it need not fit
+        assignment.model.batch.check_length(tokens)
     common = asked.common(assignment.model, request.callable_tools, tokens)
     ids = [uuid7(service.clock()) for _ in range(request.n)]
     accepted = [
@@ -119,6 +119,7 @@ def accept(service: Service, request: GenerationRequest, asked: Asked, conversat
             common=common,
             sampling=request.sampling(service.settings.serving_answer_tokens, choice),
             owner=(person and person.user_key) or conversation_id,
+            choice=choice,
             exchange=None,
         )
         for choice, response_id in enumerate(ids)

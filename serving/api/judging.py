@@ -12,12 +12,6 @@ NOT_THE_MODELS: Final = (Overloaded, Closing)
 """Errors that say nothing of the model that was asked, and nothing else answers in its place."""
 
 
-def speaks_for_its_request(accepted: Accepted) -> bool:
-    """Whether it is the first of the answers to its request: several are as good or bad together, and no witnesses."""
-    exchange = accepted.exchange
-    return exchange is None or not exchange.beside or exchange.beside[0] == accepted.response_id
-
-
 def is_failure(answer: Answer) -> bool:
     """Whether the model gave no answer; something else may have been answered instead."""
     return answer.finish_reason == "error" or (answer.fallback is not None and not blocking(answer.guarded))

@@ -281,8 +281,8 @@ class GenerationRequest(NullablePart):
         return None
 
     @property
-    def must_look_like(self) -> Format | None:
-        """What answers are held to, if anything."""
+    def must_look_like(self) -> tuple[Format, ...] | None:
+        """The formats one of which every answer has, if it is held to any."""
         return None
 
     @property
@@ -370,16 +370,16 @@ class ChatRequest(GenerationRequest):
         return self.tool_choice == "required" or isinstance(self.tool_choice, ChosenTool)
 
     @property
-    def must_look_like(self) -> Format | None:
-        """What the answer is held to, if anything."""
+    def must_look_like(self) -> tuple[Format, ...] | None:
+        """The formats one of which every answer has, if it is held to any."""
         if self._must_call:
             wanted = self.tool_choice.function.name if isinstance(self.tool_choice, ChosenTool) else None
             return one_call([tool for tool in self.callable_tools if wanted in (None, tool.name)])
         match self.response_format:
             case SchemaFormat(json_schema=given):
-                return Format(given.schema_)
+                return (Format(given.schema_),)
             case ObjectFormat(value=schema):
-                return Format({"type": "object"} if schema is None else schema)
+                return (Format({"type": "object"} if schema is None else schema),)
         return None
 
 

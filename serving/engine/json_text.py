@@ -11,7 +11,7 @@ import msgspec
 from schemas.errors import UsageError
 
 _DEEPEST: Final = 100
-"""Levels. llguidance reads 128, and the schema of a tool's arguments is put five levels into that of a call."""
+"""Levels. llguidance reads 128."""
 
 
 def decoded(text: str) -> Any:

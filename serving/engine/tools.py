@@ -110,18 +110,12 @@ def _certain(text: str) -> int:
     return len(text[: found if found >= 0 else len(text) - possible_start(text, (OPENING,))].rstrip())
 
 
-def one_call(tools: Sequence[Tool]) -> Format:
-    """What an answer looks like that calls one of them."""
-    return Format({"anyOf": [_schema_of(tool) for tool in tools]}, f"{OPENING}\n", f"\n{CLOSING}")
-
-
-def _schema_of(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
-        "required": ["name", "arguments"],
-        "additionalProperties": False,
-    }
+def one_call(tools: Iterable[Tool]) -> tuple[Format, ...]:
+    """What an answer looks like that calls one of them: `written`, with any arguments."""
+    return tuple(
+        Format(tool.parameters, f'{OPENING}\n{{"name": {encoded(tool.name)}, "arguments": ', f"}}\n{CLOSING}")
+        for tool in tools
+    )
 
 
 def _call(text: str) -> Call | None:

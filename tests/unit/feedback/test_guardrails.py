@@ -1,9 +1,11 @@
 """What may be asked and answered: each rule finds what it is for, and leaves alone what people usually say."""
 
+import msgspec
 import pytest
 
 from feedback.guardrails import check_input, check_output, withholds
 from schemas.config import Guardrails
+from serving.engine.tools import read
 
 
 def acted(checked):
@@ -50,6 +52,50 @@ def test_output_is_masked_flagged_or_blocked_as_the_policy_says():
         True,
         True,
     ]
+
+
+CALL = '<tool_call>\n{"name": "mail", "arguments": %s}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        r'{"text": "for\u0062idden"}',
+        r'{"text": "\nforbidden\n"}',
+        r'{"text": "\ud83d\ude00forbidden"}',
+        r'{"for\u0062idden": 1}',
+        r'{"text": "for\u0062idden, cut o',
+    ],
+)
+def test_escapes_do_not_hide_a_word_from_the_rules(arguments):
+    assert check_output(CALL % arguments, Guardrails(banned_words=("forbidden",))).is_blocked
+    assert check_output(arguments, Guardrails(banned_words=("forbidden",))).is_blocked
+
+
+def test_an_escaped_backslash_begins_no_escape():
+    assert not check_output(r'{"text": "for\\u0062idden"}', Guardrails(banned_words=("forbidden",))).is_blocked
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        (r"anna\u0040example.org", "[EMAIL]"),
+        (r"To:\nanna@example.org\n\"Hello\" \u00e9", 'To:\n[EMAIL]\n"Hello" é'),
+        (r"\u0061nna@example.org", "[EMAIL]"),
+    ],
+)
+def test_escapes_do_not_hide_personal_data_and_what_is_masked_stays_a_call(said, passes):
+    answer = 'To "her":' + CALL % f'{{"to": "{said}", "why": "a\\tb"}}'
+    assert check_output(answer, Guardrails(output_personal_data="block")).is_blocked
+    masked = check_output(answer, Guardrails(output_personal_data="mask"))
+    (call,) = read(masked.text)[1]
+    assert msgspec.json.decode(call.arguments) == {"to": passes, "why": "a\tb"}
+
+
+def test_escapes_that_are_in_no_string_hide_nothing_either():
+    inches = r'She is 6" tall. {"to": "anna\u0040example.org"}'
+    masked = check_output(inches, Guardrails(output_personal_data="mask"))
+    assert masked.text == 'She is 6" tall. {"to": "[EMAIL]"}'
 
 
 @pytest.mark.parametrize(

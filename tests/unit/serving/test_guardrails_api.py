@@ -106,6 +106,38 @@ def test_what_a_person_says_is_screened_before_any_model_sees_it(tmp_path):
         assert completion["choices"][0]["text"] == "Not that."
 
 
+def test_what_is_blocked_is_refused_in_the_words_of_its_application_however_long_it_is(tmp_path):
+    rules = 'max_input_chars = 3000\ninput_attacks = "block"\nrefusal = "Not that."'
+    with guarded(tmp_path, rules) as (http, service):
+        context = service.lineup(APP).champion.batch.decoder.cache.context_tokens
+        for text in ("x" * 3001, ATTACK + " why" * 700):
+            blocked = ask(http, text)
+            assert said(blocked) == ("Not that.", "content_filter")
+            assert blocked["usage"]["prompt_tokens"] > context
+        body = {"model": APP, "messages": [{"role": "user", "content": "x" * 3000}]}
+        refused = http.post("/v1/chat/completions", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
+        assert sum(float(line.split()[-1]) for line in metric(http, "guardrails_total")) == 2
+
+
+def test_what_is_asked_counts_once_however_many_answers_it_has(tmp_path):
+    rules = 'input_attacks = "flag"\nbanned_words = ["wwwwww"]\nrefusal = "No answer."'
+    with guarded(tmp_path, rules) as (http, _):
+        usage = ask(http, ATTACK, n=3)["usage"]
+        for direction, count in (
+            ("input", usage["prompt_tokens"]),
+            ("cached", usage["prompt_tokens_details"]["cached_tokens"]),
+            ("output", 18),
+        ):
+            counted = f'feedwheel_tokens_total{{app="{APP}",direction="{direction}"}} {float(count)}'
+            assert counted in metric(http, "tokens_total")
+        acted_on = {line.split('rule="')[1] for line in metric(http, "guardrails_total")}
+        assert acted_on == {
+            'prompt_attack",side="input"} 1.0',
+            'banned_words",side="output"} 3.0',
+        }
+
+
 def test_people_who_say_that_a_refusal_was_wrong_are_counted_once(tmp_path):
     with guarded(tmp_path, 'input_attacks = "block"') as (http, _):
         blocked, fine = ask(http, ATTACK), ask(http)
