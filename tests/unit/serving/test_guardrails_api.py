@@ -192,9 +192,11 @@ def test_a_retry_that_is_allowed_is_the_answer(tmp_path, parallel):
 def test_every_attempt_at_every_answer_has_a_draw_of_its_own_that_a_seed_repeats(tmp_path, monkeypatch):
     rules = 'answer_pattern = "cannot be"\nretries = 2'
     with guarded(tmp_path, rules) as (http, service):
-        seeds, submit = [], service.thread.submit
+        seeds, submit_all = [], service.thread.submit_all
         monkeypatch.setattr(
-            service.thread, "submit", lambda batch, job: seeds.append(job.sampling.seed) or submit(batch, job)
+            service.thread,
+            "submit_all",
+            lambda asked: seeds.extend(job.sampling.seed for _, job in asked) or submit_all(asked),
         )
         drawn = []
         for _ in range(2):
