@@ -165,7 +165,7 @@ class Answering:
         for each in (each for each in answer.guarded if asks or not each.is_input):
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):
-            self._service.guarding.withheld.put(accepted.response_id, withheld)
+            self._service.guarding.withheld.put((accepted.response_id, app, accepted.owner), withheld)
         if answer.fallback is not None:
             metrics.fallbacks.labels(app, answer.fallback).inc()
         if answer.finish_reason != "error":
