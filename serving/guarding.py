@@ -106,11 +106,12 @@ class Recent(Generic[_Key, _Value]):
 class Guarding:
     """What one process remembers for its guardrails.
 
-    `answers`: that passed, by a hash of their conversation. `withheld`: by response id, the rules that withheld it.
+    `answers`: that passed, by a hash of their conversation. `withheld`: by response id, application and who asked, the
+    rules that withheld it.
     """
 
     answers: Recent[bytes, str] = field(default_factory=Recent)
-    withheld: Recent[str, tuple[GuardRule, ...]] = field(default_factory=Recent)
+    withheld: Recent[tuple[str, str, str], tuple[GuardRule, ...]] = field(default_factory=Recent)
 
 
 def disputes(record: Feedback, app: App) -> bool:

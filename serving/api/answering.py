@@ -82,26 +82,27 @@ class Answering:
     async def ask(
         self, accepted: list[Accepted], request: GenerationRequest, caller: "Context | None" = None
     ) -> Answers:
-        """Hand a request to the engine. Raises UsageError, Overloaded, Withdrawn, Closing."""
+        """Hand a request to the engine: all its answers, or none. Raises UsageError, Overloaded, Withdrawn, Closing."""
         # One for all: a request that is held to a form is one conversation, which one model answers.
         matcher = await matcher_of(accepted[0].assignment.model, request)
         pieces: Pieces = asyncio.Queue()
-        answers = Answers([], pieces)
+        attempts = [
+            Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
+            for place, one in enumerate(accepted)
+        ]
+        self._shadowing.give_way()
         try:
-            for place, one in enumerate(accepted):
-                attempts = Attempts(self._service, one, request, matcher, pieces, place, self._mailbox)
-                answers.pending.append(Pending(one, attempts, self._settling(attempts, request, caller)))
+            self._service.thread.submit_all([job for one in attempts for job in one.begin()])
         except FeedwheelError as error:
             self._count_refusal(accepted[0].app, error)
-            answers.abandon()
+            for one in attempts:
+                one.close()
             raise
-        return answers
+        return Answers([Pending(one.accepted, one, self._settling(one, request, caller)) for one in attempts], pieces)
 
     def _settling(
         self, attempts: Attempts, request: GenerationRequest, caller: "Context | None"
     ) -> "asyncio.Task[Answer]":
-        self._shadowing.give_way()
-        attempts.begin()
         settled = asyncio.create_task(self._settle(attempts, caller))
         self._open.add(settled)
         settled.add_done_callback(partial(self._ended, attempts, request))
@@ -158,7 +159,7 @@ class Answering:
         for each in (each for each in answer.guarded if asks or not each.is_input):
             metrics.guardrails.labels(app, each.rule, each.action, "input" if each.is_input else "output").inc()
         if withheld := blocking(answer.guarded):
-            self._service.guarding.withheld.put(accepted.response_id, withheld)
+            self._service.guarding.withheld.put((accepted.response_id, app, accepted.owner), withheld)
         if answer.fallback is not None:
             metrics.fallbacks.labels(app, answer.fallback).inc()
         if answer.finish_reason not in ("error", "cancelled"):

@@ -22,6 +22,7 @@ from serving.api.exchange import Accepted
 from serving.api.judging import NOT_THE_MODELS
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
+from serving.engine.batch import Batch
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Delivery, Job, Piece
 from serving.guarding import instead
@@ -47,7 +48,7 @@ async def matcher_of(model: LoadedModel, request: GenerationRequest) -> Matcher 
 
 
 class Attempts:
-    """What is tried for one answer; `begin`, then `answer`, then `close`."""
+    """What is tried for one answer; `begin`, then `answer` once its jobs are submitted, then `close`."""
 
     def __init__(
         self,
@@ -74,17 +75,14 @@ class Attempts:
         self._running: list[asyncio.Future[Answer]] = []
         self._submitted_at = time.monotonic()
 
-    def begin(self) -> None:
-        """Hand the first attempts to the engine. Raises Overloaded, Withdrawn, Closing."""
+    def begin(self) -> list[tuple[Batch, Job]]:
+        """The first attempts, which are submitted together with those at the other answers to the request."""
         if self.accepted.is_blocked:
-            return
+            return []
         at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
-        try:
-            for number in range(at_once):
-                self._running.append(self._attempt(number))
-        except FeedwheelError:
-            self.abandon()
-            raise
+        prepared = [self._prepare(number) for number in range(at_once)]
+        self._running += (answered for _, _, answered in prepared)
+        return [(batch, job) for batch, job, _ in prepared]
 
     async def answer(self) -> Answer:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
@@ -206,7 +204,15 @@ class Attempts:
     def _attempt(
         self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
     ) -> "asyncio.Future[Answer]":
-        """Hand a job to the engine: the first as it was asked, later ones with a draw of their own.
+        """Hand a job to the engine. Raises Overloaded, Withdrawn, Closing."""
+        batch, job, answered = self._prepare(number, other, matcher)
+        self._service.thread.submit(batch, job)
+        return answered
+
+    def _prepare(
+        self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
+    ) -> "tuple[Batch, Job, asyncio.Future[Answer]]":
+        """A job for the engine: the first as it was asked, later ones with a draw of their own.
 
         `other`: another model than the one that is to answer, with what its answer is held to.
         """
@@ -248,9 +254,8 @@ class Attempts:
             deadline=self._submitted_at + settings.serving_timeout_s,
             cancelled=self._abandoned,
         )
-        self._service.thread.submit(model.batch, job)
         self._jobs.append(job)
-        return answered
+        return model.batch, job, answered
 
     def _deliver_to(self, answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
         """Carries what the engine's thread delivers to the event loop."""

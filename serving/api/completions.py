@@ -48,7 +48,6 @@ class CompletionShape:
 
     def __init__(self, accepted: Sequence[Accepted]) -> None:
         self._accepted = accepted
-        self._written = [0] * len(accepted)
 
     def whole(self, place: int, answer: Answer) -> Choice:
         """A text."""
@@ -76,13 +75,9 @@ class CompletionShape:
 
     def _logprobs(self, place: int, told: Sequence[TokenLogprob]) -> dict[str, Any]:
         tokenizer: Tokenizer = self._accepted[place].assignment.model.chat.tokenizer
-        texts, offsets = [token_text(tokenizer, one.token) for one in told], list[int]()
-        for text in texts:
-            offsets.append(self._written[place])
-            self._written[place] += len(text)
         return {
-            "tokens": texts,
+            "tokens": [token_text(tokenizer, one.token) for one in told],
             "token_logprobs": [one.logprob for one in told],
             "top_logprobs": [{token_text(tokenizer, token): value for token, value in one.top} for one in told],
-            "text_offset": offsets,
+            "text_offset": [one.begins for one in told],
         }

@@ -50,10 +50,11 @@ async def feedback(body: Annotated[FeedbackRequest, Body()], request: Request) -
 
 
 def _count_dispute(service: Service, record: Feedback) -> None:
-    """Where a guardrail withheld an answer and the person says that this was wrong: a false refusal, once for each."""
+    """Where a guardrail withheld an answer and who asked says that this was wrong: a false refusal, once for each."""
     assert service.deployment is not None  # there is no feedback without one
     if disputes(record, app_config(service.deployment, record.app)):
-        for rule in service.guarding.withheld.take(record.response_id or "") or ():
+        asker = record.user_key or record.conversation_id or ""
+        for rule in service.guarding.withheld.take((record.response_id or "", record.app, asker)) or ():
             service.metrics.disputed.labels(record.app, rule).inc()
 
 

@@ -71,24 +71,39 @@ class Batch:
         if (ahead or not free) and not self._pace.keeps_promise(newcomer, now, self._turn_s(ahead)):
             raise self._overload("wait", ahead)
 
-    def make_room_for(self, newcomer: Job) -> bool:
-        """Whether the longest line of waiting jobs could give way to it. Only one thread at a time may call this."""
+    def check_room(self, newcomers: Sequence[Job], most: int) -> None:
+        """Raise Overloaded unless all of them may wait, where `most` may, longest lines giving way."""
+        with self._lock:
+            waiting = list(self._waiting)
+        if len(waiting) + len(newcomers) <= most:
+            return
+        trial = FairQueue()
+        for job in waiting:
+            trial.push(job)
+        for job in newcomers:
+            if len(trial) >= most:
+                displaced = trial.displace_for(job)
+                if displaced is None or any(displaced is one for one in newcomers):
+                    raise self._overload("full", waiting, len(newcomers))
+            trial.push(job)
+
+    def make_room_for(self, newcomer: Job) -> None:
+        """Let the longest line of waiting jobs give way to it. Only one thread at a time may call this."""
         with self._lock:
             displaced = self._waiting.displace_for(newcomer)
         if displaced is not None:
-            self._end(displaced, self.overload("displaced"))
-        return displaced is not None
+            self._end(displaced, self._refused("displaced"))
 
-    def overload(self, reason: Refusal) -> Overloaded:
-        """For who may not wait: all who do come first."""
+    def _refused(self, reason: Refusal) -> Overloaded:
+        """For who may not wait any longer: all who do come first."""
         with self._lock:
             waiting = list(self._waiting)
         return self._overload(reason, waiting)
 
-    def _overload(self, reason: Refusal, ahead: Sequence[Job]) -> Overloaded:
+    def _overload(self, reason: Refusal, ahead: Sequence[Job], jobs: int = 1) -> Overloaded:
         # While nothing is measured: a second for each round of the batch.
         wait_s = self._turn_s(ahead) or len(ahead) / self.max_rows
-        return Overloaded(self.waiting, retry_after_s=max(1, math.ceil(wait_s)), reason=reason)
+        return Overloaded(self.waiting, retry_after_s=max(1, math.ceil(wait_s)), reason=reason, jobs=jobs)
 
     def _turn_s(self, ahead: Sequence[Job]) -> float:
         """Until the turn of who comes after those."""
@@ -166,7 +181,7 @@ class Batch:
             late = {id(job) for job in self._waiting if self._pace.is_late(job, now)}
             left = self._waiting.take_out(lambda job: id(job) in late) if len(late) < len(self._waiting) else []
         for job in left:
-            self._end(job, self.overload("late"))
+            self._end(job, self._refused("late"))
 
     def _compute_prompts(self) -> None:
         """Go on with prompts, those begun first, as far as the tokens between two steps go."""

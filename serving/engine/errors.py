@@ -32,10 +32,14 @@ class PromptTooLong(UsageError):
 
 
 class Overloaded(InfrastructureError):
-    """More requests wait than may, or than are answered in time; after `retry_after_s` they have had their turn."""
+    """More requests wait than may, or than are answered in time; after `retry_after_s` they have had their turn.
 
-    def __init__(self, waiting: int, retry_after_s: int, reason: Refusal) -> None:
-        super().__init__(f"{waiting} requests are waiting: try again in {retry_after_s} s")
+    `jobs`: attempts at answers that were asked for at once, of which all may wait, or none.
+    """
+
+    def __init__(self, waiting: int, retry_after_s: int, reason: Refusal, jobs: int = 1) -> None:
+        fewer = f", or ask for fewer answers (`n`) at once: these are {jobs}" if jobs > 1 else ""
+        super().__init__(f"{waiting} requests are waiting: try again in {retry_after_s} s{fewer}")
         self.retry_after_s = retry_after_s
         self.reason: Refusal = reason
 

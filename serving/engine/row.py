@@ -1,7 +1,7 @@
 """One job in the batch: how much of it the cache holds, how its next token is chosen, and what of its text is free."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from feedwheel_capture.vocabulary import FinishReason
@@ -29,8 +29,7 @@ class Row:
     next_token: int
     output_tokens: int = 0
     first_token_at: float | None = None
-    _logprobs: list[tuple[int, TokenLogprob]] = field(default_factory=list)
-    """With the place in the text where each token's begins."""
+    _logprobs: list[TokenLogprob] = field(default_factory=list)
     _told: int = 0
     """Of `_logprobs`, those that were delivered."""
 
@@ -62,7 +61,7 @@ class Row:
             return "stop"
         if self.job.top_logprobs is not None:
             told = token_logprob(logits, token, self.job.top_logprobs)
-            self._logprobs.append((self.text.length, told))
+            self._logprobs.append(replace(told, begins=self.text.length))
         self.output_tokens += 1
         self.sampler.take(token)
         self._free(self.text.add(token))
@@ -96,4 +95,4 @@ class Row:
     def _logprobs_from(self, first: int) -> tuple[TokenLogprob, ...]:
         """Of the tokens whose text is free: what a stop string took back has none."""
         free = len(self.text.text)
-        return tuple(told for begins, told in self._logprobs[first:] if begins < free)
+        return tuple(told for told in self._logprobs[first:] if told.begins < free)

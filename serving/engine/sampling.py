@@ -121,11 +121,15 @@ def _nucleus(weights: NDArray[np.float64], among: NDArray[np.int64] | None, top_
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token and the natural logarithm of its probability; `top` are the likeliest in its place, likeliest first."""
+    """A token and the natural logarithm of its probability; `top` are the likeliest in its place, likeliest first.
+
+    `begins`: the character of the answer's text in which its first byte is.
+    """
 
     token: int
     logprob: float
     top: tuple[tuple[int, float], ...] = ()
+    begins: int = 0
 
 
 def token_logprob(logits: Logits, token: int, alternatives: int) -> TokenLogprob:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from serving.engine.batch import Batch
@@ -42,16 +42,29 @@ class InferenceThread:
 
     def submit(self, batch: Batch, job: Job) -> None:
         """Queue a job for a model. Raises PromptTooLong, Overloaded, Withdrawn, Closing."""
-        batch.check_length(job.prompt)
+        self.submit_all([(batch, job)])
+
+    def submit_all(self, asked: Sequence[tuple[Batch, Job]]) -> None:
+        """Queue the jobs of one request, all or none. Raises PromptTooLong, Overloaded, Withdrawn, Closing.
+
+        After Withdrawn some may be queued: whoever asked is to cancel them.
+        """
+        for batch, job in asked:
+            batch.check_length(job.prompt)
         with self._wake:
-            if self._stopping:
+            if asked and self._stopping:
                 raise Closing
-            if not any(batch is running for running in self._batches):
-                raise Withdrawn("the model was replaced: ask again")
-            batch.check_promise(job)
-            if batch.waiting >= self._max_waiting and not batch.make_room_for(job):
-                raise batch.overload("full")
-            batch.accept(job)
+            for batch, job in asked:
+                if not any(batch is running for running in self._batches):
+                    raise Withdrawn("the model was replaced: ask again")
+                batch.check_promise(job)
+            for batch in dict.fromkeys(batch for batch, _ in asked):
+                batch.check_room([job for other, job in asked if other is batch], self._max_waiting)
+            for batch, job in asked:
+                # Since the check jobs have left the queues at most, and nobody else can have come.
+                if batch.waiting >= self._max_waiting:
+                    batch.make_room_for(job)
+                batch.accept(job)
             self._wake.notify_all()
 
     @property

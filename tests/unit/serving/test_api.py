@@ -348,6 +348,18 @@ def test_overload_is_a_429_with_a_time_to_come_back(tmp_path):
     assert set(statuses) == {(200, False), (429, True)}
 
 
+def test_more_answers_than_may_wait_are_refused_before_any_begins(tmp_path):
+    with deployed(tmp_path, serving_rows=2, serving_max_waiting=4) as (url, service):
+        refused = httpx.post(f"{url}/v1/chat/completions", json={**ASK, "n": 16}, timeout=30)
+        assert refused.status_code == 429
+        assert "ask for fewer answers (`n`) at once: these are 16" in refused.json()["error"]["message"]
+        assert httpx.post(f"{url}/v1/chat/completions", json={**ASK, "n": 4}, timeout=30).is_success
+        counted = httpx.get(f"{url}/metrics").text
+        assert 'feedwheel_refusals_total{app="routing",reason="full"} 1.0' in counted
+        assert '"cancelled"' not in counted
+        assert sum(event["type"].split(".")[1] == "generation" for event in spooled(service)) == 4
+
+
 def test_who_cannot_be_answered_as_promised_is_refused_and_the_others_are(tmp_path):
     ask = {**ASK, "max_tokens": 10}
     with (

@@ -11,6 +11,7 @@ from feedwheel_capture.events import Sampling
 from serving.engine import batch, row
 from serving.engine.chat import ChatMessage
 from serving.engine.errors import Closing, DeadlineExceeded, EngineFault, Overloaded, PromptTooLong, Withdrawn
+from serving.engine.job import Job
 from serving.engine.sampling import Sampler
 from tests.served import await_true
 from tests.unit.serving.conftest import Engine
@@ -316,6 +317,25 @@ def test_in_a_full_queue_the_longest_line_gives_way(engine):
         full.batch.work()
     assert all(asked.answer for asked in [*flood[:2], other])
     assert full.batch.idle
+
+
+def test_of_one_request_all_jobs_may_wait_or_none(engine):
+    full = engine(rows=1, max_waiting=4, started=False)
+    flood = [full.ask(f"flood {number}", 1, owner="a") for number in range(4)]
+
+    def ask_at_once(count):
+        jobs = [Job(flood[0].job.prompt, Sampling(), 1, ends.append, owner="b") for _ in range(count)]
+        full.thread.submit_all([(full.batch, job) for job in jobs])
+
+    ends = []
+    with pytest.raises(Overloaded, match="ask for fewer answers"):
+        ask_at_once(3)
+    assert [one.end for one in flood] == [None] * 4
+    ask_at_once(2)
+    assert [isinstance(one.end, Overloaded) for one in flood] == [False, False, True, True]
+    while not full.batch.idle:
+        full.batch.work()
+    assert [end.output_tokens for end in ends] == [1, 1]
 
 
 def test_the_next_turn_finds_its_beginning_after_others_were_answered(engine):

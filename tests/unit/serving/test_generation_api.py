@@ -315,3 +315,21 @@ def test_a_stream_that_breaks_says_so(client, monkeypatch):
     monkeypatch.setattr(ChatShape, "ending", lambda *_: 1 / 0)
     with pytest.raises(openai.APIError, match="the server failed"):
         list(client.chat.completions.create(**ASK, stream=True))
+
+
+def test_the_offset_of_a_token_is_in_characters_of_the_text(client, service, monkeypatch):
+    said_by_it = "é 1€x"
+    tokenizer = service.lineup(APP).champion.chat.tokenizer
+    parts = [len(tokenizer.encode(letter, add_special_tokens=False).ids) for letter in said_by_it]
+    assert max(parts) > 1  # some letters are several tokens
+    ids = tokenizer.encode(said_by_it, add_special_tokens=False).ids
+    assert len(ids) == sum(parts)
+    expected = [place for place, count in enumerate(parts) for _ in range(count)]
+    asked = {"model": APP, "prompt": "Where", "max_tokens": len(ids), "logprobs": 0}
+    for stream in (False, True):
+        chosen = iter(ids)
+        monkeypatch.setattr(Sampler, "pick", lambda *_, chosen=chosen: next(chosen))
+        answer = client.completions.create(**asked, stream=stream)
+        choices = [chunk.choices[0] for chunk in answer] if stream else answer.choices
+        assert "".join(choice.text for choice in choices) == said_by_it
+        assert [at for one in choices if one.logprobs for at in one.logprobs.text_offset] == expected

@@ -140,12 +140,20 @@ def test_what_is_asked_counts_once_however_many_answers_it_has(tmp_path):
 
 def test_people_who_say_that_a_refusal_was_wrong_are_counted_once(tmp_path):
     with guarded(tmp_path, 'input_attacks = "block"') as (http, _):
-        blocked, fine = ask(http, ATTACK), ask(http)
-        for answer in (blocked, blocked, fine):
-            complaint = {"kind": "complaint", "value": {"category": "wrong"}, "user": "ann", "app": APP}
-            assert http.post("/v1/feedback", json={**complaint, "response_id": answer["id"]}).status_code == 202
-        disputed = metric(http, "disputed_refusals_total")
-        assert disputed == ['feedwheel_disputed_refusals_total{app="routing",rule="prompt_attack"} 1.0']
+        blocked, fine = ask(http, ATTACK, user="ann"), ask(http, user="ann")
+        nobodys = ask(http, ATTACK)
+        complaint = {"app": APP, "kind": "complaint", "value": {"category": "wrong"}}
+
+        def disputed(answer, **who):
+            sent = {**complaint, "response_id": answer["id"], **who}
+            assert http.post("/v1/feedback", json=sent).status_code == 202
+            return [float(line.split()[-1]) for line in metric(http, "disputed_refusals_total")]
+
+        assert disputed(blocked, user="mallory") == []  # nobody else's word counts, nor takes that of who asked
+        assert disputed(blocked, user="ann") == [1]
+        assert disputed(blocked, user="ann") == disputed(fine, user="ann") == [1]
+        assert disputed(nobodys, conversation_id="another") == [1]
+        assert disputed(nobodys, conversation_id=nobodys["feedwheel"]["conversation_id"]) == [2]
 
 
 def test_an_answer_that_may_not_be_given_is_tried_again_and_then_replaced(tmp_path):
@@ -194,9 +202,11 @@ def test_a_retry_that_is_allowed_is_the_answer(tmp_path, parallel):
 def test_every_attempt_at_every_answer_has_a_draw_of_its_own_that_a_seed_repeats(tmp_path, monkeypatch):
     rules = 'answer_pattern = "cannot be"\nretries = 2'
     with guarded(tmp_path, rules) as (http, service):
-        seeds, submit = [], service.thread.submit
+        seeds, submit_all = [], service.thread.submit_all
         monkeypatch.setattr(
-            service.thread, "submit", lambda batch, job: seeds.append(job.sampling.seed) or submit(batch, job)
+            service.thread,
+            "submit_all",
+            lambda asked: seeds.extend(job.sampling.seed for _, job in asked) or submit_all(asked),
         )
         drawn = []
         for _ in range(2):
