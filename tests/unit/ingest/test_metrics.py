@@ -73,7 +73,7 @@ def test_a_file_that_is_none_of_ours_counts_for_nothing(tmp_path) -> None:
 
 def test_a_file_that_node_exporter_would_not_read_is_refused(monkeypatch) -> None:
     monkeypatch.setenv("FEEDWHEEL_METRICS_TEXTFILE", "metrics.txt")
-    with pytest.raises(ConfigError, match=r"metrics_textfile: .*must end in \.prom"):
+    with pytest.raises(ConfigError, match=r"FEEDWHEEL_METRICS_TEXTFILE: .*must end in \.prom"):
         Settings.load()
 
 

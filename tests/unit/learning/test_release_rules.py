@@ -30,6 +30,7 @@ def proposed(monkeypatch):
         return "release-1"
 
     monkeypatch.setattr(stage, "propose", propose)
+    monkeypatch.setattr(stage, "check_free", lambda *_: None)
     return calls
 
 
