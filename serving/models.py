@@ -91,7 +91,7 @@ class ModelPool:
         model = self._open(ref, base)
         try:
             golden.check(self._thread, model.batch, model.chat, model.adapter)
-        except Exception:
+        except Exception:  # whatever it was, the inference thread has its batch
             self._leaving.append(model)
             raise
         return model

@@ -26,8 +26,7 @@ def propose(
 ) -> str:
     """The id of the release. Raises NothingToDo if it was proposed, or while another one is on trial."""
     local_path(artefact)  # serving would refuse what is not there
-    check_free(context, app, artefact)
-    release_id = released_as(context, app, artefact)
+    release_id = check_free(context, app, artefact)
     register(context, Tracking(context.settings.mlflow), app, artefact)
     release_id = release_id or _write_release(context, model, artefact)
     rules = context.config.canary_of(app)
@@ -45,8 +44,11 @@ def propose(
     return release_id
 
 
-def check_free(context: Context, app: str, artefact: ModelRef) -> None:
-    """Raise NothingToDo if an artefact was proposed, or while another one is on trial."""
+def check_free(context: Context, app: str, artefact: ModelRef) -> str | None:
+    """The id that a release of this artefact has already, if any, where nothing stands against proposing it.
+
+    Raises NothingToDo if it was proposed, or while another one is on trial.
+    """
     records = read_control(context.settings.kafka, app)
     rollout, release_id = Rollout.of(records), released_as(context, app, artefact)
     if release_id is not None and _is_known(records, release_id):
@@ -57,6 +59,7 @@ def check_free(context: Context, app: str, artefact: ModelRef) -> None:
         raise NothingToDo(
             f"release {rollout.trial.release_id} is on trial: wait for its end, or run `feedwheel rollback`"
         )
+    return release_id
 
 
 def released_as(context: Context, app: str, artefact: ModelRef) -> str | None:

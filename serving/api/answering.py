@@ -92,7 +92,8 @@ class Answering:
         ]
         self._shadowing.give_way()
         try:
-            self._service.thread.submit_all([job for one in attempts for job in one.begin()])
+            if jobs := [job for one in attempts for job in one.begin()]:  # none where all is blocked
+                self._service.thread.submit_all(accepted[0].assignment.model.batch, jobs)
         except FeedwheelError as error:
             self._count_refusal(accepted[0].app, error)
             for one in attempts:

@@ -22,7 +22,6 @@ from serving.api.exchange import Accepted
 from serving.api.judging import NOT_THE_MODELS
 from serving.api.mailbox import Mailbox
 from serving.api.requests import GenerationRequest
-from serving.engine.batch import Batch
 from serving.engine.grammar import Matcher
 from serving.engine.job import Answer, Delivery, Job, Piece
 from serving.guarding import instead
@@ -75,14 +74,14 @@ class Attempts:
         self._running: list[asyncio.Future[Answer]] = []
         self._submitted_at = time.monotonic()
 
-    def begin(self) -> list[tuple[Batch, Job]]:
+    def begin(self) -> list[Job]:
         """The first attempts, which are submitted together with those at the other answers to the request."""
         if self.accepted.is_blocked:
             return []
         at_once = 1 + (self._policy.retries if self._policy.parallel_retries else 0)
         prepared = [self._prepare(number) for number in range(at_once)]
-        self._running += (answered for _, _, answered in prepared)
-        return [(batch, job) for batch, job, _ in prepared]
+        self._running += (answered for _, answered in prepared)
+        return [job for job, _ in prepared]
 
     async def answer(self) -> Answer:
         """The answer that may be shown, once what was held back of it is among the pieces. Raises FeedwheelError."""
@@ -205,13 +204,13 @@ class Attempts:
         self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
     ) -> "asyncio.Future[Answer]":
         """Hand a job to the engine. Raises Overloaded, Withdrawn, Closing."""
-        batch, job, answered = self._prepare(number, other, matcher)
-        self._service.thread.submit(batch, job)
+        job, answered = self._prepare(number, other, matcher)
+        self._service.thread.submit((other or self.accepted.assignment.model).batch, job)
         return answered
 
     def _prepare(
         self, number: int, other: LoadedModel | None = None, matcher: Matcher | None = None
-    ) -> "tuple[Batch, Job, asyncio.Future[Answer]]":
+    ) -> "tuple[Job, asyncio.Future[Answer]]":
         """A job for the engine: the first as it was asked, later ones with a draw of their own.
 
         `other`: another model than the one that is to answer, with what its answer is held to.
@@ -255,7 +254,7 @@ class Attempts:
             cancelled=self._abandoned,
         )
         self._jobs.append(job)
-        return model.batch, job, answered
+        return job, answered
 
     def _deliver_to(self, answered: "asyncio.Future[Answer]") -> Callable[[Delivery], None]:
         """Carries what the engine's thread delivers to the event loop."""

@@ -42,25 +42,24 @@ class InferenceThread:
 
     def submit(self, batch: Batch, job: Job) -> None:
         """Queue a job for a model. Raises PromptTooLong, Overloaded, Withdrawn, Closing."""
-        self.submit_all([(batch, job)])
+        self.submit_all(batch, [job])
 
-    def submit_all(self, asked: Sequence[tuple[Batch, Job]]) -> None:
-        """Queue the jobs of one request, all or none. Raises PromptTooLong, Overloaded, Withdrawn, Closing.
+    def submit_all(self, batch: Batch, jobs: Sequence[Job]) -> None:
+        """Queue the jobs of one request for a model, all or none. Raises PromptTooLong, Overloaded, Withdrawn, Closing.
 
         After Withdrawn some may be queued: whoever asked is to cancel them.
         """
-        for batch, job in asked:
+        for job in jobs:
             batch.check_length(job.prompt)
         with self._wake:
-            if asked and self._stopping:
+            if self._stopping:
                 raise Closing
-            for batch, job in asked:
-                if not any(batch is running for running in self._batches):
-                    raise Withdrawn("the model was replaced: ask again")
+            if not any(batch is running for running in self._batches):
+                raise Withdrawn("the model was replaced: ask again")
+            for job in jobs:
                 batch.check_promise(job)
-            for batch in dict.fromkeys(batch for batch, _ in asked):
-                batch.check_room([job for other, job in asked if other is batch], self._max_waiting)
-            for batch, job in asked:
+            batch.check_room(jobs, self._max_waiting)
+            for job in jobs:
                 # Since the check jobs have left the queues at most, and nobody else can have come.
                 if batch.waiting >= self._max_waiting:
                     batch.make_room_for(job)

@@ -46,15 +46,14 @@ class PatientLoader:
             failure = None
         if failure is not None and self._clock() - failure.at < _RELOAD_S:
             return None
-        others = {name: of for name, of in self.failures.items() if name != app}
         try:
             model = self._pool.load(ref)
         except FeedwheelError as error:
             times = failure.times + 1 if failure else 1
-            self.failures = {**others, app: Failure(ref, times, self._clock(), error)}
+            self.failures = {**self.failures, app: Failure(ref, times, self._clock(), error)}
             _LOG.error("%s of %s: %s", self._kind, app, error)
             return None
-        self.failures = others
+        self.forget(app)
         return model
 
     def forget(self, app: str) -> None:

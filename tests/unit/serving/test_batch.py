@@ -325,7 +325,7 @@ def test_of_one_request_all_jobs_may_wait_or_none(engine):
 
     def ask_at_once(count):
         jobs = [Job(flood[0].job.prompt, Sampling(), 1, ends.append, owner="b") for _ in range(count)]
-        full.thread.submit_all([(full.batch, job) for job in jobs])
+        full.thread.submit_all(full.batch, jobs)
 
     ends = []
     with pytest.raises(Overloaded, match="ask for fewer answers"):

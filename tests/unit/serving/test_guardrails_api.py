@@ -206,7 +206,7 @@ def test_every_attempt_at_every_answer_has_a_draw_of_its_own_that_a_seed_repeats
         monkeypatch.setattr(
             service.thread,
             "submit_all",
-            lambda asked: seeds.extend(job.sampling.seed for _, job in asked) or submit_all(asked),
+            lambda batch, jobs: seeds.extend(job.sampling.seed for job in jobs) or submit_all(batch, jobs),
         )
         drawn = []
         for _ in range(2):
