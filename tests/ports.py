@@ -11,6 +11,9 @@ _OF_A_WORKER: Final = 3_000
 _WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 """Each has ports of its own: none may take what a test of another leaves closed for a while."""
 
+_given: Final = set[int]()
+"""Nobody may listen yet at a port that was given a moment ago: none is given twice."""
+
 
 def free_port(adjacent: int = 1) -> int:
     """First of `adjacent` free ports, below the range that the system gives to outgoing connections.
@@ -21,7 +24,9 @@ def free_port(adjacent: int = 1) -> int:
     lowest = _FIRST + _WORKER * _OF_A_WORKER
     for _ in range(200):
         first = random.SystemRandom().randrange(lowest, lowest + _OF_A_WORKER - adjacent)
-        if all(is_free(port) for port in range(first, first + adjacent)):
+        ports = range(first, first + adjacent)
+        if _given.isdisjoint(ports) and all(is_free(port) for port in ports):
+            _given.update(ports)
             return first
     raise RuntimeError(f"no free ports from {lowest} on")
 

@@ -23,6 +23,7 @@ from deltalake.transaction import AddAction
 from pipelines.extract.marks import Marks, read_marks, to_milliseconds
 from pipelines.extract.recompute import Manifest, Tally
 from pipelines.extract.rows import Row
+from pipelines.io.delta_log import commits
 from pipelines.io.lake import Lake, StaleCommit, commit_files, until_committed
 from pipelines.runs import canonical_json
 from schemas.errors import InfrastructureError
@@ -52,7 +53,7 @@ class Committer:
         manifests = list(manifests)
         conversations = self.lake.open("silver/conversations")  # 1
         if read_marks(conversations, self.app) != self.before:
-            if _tally_of(conversations, self.revision, _RECENT_COMMITS) is not None:
+            if _tally_of(conversations, self.revision, conversations.version() - _RECENT_COMMITS) is not None:
                 return
             raise InfrastructureError(self._overtaken())
         self._append("silver/turns", manifests)  # 2
@@ -104,15 +105,15 @@ def _total(manifests: Iterable[Manifest]) -> Tally:
 def committed_tally(lake: Lake, revision: str, since: int) -> Tally:
     """What the run of `revision` committed after the table version `since`. Raises InfrastructureError if nothing."""
     table = lake.open("silver/conversations")
-    tally = _tally_of(table, revision, table.version() - since)
+    tally = _tally_of(table, revision, since)
     if tally is None:
         raise InfrastructureError(f"{table.table_uri}: revision {revision} was not committed: run it again")
     return tally
 
 
-def _tally_of(conversations: DeltaTable, revision: str, commits: int) -> Tally | None:
-    """The tally in the commit of a revision, if it is one of the newest `commits`."""
-    for commit in conversations.history(commits) if commits else []:
+def _tally_of(conversations: DeltaTable, revision: str, since: int) -> Tally | None:
+    """The tally in the commit of a revision, if it is one of those after the table version `since`."""
+    for commit in commits(conversations, since).values():
         if commit.get(REVISION_KEY) == revision:
             tally: Tally = msgspec.json.decode(commit[TALLY_KEY], type=Tally, dec_hook=_counter)
             return tally

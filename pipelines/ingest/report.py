@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from pipelines.ingest.commit import COUNTS_KEY, RANGES_KEY, RUN_KEY
 from pipelines.ingest.manifest import RangeCounts
+from pipelines.io.delta_log import commits
 from pipelines.io.lake import Lake
 from schemas.tables import BronzeTable
 
@@ -64,14 +65,17 @@ def committed(
 def _committed_to(lake: Lake, name: BronzeTable, run_id: str, since: int, until: int | None) -> Committed:
     table = lake.open(name)
     last = table.version() if until is None else until
-    ours = (commit for commit in commits_after(table, since) if commit[RUN_KEY] == run_id and commit["version"] <= last)
-    return reduce(add, map(_parsed, ours), Committed())
+    ours = (
+        Committed(counts_of(commit), int(commit[RANGES_KEY]), version)
+        for version, commit in commits_after(table, since).items()
+        if commit[RUN_KEY] == run_id and version <= last
+    )
+    return reduce(add, ours, Committed())
 
 
-def commits_after(table: DeltaTable, version: int) -> list[Mapping[str, Any]]:
-    """The commits of ranges that the log still has after a table version, with their metadata."""
-    commits = table.history(table.version() - version) if table.version() > version else []
-    return [commit for commit in commits if RUN_KEY in commit and commit["version"] > version]
+def commits_after(table: DeltaTable, version: int) -> dict[int, Mapping[str, Any]]:
+    """The commits of ranges that the log still has after a table version, with their metadata, by version."""
+    return {made: commit for made, commit in commits(table, version).items() if RUN_KEY in commit}
 
 
 def counts_of(commit: Mapping[str, Any]) -> RangeCounts:
@@ -82,7 +86,3 @@ def counts_of(commit: Mapping[str, Any]) -> RangeCounts:
     return RangeCounts(
         Counter(counts["accepted"]), rejected, counts["gaps"], counts["lost"], redactions, counts.get("bytes", 0)
     )
-
-
-def _parsed(commit: Mapping[str, Any]) -> Committed:
-    return Committed(counts_of(commit), int(commit[RANGES_KEY]), commit["version"])

@@ -262,8 +262,10 @@ class LogReader(UnboundedReader):
         if memory.epoch is None:
             memory.epoch, memory.epoch_begun_at = Epoch.begin(context), now
         elif now - memory.epoch_begun_at >= self._stream.pace.max_age_s and memory.epoch.is_reached(progress):
-            over, memory.epoch, memory.epoch_begun_at = memory.epoch, Epoch.begin(context), now
-            self._settle(context, over, memory.epoch)
+            following = Epoch.begin(context)
+            # Only then: a settlement that fails is done again, by the next look, or its counts would be on no record.
+            self._settle(context, memory.epoch, following)
+            memory.epoch, memory.epoch_begun_at = following, now
 
     def _settle(self, context: Context, over: Epoch, following: Epoch) -> None:
         """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""

@@ -66,7 +66,7 @@ class Watch:
         table = self._context.lake.open(name)
         if table.version() < self._counted[name]:
             self._counted[name] = -1  # it was made again
-        for commit in commits_after(table, self._counted[name]):
+        for commit in commits_after(table, self._counted[name]).values():
             self._add(name, commit)
         self._counted[name] = table.version()
         self.metrics.table_version.labels(name).set(table.version())

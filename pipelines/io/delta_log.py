@@ -1,11 +1,15 @@
-"""Which transactions a Delta table holds, read from its log.
+"""What delta-rs does not say of a table, or not rightly, read from its log.
 
-In: an open table. Out: the last version of every application id, at exactly the table version that the handle has read.
-delta-rs answers for one id at a time and lists none; the actions read here are those of the Delta protocol
-(https://github.com/delta-io/delta/blob/master/PROTOCOL.md, "Transaction Identifiers" and "Checkpoints").
+In: an open table. Out, at exactly the table version that the handle has read: the last version of every application id,
+and what commits say of themselves. delta-rs answers for one id at a time and lists none; and its history counts
+versions down from the handle's though it begins at the newest commit, so commits of others since then move all numbers.
+The actions read here are those of the Delta protocol (https://github.com/delta-io/delta/blob/master/PROTOCOL.md,
+"Transaction Identifiers", "Commit Provenance Information" and "Checkpoints").
 """
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 import msgspec
 import pyarrow.parquet as pq
@@ -20,10 +24,11 @@ class _Transaction(msgspec.Struct, rename="camel"):
     version: int
 
 
-class _Action(msgspec.Struct):
+class _Action(msgspec.Struct, rename="camel"):
     """One line of a commit; the other kinds of action are skipped."""
 
     txn: _Transaction | None = None
+    commit_info: dict[str, Any] | None = None
 
 
 class _LastCheckpoint(msgspec.Struct):
@@ -35,15 +40,34 @@ _ACTION = msgspec.json.Decoder(_Action)
 
 def transactions(table: DeltaTable) -> dict[str, int]:
     """Last version by application id. Raises InfrastructureError if the log moved away while it was read."""
-    filesystem, root = fs.FileSystem.from_uri(table.table_uri.rstrip("/") + "/_delta_log")
+    filesystem, root = _log(table)
     try:
         checkpoint = _checkpoint_version(filesystem, root, table.version())
         found = {} if checkpoint is None else _of_checkpoint(filesystem, root, checkpoint)
         for version in range(0 if checkpoint is None else checkpoint + 1, table.version() + 1):
-            found |= _of_commit(filesystem, f"{root}/{version:020d}.json")
+            actions = _actions(filesystem, root, version)
+            found |= {action.txn.app_id: action.txn.version for action in actions if action.txn is not None}
     except FileNotFoundError as error:
         raise InfrastructureError(f"{table.table_uri}: the log was cleaned while it was read: try again") from error
     return found
+
+
+def commits(table: DeltaTable, after: int) -> dict[int, Mapping[str, Any]]:
+    """What each commit after the table version `after` says of itself, by version; those that were cleaned are none."""
+    filesystem, root = _log(table)
+    found: dict[int, Mapping[str, Any]] = {}
+    for version in range(max(0, after + 1), table.version() + 1):
+        try:
+            actions = _actions(filesystem, root, version)
+        except FileNotFoundError:
+            continue
+        found[version] = next((action.commit_info for action in actions if action.commit_info is not None), {})
+    return found
+
+
+def _log(table: DeltaTable) -> tuple[fs.FileSystem, str]:
+    filesystem, root = fs.FileSystem.from_uri(table.table_uri.rstrip("/") + "/_delta_log")
+    return filesystem, root
 
 
 def _checkpoint_version(filesystem: fs.FileSystem, root: str, at_most: int) -> int | None:
@@ -81,9 +105,9 @@ def _of_checkpoint(filesystem: fs.FileSystem, root: str, version: int) -> dict[s
     return found
 
 
-def _of_commit(filesystem: fs.FileSystem, path: str) -> dict[str, int]:
-    actions = (_ACTION.decode(line) for line in _read(filesystem, path).splitlines() if line)
-    return {action.txn.app_id: action.txn.version for action in actions if action.txn is not None}
+def _actions(filesystem: fs.FileSystem, root: str, version: int) -> list[_Action]:
+    lines = _read(filesystem, f"{root}/{version:020d}.json").splitlines()
+    return [_ACTION.decode(line) for line in lines if line]
 
 
 def _read(filesystem: fs.FileSystem, path: str) -> bytes:

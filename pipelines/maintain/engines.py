@@ -13,6 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from pipelines.context import Context
+from pipelines.io.delta_log import commits
 from pipelines.io.lease import LEASE, Lease
 from pipelines.io.spark import SparkTables, spark_tables
 from pipelines.io.table_files import stored_files
@@ -55,10 +56,9 @@ class _Spark:
         before = lease.lake.open(lease.name)
         self.tables.optimize(lease.lake.uri(lease.name), TARGET_BYTES, _bounded_columns(lease.name))
         after = lease.lake.open(lease.name)
-        since = after.version() - before.version()
-        commits = [entry["version"] for entry in after.history(since or 1) if entry["operation"] == "OPTIMIZE"]
-        merged = (_committed(after.table_uri, version) for version in commits if version > before.version())
-        return sum(merged, Compacted())
+        made = commits(after, before.version())
+        merged = [version for version, commit in made.items() if commit["operation"] == "OPTIMIZE"]
+        return sum((_committed(after.table_uri, version) for version in merged), Compacted())
 
     def vacuum(self, lease: Lease) -> Unnamed:
         found = unnamed(lease.lake, lease.name)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from pipelines.io.delta_log import transactions
+from pipelines.io.delta_log import commits, transactions
 from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
 from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES
@@ -61,6 +61,25 @@ def test_a_transaction_is_committed_with_the_rows_and_fences_a_stale_writer(lake
     with pytest.raises(StaleCommit):
         commit_files(stale, [], {"job": 8}, {})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
+
+
+def test_a_commit_keeps_its_version_though_others_came_since_the_table_was_opened(lake: Lake) -> None:
+    """delta-rs numbers its history down from the handle's version, from the newest commit on."""
+    for number in range(3):
+        commit_files(lake.open("silver/admissions"), [], {}, {"number": str(number)})
+    opened = lake.open("silver/admissions")
+    first = opened.version() - 2
+    for number in range(3, 5):
+        commit_files(lake.open("silver/admissions"), [], {}, {"number": str(number)})
+    assert [commit["number"] for commit in opened.history(3)] != ["2", "1", "0"], "delta-rs is right now: use it"
+
+    assert {made: commit["number"] for made, commit in commits(opened, first - 1).items()} == {
+        first: "0", first + 1: "1", first + 2: "2"
+    }  # fmt: skip
+    assert list(commits(opened, opened.version() - 1)) == [opened.version()]
+    assert len(commits(opened, -20)) == opened.version() + 1
+    (Path(lake.uri("silver/admissions")) / "_delta_log" / f"{first:020d}.json").unlink()
+    assert list(commits(opened, first - 1)) == [first + 1, first + 2], "what was cleaned is none"
 
 
 @pytest.mark.parametrize("forbidden", ["delta.enableChangeDataFeed", "delta.enableDeletionVectors"])
