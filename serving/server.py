@@ -38,4 +38,4 @@ class Server(uvicorn.Server):
 
     async def _end_late_answers(self) -> None:
         await asyncio.sleep(self._service.settings.serving_drain_s)
-        await asyncio.to_thread(self._service.thread.close, 0)
+        await asyncio.to_thread(self._service.end_late_answers)

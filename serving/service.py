@@ -83,6 +83,12 @@ class Service:
         is_fixed = not self.adapters or app == self.fixed.champion.ref.name
         return self.fixed if is_fixed else self.adapters.get(app)
 
+    def end_late_answers(self) -> None:
+        """Whoever still waits gets an error: the time of a shutdown is over."""
+        if self.embedder is not None:
+            self.embedder.close()
+        self.thread.close(0)
+
     def close(self) -> None:
         """Answer what was accepted, store what was answered, publish what can be published."""
         if self.embedder is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pipelines.settings import Settings
 from pipelines.stack.airflow import airflow_service
@@ -24,6 +25,8 @@ from schemas.errors import FeedwheelError, InfrastructureError
 
 _DOWN_ORDER: tuple[tuple[ServiceName, ...], ...] = (("airflow", "serving", "collector", "mlflow"), ("kafka",))
 """Kafka goes last: what serving and the collector have spooled is published while they stop."""
+_SAY_EVERY_S: Final = 20.0
+"""A first start takes a minute or two, and one from everything built ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,18 @@ def up(
     with exclusive(settings.home, say):
         wanted = with_needs(services(settings), names)
         check_before_start(wanted, settings.home)
-        done, errors = _side_by_side(wanted, settings.home, lambda: time.monotonic() - begun, watch)
+        done, errors = _side_by_side(wanted, settings.home, lambda: time.monotonic() - begun, watch, say)
     if errors:
         raise StackFailed("\n\n".join(errors), done)
     return UpReport(done, time.monotonic() - begun)
 
 
 def _side_by_side(
-    wanted: Sequence[Service], home: Path, clock: Callable[[], float], watch: Callable[[Up], None]
+    wanted: Sequence[Service],
+    home: Path,
+    clock: Callable[[], float],
+    watch: Callable[[Up], None],
+    say: Callable[[str], None],
 ) -> tuple[tuple[Up, ...], list[str]]:
     cancelled = threading.Event()
     futures: dict[ServiceName, Future[Up]] = {}
@@ -115,7 +122,9 @@ def _side_by_side(
         try:
             for service in wanted:
                 futures[service.name] = pool.submit(bring, service)
-            wait(futures.values())
+            while late := wait(futures.values(), _SAY_EVERY_S).not_done:
+                names = (name for name, future in futures.items() if future in late)
+                say(f"waiting for {', '.join(names)}: {clock():.0f} s (a first start fetches and builds what it needs)")
         except KeyboardInterrupt:
             cancelled.set()
             raise

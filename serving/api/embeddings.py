@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
+from serving.api.leaving import done_or_left
 from serving.api.openai_errors import ApiError
 from serving.api.schemas import Id, RawUser, RequestPart
 from serving.engine.embedder import Embedder
+from serving.engine.errors import Overloaded
 from serving.service import Service
 
 router = APIRouter()
@@ -33,7 +35,18 @@ async def embed(body: EmbeddingRequest, request: Request) -> dict[str, Any]:
     service: Service = request.app.state.service
     embedder = _embedder(service, body.model)
     texts = [body.input] if isinstance(body.input, str) else body.input
-    vectors, tokens = await asyncio.wrap_future(embedder.submit(texts))
+    try:
+        work = asyncio.wrap_future(embedder.submit(texts))
+    except Overloaded as error:
+        service.metrics.refusals.labels(body.model, error.reason).inc()
+        raise
+    try:
+        await done_or_left(work, request)
+    finally:
+        work.cancel()  # of no effect once it is done; else its turns are for others
+    if work.cancelled():
+        raise ApiError(499, "timeout_error", "the client closed the connection")
+    vectors, tokens = work.result()
     if body.dimensions not in (None, vectors.shape[1]):
         message = f"the model's vectors have {vectors.shape[1]} dimensions"
         raise ApiError(400, "invalid_request_error", message, param="dimensions")

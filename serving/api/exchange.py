@@ -161,13 +161,13 @@ def _exchange(
     )
 
 
-def app_config(deployment: Deployment, name: str) -> App:
-    """The application of that name. Raises ApiError."""
+def app_config(deployment: Deployment, name: str, *, param: str = "model") -> App:
+    """The application of that name, which the request has in its field `param`. Raises ApiError."""
     app = deployment.config.apps.get(name)
     if app is None:
         known = ", ".join(sorted(deployment.config.apps))
         raise ApiError(
-            404, "not_found_error", f"no such application; there are: {known}", param="model", code="model_not_found"
+            404, "not_found_error", f"no such application; there are: {known}", param=param, code="model_not_found"
         )
     return app
 

@@ -89,7 +89,7 @@ def _wrong(param: str, message: str) -> ApiError:
 
 
 def _record(deployment: Deployment, body: FeedbackRequest, feedback_id: str) -> Feedback:
-    app = app_config(deployment, body.app)
+    app = app_config(deployment, body.app, param="app")
     # `check` has seen to it that there is a conversation where there is no person.
     person = deployment.events.identity.person(body.app, body.user, body.conversation_id or "")
     return feedback_of(

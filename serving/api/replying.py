@@ -16,6 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from schemas.errors import FeedwheelError
 from serving.api.answering import Answering, Answers
 from serving.api.exchange import Accepted
+from serving.api.leaving import done_or_left
 from serving.api.openai_errors import api_error
 from serving.api.requests import GenerationRequest
 from serving.engine.errors import Withdrawn
@@ -80,22 +81,16 @@ async def reply(
 
 async def _unless_client_leaves(answers: Answers, request: Request) -> list[Answer]:
     """Wait for the answers; if the connection closes first, let the engine free their places."""
-    finished, left = asyncio.ensure_future(answers.finish()), asyncio.ensure_future(_left(request))
+    finished = asyncio.ensure_future(answers.finish())
     try:
-        await asyncio.wait((finished, left), return_when=asyncio.FIRST_COMPLETED)
+        await done_or_left(finished, request)
         if not finished.done():
             answers.abandon()
         return await finished
     finally:
         # Where one of several failed, or this connection was cut, nobody will read the others.
         answers.abandon()
-        for waiting in (left, finished):
-            waiting.cancel()
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        finished.cancel()
 
 
 async def _events(answers: Answers, body: GenerationRequest, shape: Shape, created: int) -> AsyncIterator[bytes]:

@@ -44,7 +44,7 @@ def rollout(request: Request, app: Annotated[Id, Query()]) -> Response:
     service: Service = request.app.state.service
     if service.deployment is None:
         raise ApiError(404, "not_found_error", "this process serves one model for evaluation: nothing is rolled out")
-    app_config(service.deployment, app)
+    app_config(service.deployment, app, param="app")
     return _json(service.deployment.supervisor.report(app))
 
 

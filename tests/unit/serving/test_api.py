@@ -201,7 +201,8 @@ def test_a_hostile_body_is_refused(http, body, status):
 
 def test_unknown_names_are_404(http):
     assert http.post("/v1/chat/completions", json={**ASK, "model": SECRET}).json()["error"]["code"] == "model_not_found"
-    assert http.get(f"/v1/rollout?app={SECRET}").status_code == 404
+    unknown = http.get(f"/v1/rollout?app={SECRET}")
+    assert (unknown.status_code, unknown.json()["error"]["param"]) == (404, "app")
     assert http.get("/v1/nothing").json()["error"]["type"] == "not_found_error"
 
 

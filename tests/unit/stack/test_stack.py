@@ -96,6 +96,20 @@ def test_what_is_needed_is_ready_before_what_needs_it(settings, install):
     assert order.index("kafka") < order.index("serving")
 
 
+def test_who_waits_is_told_for_what(settings, install, monkeypatch):
+    monkeypatch.setattr(stack, "_SAY_EVERY_S", 0.2)
+    waits, said = threading.Event(), []
+    install(serving={"awaits": lambda: None if waits.is_set() else "not yet"})
+
+    def say(text):
+        said.append(text)
+        if "waiting for serving:" in text:
+            waits.set()
+
+    stack.up(settings, say=say)
+    assert said, "it was ready at once"
+
+
 def test_failure_stops_only_what_needs_it(settings, install):
     install(kafka={"program": DIES})
     with pytest.raises(stack.StackFailed, match="kafka ended while it started") as caught:
