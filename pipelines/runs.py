@@ -5,7 +5,7 @@ In: counts a stage reports. Out: one row of ops/runs, written only if in = out +
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ import msgspec
 from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
+from pipelines.io.lake import Fence, until_committed
 from pipelines.io.openlineage import Catalogue, Dataset, RunRecord
 from pipelines.version import code_hash
 from schemas.errors import ContractViolation, FeedwheelError, NothingToDo
@@ -64,7 +65,7 @@ class Run:
     """
 
     run_id: str
-    counts: Counts
+    counts: Counts = field(default_factory=Counts)
     inputs: list[Dataset] = field(default_factory=list)
     outputs: list[Dataset] = field(default_factory=list)
 
@@ -74,38 +75,50 @@ class Run:
 
 
 @contextmanager
-def stage_run(context: Context, app: str, stage: Stage, since: datetime | None = None) -> Iterator[Run]:
+def stage_run(
+    context: Context,
+    app: str,
+    stage: Stage,
+    since: datetime | None = None,
+    count: Callable[[Counts], Fence | None] | None = None,
+) -> Iterator[Run]:
     """Record a run of `stage` unless it raises; `since` it runs, or from now on.
 
-    Raises ContractViolation if its counts do not add up.
+    `count` fills in the counts at the end, again if others did so meanwhile; where it returns None the run leaves no
+    record. Raises ContractViolation if counts do not add up, InfrastructureError.
     """
     started_at, started = since or context.clock(), time.monotonic()
-    run = Run(uuid7(started_at), Counts())
+    run = Run(uuid7(started_at))
+
+    def record() -> bool:
+        fence = count(run.counts) if count else None
+        if count and not fence:
+            return False
+        run.counts.check(stage)
+        row = {
+            "run_id": run.run_id,
+            "app": app,
+            "stage": stage,
+            "started_at": started_at,
+            "seconds": (context.clock() - since).total_seconds() if since else time.monotonic() - started,
+            "code_hash": code_hash(),
+            "counts_in": canonical_json(run.counts.taken),
+            "counts_out": canonical_json(run.counts.given),
+            "dropped": canonical_json(run.counts.dropped),
+        }
+        context.lake.append("ops/runs", [row], fence)
+        return True
+
     try:
         yield run
-        run.counts.check(stage)
+        is_recorded = until_committed(record)
     except NothingToDo:
         raise
     except Exception as error:
         _tell(context, app, stage, run, started_at, str(error) if isinstance(error, FeedwheelError) else _name(error))
         raise
-    context.lake.append(
-        "ops/runs",
-        [
-            {
-                "run_id": run.run_id,
-                "app": app,
-                "stage": stage,
-                "started_at": started_at,
-                "seconds": (context.clock() - since).total_seconds() if since else time.monotonic() - started,
-                "code_hash": code_hash(),
-                "counts_in": canonical_json(run.counts.taken),
-                "counts_out": canonical_json(run.counts.given),
-                "dropped": canonical_json(run.counts.dropped),
-            }
-        ],
-    )
-    _tell(context, app, stage, run, started_at)
+    if is_recorded:
+        _tell(context, app, stage, run, started_at)
 
 
 def _tell(context: Context, app: str, stage: Stage, run: Run, started_at: datetime, error: str | None = None) -> None:

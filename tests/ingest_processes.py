@@ -1,5 +1,6 @@
 """`feedwheel ingest` as processes that a test may kill, over a topic of 100,000 events."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pyarrow.compute as pc
 
 from pipelines import reconcile
 from pipelines.context import Context
@@ -96,6 +99,12 @@ class IngestProcesses:
 def committed(context: Context) -> int:
     """Offsets committed so far."""
     return sum(known.next - known.first for known in progress_of(context.lake.open(TABLE)).values())
+
+
+def counted(context: Context) -> int:
+    """Records that the rows of ops/runs say went in."""
+    rows = context.lake.read("ops/runs", ["counts_in"], pc.field("stage") == "ingest").to_pylist()
+    return sum(sum(json.loads(row["counts_in"]).values()) for row in rows)
 
 
 def files(context: Context) -> int:

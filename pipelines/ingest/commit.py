@@ -4,13 +4,15 @@ In: manifests of ranges, in any order. Out: those that were committed, because t
 holds. The steps, numbered as in the code:
 
 1. open the table and read how far each partition has come;
-2. take, per partition, the manifests that continue it without a hole; the others were overtaken by another drain;
+2. take, per partition, the manifests that continue it without a hole; the others were overtaken by another drain, or
+   their files are there no more: maintenance removes what waits for its commit for a week;
 3. add their files and advance their transactions, counters included, on the version that was read;
 4. if another writer was faster, nothing was committed: begin again at 1.
 
 Overtaken files stay unreferenced until maintenance removes them.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +21,21 @@ from itertools import groupby
 from operator import add
 from typing import Final
 
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction
+from pyarrow.fs import FileType
 
 from pipelines import crash
 from pipelines.ingest.manifest import DataFile, Manifest, RangeCounts
 from pipelines.ingest.metrics import COMMIT_SECONDS
 from pipelines.ingest.offsets import Progress, Source, progress_of
 from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, commit_files
+from pipelines.io.parquet import locate
 from pipelines.runs import canonical_json
 from schemas.errors import InfrastructureError
 from schemas.tables import BronzeTable
+
+_LOG: Final = logging.getLogger(__name__)
 
 RUN_KEY: Final = "feedwheel.run"
 RANGES_KEY: Final = "feedwheel.ranges"
@@ -52,7 +59,7 @@ class Committer:
         for _ in range(ATTEMPTS):
             handle = self.lake.open(table)  # 1
             known = progress_of(handle)
-            chosen = continuing(manifests, known)  # 2
+            chosen = continuing(_there(handle, manifests), known)  # 2
             if not chosen:
                 return 0
             counts = reduce(add, (manifest.counts for manifest in chosen))
@@ -80,6 +87,17 @@ class Committer:
 
     def _action(self, file: DataFile) -> AddAction:
         return AddAction(file.path, file.size, {}, self.started_ms, True, file.statistics)
+
+
+def _there(table: DeltaTable, manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Those whose file, if they have one, still exists."""
+    filesystem, root = locate(table.table_uri)
+    found = filesystem.get_file_info([f"{root}/{manifest.file.path}" for manifest in manifests if manifest.file])
+    gone_paths = {info.path for info in found if info.type == FileType.NotFound}
+    there = [each for each in manifests if not each.file or f"{root}/{each.file.path}" not in gone_paths]
+    if gone := len(manifests) - len(there):
+        _LOG.warning("%s: %d ranges waited so long for their commit that they are read again", table.table_uri, gone)
+    return there
 
 
 def continuing(manifests: Iterable[Manifest], known: Mapping[Source, Progress]) -> list[Manifest]:

@@ -23,6 +23,7 @@ from typing import Final
 from pipelines.context import Context
 from pipelines.ingest.columns import UNKNOWN_APP
 from pipelines.ingest.commit import Committer
+from pipelines.ingest.counting import count_commits
 from pipelines.ingest.datasets import read_by, topics_of, written_by
 from pipelines.ingest.epoch import Epoch, read_progress
 from pipelines.ingest.manifest import Range
@@ -104,20 +105,19 @@ def _drain(
     context: Context, app: str | None, pace: Pace, accept_truncation: bool, follows: bool, stop: Callable[[], bool]
 ) -> IngestReport:
     started = time.monotonic()
-    with stage_run(context, app or ALL_APPS, "ingest") as stage:
+    with stage_run(context, app or ALL_APPS, "ingest", count=partial(count_commits, context.lake)) as stage:
         epoch = Epoch.begin(context)  # 1
         stage.touches(topics_of(context, epoch))
         refused = bool(epoch.truncated) and not accept_truncation
         read = _read_to_the_end(context, stage.run_id, epoch, pace, follows, stop)  # 2
         reached = epoch.is_reached(read_progress(context.lake))
         settled = epoch.settle(context, stage.run_id, moves_as_of=reached and not refused)  # 3
-        settled.count(stage.counts)
         stage.touches(read_by(context, epoch), written_by(context, settled))
-        counts = settled.total.counts
-        if not (counts.offsets or refused):
-            raise NothingToDo("every topic is ingested to its end" if reached else "stopped before the first commit")
+    counts = settled.total.counts
     if refused:
         raise LogTruncated(epoch.truncated)
+    if not counts.offsets:
+        raise NothingToDo("every topic is ingested to its end" if reached else "stopped before the first commit")
     return IngestReport(
         run_id=stage.run_id,
         as_of=as_of(context),

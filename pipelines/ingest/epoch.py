@@ -27,7 +27,6 @@ from pipelines.ingest.report import Committed, committed
 from pipelines.ingest.retention import expire_daily
 from pipelines.ingest.survey import survey
 from pipelines.io.lake import Lake
-from pipelines.runs import Counts
 from schemas.tables import BronzeTable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,19 +34,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What an epoch came to: commits by table, and in all; dead letters published; payloads that have expired."""
+    """What an epoch came to: own commits by table, and in all; dead letters published; payloads that have expired."""
 
     done: Mapping[BronzeTable, Committed]
     total: Committed
     dead_letters: int
     expired: int
-
-    def count(self, counts: Counts) -> None:
-        """Records in, accepted rows out, rejected ones dropped by reason (I10)."""
-        for name, table in self.done.items():
-            counts.taken[name] += table.counts.records
-            counts.given.update(table.counts.accepted)
-            counts.dropped.update(table.counts.rejected)
 
 
 @dataclass(frozen=True, slots=True)

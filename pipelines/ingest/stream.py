@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
 import apache_beam as beam
@@ -31,6 +32,7 @@ from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
 from pipelines.ingest.commit import Committer
+from pipelines.ingest.counting import count_commits
 from pipelines.ingest.datasets import read_by, written_by
 from pipelines.ingest.drain import ALL_APPS, LogTruncated, Pace
 from pipelines.ingest.epoch import Epoch, read_progress
@@ -268,15 +270,13 @@ class LogReader(UnboundedReader):
             memory.epoch, memory.epoch_begun_at = following, now
 
     def _settle(self, context: Context, over: Epoch, following: Epoch) -> None:
-        """As a drain that has come to its end; an epoch without an offset leaves no record, as such a drain."""
+        """As a drain that has come to its end; where nothing is to be counted it leaves no record, as such a drain."""
         refused = bool(over.truncated) and not self._stream.accept_truncation
         if refused:
             _LOG.error("%s", LogTruncated(over.truncated))
         settled = over.settle(context, self._run_id, moves_as_of=not refused, until=following.versions)
-        if settled.total.counts.offsets:
-            with stage_run(context, ALL_APPS, "ingest", over.started_at) as stage:
-                settled.count(stage.counts)
-                stage.touches(read_by(context, over), written_by(context, settled))
+        with stage_run(context, ALL_APPS, "ingest", over.started_at, partial(count_commits, context.lake)) as stage:
+            stage.touches(read_by(context, over), written_by(context, settled))
 
     def get_current(self) -> Range:
         """The range to read."""

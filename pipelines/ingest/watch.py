@@ -39,6 +39,8 @@ class Watch:
 
     def __init__(self, context: Context, since: Mapping[BronzeTable, int]) -> None:
         self.metrics = IngestMetrics(BRONZE_TABLES)
+        for name, version in since.items():  # whoever counts on begins there, though no look ever succeeds
+            self.metrics.table_version.labels(name).set(version)
         self._context = context
         self._counted = dict(since)
         self._shown: dict[str, set[PartitionLabels]] = {}

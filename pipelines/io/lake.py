@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Final
+from typing import Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,8 +32,19 @@ ATTEMPTS: Final = 50
 """Each failed attempt is another writer's success; so many in a row is no race any more."""
 
 
+_Result = TypeVar("_Result")
+
+
 class StaleCommit(InfrastructureError):
     """Another writer committed first; read the table's state again and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Transactions that are to be committed with rows, if none of them moved since the handle `read` was opened."""
+
+    read: DeltaTable
+    transactions: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,31 +150,19 @@ class Lake:
         self,
         name: TableName,
         rows: Sequence[Mapping[str, object]] | pa.Table,
-        transactions: Mapping[str, int] | None = None,
+        fence: Fence | None = None,
     ) -> None:
         """Append rows of the contract in one commit.
 
-        Raises ContractViolation on a null, StaleCommit if one of the transactions moved meanwhile. Without any, only a
-        rewrite can be in the way, and the rows do not depend on what it changed.
+        Raises ContractViolation on a null, StaleCommit if a transaction of the fence moved. Without one, only a rewrite
+        can be in the way, and the rows do not depend on what it changed.
         """
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=TABLES[name].schema)
         check_required(name, data)
-        if transactions:
-            self._append(name, data, transactions)
+        if fence:
+            _append(fence, data)
         else:
-            until_committed(lambda: self._append(name, data, {}))
-
-    def _append(self, name: TableName, data: pa.Table, transactions: Mapping[str, int]) -> None:
-        try:
-            write_deltalake(
-                self.open(name),
-                data,
-                mode="append",
-                commit_properties=_properties(transactions, {}),
-                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
-            )
-        except CommitFailedError as error:
-            raise StaleCommit(f"{self.uri(name)}: {error}") from error
+            until_committed(lambda: _append(Fence(self.open(name), {}), data))
 
     def rewrite(self, name: TableName, rows: Rows, change: Change, *, dry_run: bool = False) -> int:
         """Put other rows in the place of some, in one commit; returns how many `change` says it changed.
@@ -185,8 +184,21 @@ class Lake:
         raise InfrastructureError(f"{self.uri(name)}: {ATTEMPTS} rewrites in a row were overtaken: run it again")
 
 
-def until_committed(commit: Callable[[], None]) -> None:
-    """Commit what depends on nothing in the table: a rewrite that is in the way is waited out. Raises StaleCommit."""
+def _append(fence: Fence, data: pa.Table) -> None:
+    try:
+        write_deltalake(
+            fence.read,
+            data,
+            mode="append",
+            commit_properties=_properties(fence.transactions, {}),
+            writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+        )
+    except CommitFailedError as error:
+        raise StaleCommit(f"{fence.read.table_uri}: {error}") from error
+
+
+def until_committed(commit: Callable[[], _Result]) -> _Result:
+    """Commit what depends on nothing that others change, or is decided anew each time. Raises StaleCommit."""
     for _ in range(ATTEMPTS - 1):
         try:
             return commit()

@@ -28,6 +28,7 @@ from tests.ingest_processes import (
     TABLE,
     assert_everything_once,
     committed,
+    counted,
     environment_of,
     files,
     topic_of_events,
@@ -140,6 +141,7 @@ def test_kills_lose_and_repeat_nothing(lake_of_topic, new_drains):
     drains.start(*PACE)
     assert drains.wait() == 0
     assert_everything_once(context, EVENTS)
+    assert counted(context) == EVENTS, "what those who died committed is counted by who came after them"
     assert all(known.published == known.next for known in progress_of(context.lake.open(TABLE)).values())
 
 
@@ -158,6 +160,7 @@ def test_two_drains_at_once_fence_each_other(lake_of_topic, new_drains):
         drains.start(25_000, 2)
     assert [drains.wait() for drains in both] == [0, 0]
     assert_everything_once(lake_of_topic, EVENTS)
+    assert counted(lake_of_topic) == EVENTS
     table = lake_of_topic.lake.open(TABLE)
     runs = {commit[RUN_KEY] for commit in table.history() if RUN_KEY in commit}
     assert len(runs) == 2 or files(lake_of_topic) > len(table.file_uris()), "they never met"

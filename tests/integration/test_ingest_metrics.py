@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import ingest
 from pipelines.context import Context
+from pipelines.ingest.watch import Watch
 from pipelines.io.prometheus import Samples, read_textfile
 from schemas.errors import InfrastructureError, NothingToDo
 from tests.ingest_processes import IngestProcesses, committed
@@ -68,6 +69,23 @@ def test_a_drain_leaves_what_it_did_and_what_waits_and_the_next_counts_on(kafka,
     assert of(second, "accepted_total", table=TABLE) == 40
     assert of(second, "commit_delay_seconds_bucket", table=TABLE, le="+Inf") == 2
     assert of(second, "commit_seconds_count", table=TABLE) == 2
+
+
+def test_a_drain_whose_look_failed_is_counted_by_the_next(kafka, over, textfile, monkeypatch):
+    topic = create_topic(kafka.bootstrap)
+    context = over(topic)
+
+    def drain(first: int, count: int) -> Samples:
+        produce(kafka.bootstrap, topic, generations(count, start=first))
+        ingest.run(context)
+        return read_textfile(textfile)
+
+    drain(0, 10)
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "look", lambda _: 1 / 0)
+        unseen = drain(10, 20)
+    assert of(unseen, "accepted_total", table=TABLE) == 10
+    assert of(drain(30, 5), "accepted_total", table=TABLE) == 35
 
 
 def test_what_waits_is_told_with_its_age_and_nothing_old_while_kafka_is_away(kafka, over, textfile):

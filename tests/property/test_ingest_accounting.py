@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,9 @@ STEPS = st.one_of(
     st.tuples(st.just("a drain reads"), counts),
     st.tuples(st.just("a drain commits"), st.integers(0, 2), st.sets(st.integers(0, 4), max_size=1)),
     st.tuples(st.just("a drain commits"), st.integers(0, 2), st.just(frozenset())),
+    st.tuples(
+        st.just("what waits for a commit is vacuumed"), st.integers(0, 2), st.sets(st.integers(0, 4), min_size=1)
+    ),
 )
 
 
@@ -51,6 +55,12 @@ class World:
                 # Perhaps after others, perhaps twice, perhaps without one of its ranges, in any order.
                 parts = [part for number, part in enumerate(self.drains[which]) if number not in missing]
                 commit(self.lake, parts[::-1])
+
+            case "what waits for a commit is vacuumed", which, places if which < len(self.drains):
+                named = {Path(uri).name for uri in self.lake.open(TABLE).file_uris()}
+                for place, part in enumerate(self.drains[which]):
+                    if place in places and part.file and part.file.path not in named:
+                        (Path(self.lake.uri(TABLE)) / part.file.path).unlink(missing_ok=True)
 
     def append(self, values: list[bytes], *, is_event: bool) -> None:
         for value in values:

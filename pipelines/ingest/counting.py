@@ -1,0 +1,46 @@
+"""What ops/runs says of ingest: every commit of ranges is counted in one of its rows, whoever made it.
+
+In: the logs of the bronze tables. Out: records in, accepted rows out, rejected ones dropped by reason (I10), of all
+commits that no row counts yet. Up to which version of each table there are rows is a transaction of ops/runs, committed
+with the row: what a run that died had committed is counted by the next one, and two that end together, or an epoch that
+is settled twice, count nothing twice.
+"""
+
+from functools import reduce
+from operator import add
+from typing import Final
+
+from pipelines.ingest.manifest import RangeCounts
+from pipelines.ingest.offsets import BRONZE_TABLES
+from pipelines.ingest.report import commits_after, counts_of
+from pipelines.io.delta_log import transactions
+from pipelines.io.lake import Fence, Lake
+from pipelines.runs import Counts
+from schemas.tables import BronzeTable
+
+_COUNTED: Final = "counted"
+
+
+def count_commits(lake: Lake, counts: Counts) -> Fence | None:
+    """Fill `counts` with what no row counts yet, and say what is to be committed with the row; None without a record.
+
+    Raises InfrastructureError.
+    """
+    runs = lake.open("ops/runs")
+    counted, found = transactions(runs), Counts()
+    moved = dict[str, int]()
+    for name in BRONZE_TABLES:
+        key = f"{_COUNTED}/{name}"
+        of_table, moved[key] = _uncounted(lake, name, counted.get(key, -1))
+        found.taken[name] += of_table.records
+        found.given.update(of_table.accepted)
+        found.dropped.update(of_table.rejected)
+    counts.taken, counts.given, counts.dropped = +found.taken, found.given, found.dropped
+    return Fence(runs, moved) if counts.taken else None
+
+
+def _uncounted(lake: Lake, name: BronzeTable, counted: int) -> tuple[RangeCounts, int]:
+    """What was committed after the version `counted`, and the version up to which that is."""
+    table = lake.open(name)
+    after = counted if counted <= table.version() else -1  # it was made again
+    return reduce(add, map(counts_of, commits_after(table, after).values()), RangeCounts()), table.version()
