@@ -31,7 +31,7 @@ def append(lake: Lake, table: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         app_id = Source("cluster", row["topic_id"], row["partition"]).app_id
         ends[app_id] = max(ends[app_id], row["offset"] + 1)
-    lake.append(table, rows, ends)
+    lake.append(table, rows, lambda _: ends)
 
 
 def accepted(event: Logged[Any]) -> dict[str, Any]:

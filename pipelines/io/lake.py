@@ -78,6 +78,9 @@ def chunks(ids: Collection[str]) -> Iterator[list[str]]:
 Change = Callable[[pa.Table], tuple[pa.Table, int]]
 """From rows to what stands in their place, and how many of them that changes or removes."""
 
+Carried = Callable[[DeltaTable], Mapping[str, int]]
+"""The transactions that a commit on a handle carries; raises if there is to be no such commit any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lake:
@@ -139,27 +142,26 @@ class Lake:
         self,
         name: TableName,
         rows: Sequence[Mapping[str, object]] | pa.Table,
-        transactions: Mapping[str, int] | None = None,
+        carried: Carried = lambda _: {},
     ) -> None:
         """Append rows of the contract in one commit.
 
-        Raises ContractViolation on a null, StaleCommit if one of the transactions moved meanwhile. Without any, only a
-        rewrite can be in the way, and the rows do not depend on what it changed.
+        Raises ContractViolation on a null, StaleCommit if always overtaken. What is in the way, a rewrite or a commit
+        that carries the same transactions, is waited out: the rows depend on nothing but what `carried` looks at.
         """
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=TABLES[name].schema)
         check_required(name, data)
-        if transactions:
-            self._append(name, data, transactions)
-        else:
-            until_committed(lambda: self._append(name, data, {}))
+        until_committed(lambda: self._append(name, data, carried))
 
-    def _append(self, name: TableName, data: pa.Table, transactions: Mapping[str, int]) -> None:
+    def _append(self, name: TableName, data: pa.Table, carried: Carried) -> None:
+        table = self.open(name)
+        properties = _properties(carried(table), {})
         try:
             write_deltalake(
-                self.open(name),
+                table,
                 data,
                 mode="append",
-                commit_properties=_properties(transactions, {}),
+                commit_properties=properties,
                 writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
             )
         except CommitFailedError as error:

@@ -56,7 +56,7 @@ def test_a_required_column_takes_no_null(lake: Lake) -> None:
 
 def test_a_transaction_is_committed_with_the_rows_and_fences_a_stale_writer(lake: Lake) -> None:
     stale = lake.open("silver/admissions")
-    lake.append("silver/admissions", [admission()], {"job": 7})
+    lake.append("silver/admissions", [admission()], lambda _: {"job": 7})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
     with pytest.raises(StaleCommit):
         commit_files(stale, [], {"job": 8}, {})
@@ -139,7 +139,7 @@ STRANGE = ["", "'", "''", "a'b", "a\\b", "\\'", 'a"b', "a\nb", "a%_b", "a -- b",
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) -> None:
-    lake.append("silver/admissions", [admission(other) for other in [*STRANGE, "kept"]], {"job": 7})
+    lake.append("silver/admissions", [admission(other) for other in [*STRANGE, "kept"]], lambda _: {"job": 7})
     assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name], "app": ["a"]}), without(name)) == 1
     assert conversations(lake) == sorted({*STRANGE, "kept"} - {name})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
