@@ -535,7 +535,7 @@ class TestUnderWay:
         monkeypatch.setattr(answering, "_ask_all", echo)
         items = [msgspec.convert({**item, "shown": ""}, Item) for item in items]
         with pytest.raises(InfrastructureError, match="words were taken out of gold/answers while this ran"):
-            answering.answers(town.context, into, ModelRef(name="m", version="m", digest="d"), items)
+            answering.answers(town.context, into, ModelRef(name="m", version="m", uri="", digest="d"), items)
         assert lake.read("gold/answers").num_rows == 0
 
     def test_what_was_taken_out_before_is_in_nobody_s_way(self, town, said, monkeypatch):
