@@ -4,7 +4,7 @@ In: a data set. Out: accuracy on its evaluation items after training on 25, 50 a
 Trained, exported and asked as a release would be, by the same code; what is trained on the way is no model of anybody's
 and is removed at the end. The steps, numbered as in the code:
 
-1. take the evaluation items that no training example is like;
+1. note where the fence stands, and take the evaluation items that no training example is like;
 2. for each share, train on the people whose hash lies below it, so that a smaller share is part of a larger;
 3. export, ask all items, and note how right each person's answers are;
 4. fit the slope, by person.
@@ -29,6 +29,7 @@ from pipelines.dataset.manifest import Manifest, find_manifest, newest_manifest,
 from pipelines.evaluate.answers import answers
 from pipelines.evaluate.candidate import candidate
 from pipelines.evaluate.items import Item, golden_examples, read_items
+from pipelines.io.fence import Fenced, fenced
 from pipelines.io.models import path_of
 from pipelines.people import owner_of
 from pipelines.train.fitting import fitted
@@ -71,9 +72,10 @@ def run(context: Context, app: str, dataset_id: str | None = None) -> CurveRepor
     manifest = _manifest(context, app, dataset_id)
     threshold = context.config.curation.near_duplicate_jaccard
     templates = fixed_parts(context.config.app(app).prompts.values())
-    items = read_items(context.lake, manifest.dataset_id, [manifest.dataset_id], threshold, templates).usable  # 1
+    into = fenced(context.lake, app, "gold/answers")  # 1
+    items = read_items(context.lake, manifest.dataset_id, [manifest.dataset_id], threshold, templates).usable
     parts = _parts(readable_examples_of(context.lake, manifest.dataset_id, "sft").to_pylist(), items)
-    right = np.column_stack([_right(context, app, manifest, share, rows, items) for share, rows in parts.items()])
+    right = np.column_stack([_right(context, into, manifest, share, rows, items) for share, rows in parts.items()])
     sizes = [len(rows) for rows in parts.values()]
     found = learning_curve(sizes, right, gate.alpha, gate.margin)  # 4
     return CurveReport(
@@ -111,14 +113,14 @@ def _parts(rows: Sequence[Mapping[str, Any]], items: Sequence[Item]) -> dict[flo
 
 def _right(
     context: Context,
-    app: str,
+    into: Fenced,
     manifest: Manifest,
     share: float,
     rows: Sequence[Mapping[str, Any]],
     items: Sequence[Item],
 ) -> Floats:
     """How right the answers to each person's items are, by the order of their keys: float64 [people]."""
-    said = _answers(context, app, manifest, share, rows, items)
+    said = _answers(context, into, manifest, share, rows, items)
     by_owner = defaultdict[str, list[bool]](list)
     for item in items:
         by_owner[item.owner].append(is_right(said[item.example_id], item.completion))
@@ -127,20 +129,21 @@ def _right(
 
 def _answers(
     context: Context,
-    app: str,
+    into: Fenced,
     manifest: Manifest,
     share: float,
     rows: Sequence[Mapping[str, Any]],
     items: Sequence[Item],
 ) -> dict[str, str]:
     """Steps 2 and 3: what a model says that was trained on `rows`; it is gone afterwards, unless it was there."""
-    model, plan = _trained(context, app, manifest, share), make_plan(context, app, manifest, share)
+    model = _trained(context, into.app, manifest, share)
+    plan = make_plan(context, into.app, manifest, share)
     try:
         if model is None:
             fitted(context, plan, rows)
         adapter = path_of(model.adapter_uri) if model else plan.adapter
-        reference, _, _ = candidate(context, app, adapter, golden_examples(context.lake, manifest.dataset_id))
-        said = answers(context, app, reference, items)
+        reference, _, _ = candidate(context, into.app, adapter, golden_examples(context.lake, manifest.dataset_id))
+        said = answers(context, into, reference, items)
     finally:
         shutil.rmtree(plan.model, ignore_errors=True)
     shutil.rmtree(plan.work, ignore_errors=True)

@@ -15,7 +15,7 @@ import msgspec
 from feedwheel_capture.ids import uuid7
 
 from pipelines.context import Context
-from pipelines.io.lake import Fence, until_committed
+from pipelines.io.lake import Carried, no_transactions, until_committed
 from pipelines.io.openlineage import Catalogue, Dataset, RunRecord
 from pipelines.version import code_hash
 from schemas.errors import ContractViolation, FeedwheelError, NothingToDo
@@ -80,7 +80,7 @@ def stage_run(
     app: str,
     stage: Stage,
     since: datetime | None = None,
-    count: Callable[[Counts], Fence | None] | None = None,
+    count: Callable[[Counts], Carried | None] | None = None,
 ) -> Iterator[Run]:
     """Record a run of `stage` unless it raises; `since` it runs, or from now on.
 
@@ -91,8 +91,8 @@ def stage_run(
     run = Run(uuid7(started_at))
 
     def record() -> bool:
-        fence = count(run.counts) if count else None
-        if count and not fence:
+        carried = count(run.counts) if count else no_transactions
+        if carried is None:
             return False
         run.counts.check(stage)
         row = {
@@ -106,7 +106,7 @@ def stage_run(
             "counts_out": canonical_json(run.counts.given),
             "dropped": canonical_json(run.counts.dropped),
         }
-        context.lake.append("ops/runs", [row], fence)
+        context.lake.append("ops/runs", [row], carried)
         return True
 
     try:

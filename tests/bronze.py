@@ -9,7 +9,7 @@ from feedwheel_capture.catalogue import TYPE_OF_RECORD
 
 from feedback.conversation import Logged
 from pipelines.ingest.offsets import Source, advance_as_of, progress_of
-from pipelines.io.lake import Fence, Lake
+from pipelines.io.lake import Lake
 from schemas.arrow import to_row
 from schemas.tables import TABLE_OF_TOPIC
 
@@ -31,7 +31,7 @@ def append(lake: Lake, table: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         app_id = Source("cluster", row["topic_id"], row["partition"]).app_id
         ends[app_id] = max(ends[app_id], row["offset"] + 1)
-    lake.append(table, rows, Fence(lake.open(table), ends))
+    lake.append(table, rows, lambda _: ends)
 
 
 def accepted(event: Logged[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.curate.examples import EXAMPLE
+from pipelines.io.fence import Fenced
 from pipelines.io.lake import Lake, Rows
 from schemas.tables import TABLES
 
@@ -48,18 +49,18 @@ def read_labelled(lake: Lake, app: str, conversations: pa.Table, *made_by: str) 
     )
 
 
-def write_labelled(lake: Lake, app: str, run_id: str, known: Labelled, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_labelled(into: Fenced, run_id: str, known: Labelled, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep what was made of the fresh conversations, and let go of what holds no more once it is the larger part.
 
-    So all that is ever written grows with what is new.
+    So all that is ever written grows with what is new. Raises InfrastructureError if words were taken out meanwhile.
     """
     schema = TABLES["gold/labelled"].schema
     if rows:
         named = [{**row, "run_id": run_id, "digest": known.digest_of[row["conversation_id"]]} for row in rows]
-        lake.append("gold/labelled", pa.Table.from_pylist(named, schema=schema))
+        into.append("gold/labelled", pa.Table.from_pylist(named, schema=schema))
     if known.stale > len(known.rows) + len(rows):
         current = pa.array(sorted(known.digest_of.values()), pa.binary())
-        lake.rewrite("gold/labelled", Rows({"app": [app]}), lambda stored: _only(stored, current))
+        into.lake.rewrite("gold/labelled", Rows({"app": [into.app]}), lambda stored: _only(stored, current))
 
 
 def _only(stored: pa.Table, digests: pa.Array) -> tuple[pa.Table, int]:

@@ -3,11 +3,14 @@
 In: admitted conversations in silver. Out: a new generation of gold/candidates, all examples that people's signals
 support, each in its use. The steps, numbered as in the code:
 
-1. read admitted conversations, and note exactly which input that is;
+1. note where the fences stand, read admitted conversations, and note exactly which input that is;
 2. label, check the format and redact, conversation by conversation, on Ray, what no earlier curation has;
 3. over all examples: settle conflicts, remove duplicates of all kinds, withhold what touches evaluation or a
    benchmark, cap a person's share;
 4. write candidates and dropped examples, and last the record of the curation: without it the others do not count.
+
+If words are taken out meanwhile (`pipelines.privacy`), the next write of examples is refused. What was labelled by then
+has been cleaned with the rest, and the next curation uses it.
 """
 
 import gc
@@ -28,6 +31,7 @@ from pipelines.curate.evidence import Admitted, Inputs, read_admitted
 from pipelines.curate.labelled import read_labelled, write_labelled
 from pipelines.curate.record import Curation, newest_curation, write_curation
 from pipelines.curate.steps import Curated, decided, labelled
+from pipelines.io.fence import Fenced, fenced
 from pipelines.io.ray import ray_session
 from pipelines.runs import stage_run
 from pipelines.version import code_hash
@@ -62,16 +66,17 @@ def run(context: Context, app: str) -> CurateReport:
     context.config.app(app)
     started = time.monotonic()
     with stage_run(context, app, "curate") as stage, _uncollected():
-        admitted = read_admitted(context, app)  # 1
+        into = fenced(context.lake, app, "gold/labelled", "gold/candidates")  # 1
+        admitted = read_admitted(context, app)
         newest = newest_curation(context.lake, app)
         if newest and newest.is_like(admitted.inputs, context.config.digest, code_hash()):
             raise NothingToDo(f"nothing was admitted since curation {newest.run_id}")
-        rows = _labelled(context, app, stage.run_id, admitted)  # 2
+        rows = _labelled(context, into, stage.run_id, admitted)  # 2
         evaluated = evaluated_texts(context.lake, app, admitted.inputs.evaluated_through)
         result = decided(rows, context.config, evaluated)  # 3
         stage.counts.add(result.counts)
         curation = _record(context, app, stage.run_id, admitted.inputs, result)
-        _write(context, curation, result)  # 4
+        _write(into, curation, result)  # 4
     return CurateReport(
         run_id=curation.run_id,
         as_of=curation.inputs.as_of,
@@ -99,15 +104,15 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _labelled(context: Context, app: str, run_id: str, admitted: Admitted) -> list[dict[str, Any]]:
+def _labelled(context: Context, into: Fenced, run_id: str, admitted: Admitted) -> list[dict[str, Any]]:
     """Step 2."""
-    lake, weights = context.lake, (admitted.inputs.personal, shipped_toxicity().version)
-    known = read_labelled(lake, app, admitted.conversations, code_hash(), context.config.digest, *weights)
+    weights = (admitted.inputs.personal, shipped_toxicity().version)
+    known = read_labelled(into.lake, into.app, admitted.conversations, code_hash(), context.config.digest, *weights)
     fresh = list[dict[str, Any]]()
     if known.fresh.num_rows:
         with ray_session(context.settings):
             fresh = labelled(known.fresh, context.config)
-    write_labelled(lake, app, run_id, known, fresh)
+    write_labelled(into, run_id, known, fresh)
     return known.rows + fresh
 
 
@@ -131,10 +136,13 @@ def _record(context: Context, app: str, run_id: str, inputs: Inputs, result: Cur
     )
 
 
-def _write(context: Context, curation: Curation, result: Curated) -> None:
+def _write(into: Fenced, curation: Curation, result: Curated) -> None:
     """Step 4, the record last."""
-    tables: dict[TableName, pa.Table] = {"gold/candidates": result.kept, "gold/dropped": result.dropped}
-    for table, rows in tables.items():
-        of_run = rows.add_column(0, "run_id", pa.array([curation.run_id] * rows.num_rows, pa.string()))
-        context.lake.append(table, of_run.select(TABLES[table].schema.names))
-    write_curation(context.lake, curation)
+    into.append("gold/candidates", _of_run("gold/candidates", curation, result.kept))
+    into.lake.append("gold/dropped", _of_run("gold/dropped", curation, result.dropped))
+    write_curation(into.lake, curation)
+
+
+def _of_run(table: TableName, curation: Curation, rows: pa.Table) -> pa.Table:
+    named = rows.add_column(0, "run_id", pa.array([curation.run_id] * rows.num_rows, pa.string()))
+    return named.select(TABLES[table].schema.names)

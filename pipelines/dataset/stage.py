@@ -3,11 +3,12 @@
 In: the candidates of the newest curation. Out: its evaluation, finetuning and preference sets with a manifest. The
 steps, numbered as in the code:
 
-1. take the candidates, all or a selection, less those of people who have withdrawn since they were curated, and check
-   that nobody is on both sides (I5);
+1. note where the fence stands, take the candidates, all or a selection, less those of people who have withdrawn since
+   they were curated, and check that nobody is on both sides (I5);
 2. stop if too little is new since the data set that was trained on last;
 3. report on the biases of what people said and of the set;
-4. write the examples, and last the manifest: without it the set does not exist.
+4. write the examples, and last the manifest: without it the set does not exist. If words were taken out meanwhile
+   (`pipelines.privacy`), that is refused.
 """
 
 import time
@@ -46,6 +47,7 @@ from pipelines.dataset.manifest import (
 from pipelines.dataset.provenance import licences, versions_read, with_provenance
 from pipelines.dataset.rebuild import count_inputs, horizon_of
 from pipelines.dataset.selection import Selection
+from pipelines.io.fence import Fenced, fenced
 from pipelines.people import UserKeys
 from pipelines.runs import Run, stage_run
 from pipelines.trained import newest_model
@@ -75,13 +77,14 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
     context.config.app(app)
     started = time.monotonic()
     with stage_run(context, app, "dataset") as stage:
+        into = fenced(context.lake, app, "gold/datasets/examples")  # 1
         curation = newest_curation(context.lake, app)
         if curation is None:
             raise NothingToDo(f"{app} has no candidates yet: run `feedwheel curate`")
         candidates = candidates_of(context.lake, curation)
         withdrawn = _withdrawn_since(context, curation)
         allowed = candidates.filter(~pc.field("conversation_id").isin(pa.array(sorted(withdrawn), pa.string())))
-        chosen = take(allowed, selection, context.config.app(app).type)  # 1
+        chosen = take(allowed, selection, context.config.app(app).type)
         check_split(chosen)
         new = _new_examples(context, app, chosen)
         if selection == _WHOLE and new < context.config.trigger.min_new_examples:  # 2
@@ -96,6 +99,7 @@ def run(context: Context, app: str, selection: Selection = _WHOLE) -> DatasetRep
         newest = newest_manifest(context.lake, app)
         manifest = _existing(newest, chosen, curation, selection) or _write(
             context,
+            into,
             stage,
             curation,
             chosen,
@@ -159,6 +163,7 @@ def _existing(newest: Manifest | None, chosen: pa.Table, curation: Curation, sel
 
 def _write(
     context: Context,
+    into: Fenced,
     stage: Run,
     curation: Curation,
     chosen: pa.Table,
@@ -197,7 +202,7 @@ def _write(
     # In the order of their ids, in which a few rows of a large set are found without reading the others.
     chosen = with_provenance(context, curation.app, chosen).sort_by("example_id")
     ids = pa.array([manifest.dataset_id] * chosen.num_rows, pa.string())
-    context.lake.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
+    into.append("gold/datasets/examples", chosen.add_column(0, "dataset_id", ids))
     write_manifest(context.lake, manifest)
     return manifest
 

@@ -13,6 +13,7 @@ from feedwheel_capture.events import ModelRef
 
 from pipelines.context import Context
 from pipelines.evaluate.items import Item
+from pipelines.io.fence import Fenced
 from pipelines.io.models import local_path
 from pipelines.io.served import served
 from pipelines.io.serving import ServingClient
@@ -22,15 +23,15 @@ _CONCURRENT_REQUESTS: Final = 16
 _SPARE_TOKENS: Final = 16
 
 
-def answers(context: Context, app: str, model: ModelRef, items: Sequence[Item]) -> dict[str, str]:
-    """The model's answer by example id. Raises InfrastructureError."""
+def answers(context: Context, into: Fenced, model: ModelRef, items: Sequence[Item]) -> dict[str, str]:
+    """The model's answer by example id. Raises InfrastructureError, also if words were taken out meanwhile."""
     known = _known(context, model)
     missing = [item for item in items if item.example_id not in known]
     if missing:
         with served(local_path(model)) as base_url:
-            new = asyncio.run(_ask_all(app, base_url, missing))
+            new = asyncio.run(_ask_all(into.app, base_url, missing))
         known |= new
-        _remember(context, app, model, missing, new)
+        _remember(context, into, model, missing, new)
     return {item.example_id: known[item.example_id] for item in items}
 
 
@@ -58,15 +59,15 @@ def _max_tokens(item: Item) -> int:
     return len(item.completion) // 2 + _SPARE_TOKENS
 
 
-def _remember(context: Context, app: str, model: ModelRef, items: Sequence[Item], new: dict[str, str]) -> None:
+def _remember(context: Context, into: Fenced, model: ModelRef, items: Sequence[Item], new: dict[str, str]) -> None:
     now = context.clock()
-    context.lake.append(
+    into.append(
         "gold/answers",
         [
             {
                 "model_digest": model.digest,
                 "example_id": item.example_id,
-                "app": app,
+                "app": into.app,
                 "user_key": item.user_key,
                 "answer": new[item.example_id],
                 "answered_at": now,

@@ -4,7 +4,7 @@ In: a trained model, the champion, the gate items of the newest data set. Out: a
 the code:
 
 1. export the candidate as it would be deployed, and refuse it if the export does not say what the weights say;
-2. take the gate items that neither model has trained on the like of;
+2. note where the fence stands, and take the gate items that neither model has trained on the like of;
 3. ask both models, through the engine that people get;
 4. compare by person, and record the verdict with everything it rests on.
 """
@@ -31,6 +31,7 @@ from pipelines.evaluate.parity import MIN_TOKEN_AGREEMENT, Parity
 from pipelines.evaluate.slices import Known, slices_of
 from pipelines.gates import GateRecord, model_gates, record_gate
 from pipelines.io.control import read_control
+from pipelines.io.fence import Fenced, fenced
 from pipelines.io.mlflow import Tracking
 from pipelines.io.models import path_of
 from pipelines.review.desk import read_reviews
@@ -88,8 +89,9 @@ def run(context: Context, app: str) -> EvaluateReport:
     with stage_run(context, app, "evaluate") as stage:
         case = _case(context, app)
         challenger, parity = _export(context, case)  # 1
-        items = _items(context, case)  # 2
-        outcomes = _outcomes(context, case, challenger, items.usable)  # 3
+        into = fenced(context.lake, app, "gold/answers")  # 2
+        items = _items(context, case)
+        outcomes = _outcomes(context, into, case, challenger, items.usable)  # 3
         stage.counts.taken["eval"] = len(items.usable) + items.trained_neighbours
         stage.counts.given["compared"] = len(outcomes)
         stage.counts.dropped["trained_neighbour"] = items.trained_neighbours
@@ -161,10 +163,10 @@ def _items(context: Context, case: _Case) -> Items:
     return read_items(context.lake, case.manifest.dataset_id, trained_on, threshold, templates)
 
 
-def _outcomes(context: Context, case: _Case, challenger: ModelRef, items: list[Item]) -> list[Outcome]:
+def _outcomes(context: Context, into: Fenced, case: _Case, challenger: ModelRef, items: list[Item]) -> list[Outcome]:
     """Step 3."""
-    by_champion = answers(context, case.app, case.champion, items)
-    by_challenger = answers(context, case.app, challenger, items)
+    by_champion = answers(context, into, case.champion, items)
+    by_challenger = answers(context, into, challenger, items)
     known = Known(anchor_items(context.lake, case.app), out_of_scope(read_reviews(context, case.app)))
     return [
         Outcome(

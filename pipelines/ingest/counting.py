@@ -10,25 +10,25 @@ from functools import reduce
 from operator import add
 from typing import Final
 
+from deltalake import DeltaTable
+
 from pipelines.ingest.manifest import RangeCounts
 from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.ingest.report import commits_after, counts_of
 from pipelines.io.delta_log import transactions
-from pipelines.io.lake import Fence, Lake
+from pipelines.io.lake import Carried, Lake, StaleCommit
 from pipelines.runs import Counts
 from schemas.tables import BronzeTable
 
 _COUNTED: Final = "counted"
 
 
-def count_commits(lake: Lake, counts: Counts) -> Fence | None:
-    """Fill `counts` with what no row counts yet, and say what is to be committed with the row; None without a record.
+def count_commits(lake: Lake, counts: Counts) -> Carried | None:
+    """Fill `counts` with what no row counts yet, and say what the row carries; None without a record.
 
-    Raises InfrastructureError.
+    What it carries raises StaleCommit if others have counted meanwhile. Raises InfrastructureError.
     """
-    runs = lake.open("ops/runs")
-    counted, found = transactions(runs), Counts()
-    moved = dict[str, int]()
+    counted, moved, found = transactions(lake.open("ops/runs")), dict[str, int](), Counts()
     for name in BRONZE_TABLES:
         key = f"{_COUNTED}/{name}"
         of_table, moved[key] = _uncounted(lake, name, counted.get(key, -1))
@@ -36,7 +36,13 @@ def count_commits(lake: Lake, counts: Counts) -> Fence | None:
         found.given.update(of_table.accepted)
         found.dropped.update(of_table.rejected)
     counts.taken, counts.given, counts.dropped = +found.taken, found.given, found.dropped
-    return Fence(runs, moved) if counts.taken else None
+
+    def carried(runs: DeltaTable) -> dict[str, int]:
+        if any(runs.transaction_version(key) != counted.get(key) for key in moved):
+            raise StaleCommit("others have counted meanwhile")
+        return moved
+
+    return carried if counts.taken else None
 
 
 def _uncounted(lake: Lake, name: BronzeTable, counted: int) -> tuple[RangeCounts, int]:

@@ -40,14 +40,6 @@ class StaleCommit(InfrastructureError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
-    """Transactions that are to be committed with rows, if none of them moved since the handle `read` was opened."""
-
-    read: DeltaTable
-    transactions: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Rows:
     """Rows to rewrite: columns have one of the values of `among`, and lie `between` two ends, both included.
 
@@ -88,6 +80,14 @@ def chunks(ids: Collection[str]) -> Iterator[list[str]]:
 
 Change = Callable[[pa.Table], tuple[pa.Table, int]]
 """From rows to what stands in their place, and how many of them that changes or removes."""
+
+Carried = Callable[[DeltaTable], Mapping[str, int]]
+"""The transactions that a commit on a handle carries; raises if there is to be no such commit any more."""
+
+
+def no_transactions(_: DeltaTable) -> Mapping[str, int]:
+    """What most commits carry."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +150,31 @@ class Lake:
         self,
         name: TableName,
         rows: Sequence[Mapping[str, object]] | pa.Table,
-        fence: Fence | None = None,
+        carried: Carried = no_transactions,
     ) -> None:
         """Append rows of the contract in one commit.
 
-        Raises ContractViolation on a null, StaleCommit if a transaction of the fence moved. Without one, only a rewrite
-        can be in the way, and the rows do not depend on what it changed.
+        Raises ContractViolation on a null, what `carried` raises, and StaleCommit if always overtaken. What is in the
+        way, a rewrite or a commit that carries the same transactions, is waited out: rows depend on nothing but what
+        `carried` looks at.
         """
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=TABLES[name].schema)
         check_required(name, data)
-        if fence:
-            _append(fence, data)
-        else:
-            until_committed(lambda: _append(Fence(self.open(name), {}), data))
+        for _ in range(ATTEMPTS):
+            table = self.open(name)
+            transactions = carried(table)
+            try:
+                write_deltalake(
+                    table,
+                    data,
+                    mode="append",
+                    commit_properties=_properties(transactions, {}),
+                    writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+                )
+            except CommitFailedError:
+                continue
+            return
+        raise StaleCommit(f"{self.uri(name)}: {ATTEMPTS} commits in a row were overtaken: run it again")
 
     def rewrite(self, name: TableName, rows: Rows, change: Change, *, dry_run: bool = False) -> int:
         """Put other rows in the place of some, in one commit; returns how many `change` says it changed.
@@ -182,19 +194,6 @@ class Lake:
                 continue  # another writer changed or removed what was read here
             return count
         raise InfrastructureError(f"{self.uri(name)}: {ATTEMPTS} rewrites in a row were overtaken: run it again")
-
-
-def _append(fence: Fence, data: pa.Table) -> None:
-    try:
-        write_deltalake(
-            fence.read,
-            data,
-            mode="append",
-            commit_properties=_properties(fence.transactions, {}),
-            writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
-        )
-    except CommitFailedError as error:
-        raise StaleCommit(f"{fence.read.table_uri}: {error}") from error
 
 
 def until_committed(commit: Callable[[], _Result]) -> _Result:

@@ -17,6 +17,7 @@ from pipelines.context import Context
 from pipelines.curate.record import curations
 from pipelines.dataset.manifest import WITHDRAWN_TEXT, manifests
 from pipelines.dataset.rebuild import horizon_of
+from pipelines.io.fence import fence_off
 from pipelines.io.lake import Change, Rows, chunks
 from pipelines.privacy.rewriting import rewrite
 from pipelines.privacy.withdrawals import Withdrawals
@@ -26,6 +27,9 @@ from schemas.tables import GoldTable, TableName
 _WITHOUT_TEXT: Final[Mapping[str, Any]] = {"prompt": [], "completion": WITHDRAWN_TEXT, "shown": None}
 
 _NOTHING: Final = Horizon({}, 0)
+
+_MADE_OF_SILVER: Final[tuple[GoldTable, ...]] = ("gold/candidates", "gold/labelled", "gold/datasets/examples")
+"""Directly, or of candidates less those of conversations of which something is withheld."""
 
 Member = tuple[str, str]
 """A curation or a data set, and an example of it."""
@@ -39,8 +43,14 @@ class GoldRows:
     models: tuple[str, ...]
 
 
-def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -> GoldRows:
-    """Take out what is withheld. Raises InfrastructureError if always overtaken."""
+def take_out(context: Context, app: str, found: Withdrawals, withheld: int, *, dry_run: bool) -> GoldRows:
+    """Take out what is withheld, `withheld` its digest. Raises InfrastructureError if always overtaken.
+
+    Silver is right by now. A run that began before may hold what it was, so it is fenced off before anything is looked
+    for, and one that asks models only once the examples they are asked about are right as well.
+    """
+    if not dry_run:
+        fence_off(context.lake, app, withheld, *_MADE_OF_SILVER)
     curated = {curation.run_id: horizon_of(curation.inputs) for curation in curations(context.lake, app)}
     built = {manifest.dataset_id: horizon_of(manifest.inputs) for manifest in manifests(context.lake, app)}
     candidates = _members(context, app, "gold/candidates", "run_id", curated, found)
@@ -49,18 +59,19 @@ def take_out(context: Context, app: str, found: Withdrawals, *, dry_run: bool) -
     candidate_ids, labelled_ids, example_ids = (
         {example_id for _, example_id in members} for members in (candidates, labelled, examples)
     )
-    changes: dict[TableName, tuple[Collection[str], Change]] = {
-        "gold/candidates": (candidate_ids, _removing("run_id", candidates)),
-        "gold/labelled": (labelled_ids, _removing("run_id", labelled)),
-        "gold/datasets/examples": (example_ids, _emptying(examples)),
-        "gold/answers": (example_ids, lambda rows: (rows.slice(0, 0), rows.num_rows)),
+
+    def rewritten(table: GoldTable, of: Collection[str], change: Change) -> int:
+        parts = (Rows({"app": [app], "example_id": ids}) for ids in chunks(of))
+        return rewrite(context, table, parts, change, dry_run=dry_run)
+
+    changed: dict[TableName, int] = {
+        "gold/candidates": rewritten("gold/candidates", candidate_ids, _removing("run_id", candidates)),
+        "gold/labelled": rewritten("gold/labelled", labelled_ids, _removing("run_id", labelled)),
+        "gold/datasets/examples": rewritten("gold/datasets/examples", example_ids, _emptying(examples)),
     }
-    changed = {
-        table: rewrite(
-            context, table, (Rows({"app": [app], "example_id": ids}) for ids in chunks(of)), change, dry_run=dry_run
-        )
-        for table, (of, change) in changes.items()
-    }
+    if not dry_run:
+        fence_off(context.lake, app, withheld, "gold/answers")
+    changed["gold/answers"] = rewritten("gold/answers", example_ids, lambda rows: (rows.slice(0, 0), rows.num_rows))
     sets = {dataset_id for dataset_id, _ in examples}
     models = tuple(model.model_version for model in trained_models(context.lake, app) if model.dataset_id in sets)
     return GoldRows(changed, models)

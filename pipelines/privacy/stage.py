@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.consents import read_consents
+from pipelines.consents import Horizon, read_consents
 from pipelines.context import Context
 from pipelines.io.vacuum import Unnamed
 from pipelines.people import UserKeys
@@ -70,9 +70,10 @@ def _apply(context: Context, app: str, keys: UserKeys, *, dry_run: bool) -> Done
         _extract(context, app, keys)  # 1
     consents = read_consents(context.lake, app, keys)
     found = find(context.lake, app, consents)  # 2
+    withheld = found.digest(consents.unknown_to(_extracted(context, app)))  # read before silver is: it says no less
     payloads = bronze.read_payloads(context, app, consents)
     rows = silver.take_out(context, app, found, dry_run=dry_run)  # 3
-    of_gold = gold.take_out(context, app, found, dry_run=dry_run)
+    of_gold = gold.take_out(context, app, found, withheld, dry_run=dry_run)
     rows |= of_gold.changed
     rows |= bronze.take_out(context, found, payloads, dry_run=dry_run)
     forgotten = forget(context, dry_run=dry_run)  # 4
@@ -97,10 +98,15 @@ def _extract(context: Context, app: str, keys: UserKeys) -> None:
 
 def _not_extracted(context: Context, app: str, keys: UserKeys) -> int:
     """How many people withhold something of which extract does not know."""
+    horizon = _extracted(context, app)
+    return len(read_consents(context.lake, app, keys).unknown_to(horizon))
+
+
+def _extracted(context: Context, app: str) -> Horizon:
+    """Which changes of consent silver shows."""
     from pipelines.extract.marks import read_marks  # brings Beam
 
-    marks = read_marks(context.lake.open("silver/conversations"), app)
-    return len(read_consents(context.lake, app, keys).unknown_to(marks.horizon))
+    return read_marks(context.lake.open("silver/conversations"), app).horizon
 
 
 def _count(stage: Run, done: Done) -> None:

@@ -9,6 +9,7 @@ from pipelines import curate
 from pipelines.curate import stage
 from pipelines.curate.evidence import CONVERSATION
 from pipelines.curate.labelled import read_labelled, write_labelled
+from pipelines.io.fence import fenced
 from pipelines.io.lake import Rows
 from tests.people import Town, messages
 
@@ -74,7 +75,7 @@ def test_rows_of_a_conversation_that_went_on_go_once_they_are_the_larger_part(co
         known = read_labelled(lake, "app", talks, "this code")
         assert known.fresh.column("conversation_id").to_pylist() == (["c1"] if said else ["c1", "c2"])
         fresh = [labelled_row(name, said) for name in known.fresh.column("conversation_id").to_pylist()]
-        write_labelled(lake, "app", f"run {said}", known, fresh)
+        write_labelled(fenced(lake, "app", "gold/labelled"), f"run {said}", known, fresh)
         stored.append(lake.read("gold/labelled").num_rows)
         now = {row["example_id"] for row in read_labelled(lake, "app", talks, "this code").rows}
         assert now == {"e-c2-0", f"e-c1-{said}"}
@@ -84,7 +85,12 @@ def test_rows_of_a_conversation_that_went_on_go_once_they_are_the_larger_part(co
 def test_rows_of_other_applications_and_other_versions_say_nothing(context):
     lake = context().lake
     talks = pa.table([["c1"], [b"said"]], schema=CONVERSATION)
-    write_labelled(lake, "app", "run", read_labelled(lake, "app", talks, "code 1"), [labelled_row("c1", 0)])
+    write_labelled(
+        fenced(lake, "app", "gold/labelled"),
+        "run",
+        read_labelled(lake, "app", talks, "code 1"),
+        [labelled_row("c1", 0)],
+    )
     assert read_labelled(lake, "app", talks, "code 1").fresh.num_rows == 0
     assert read_labelled(lake, "app", talks, "code 2").fresh.num_rows == 1
     assert read_labelled(lake, "other", talks, "code 1").fresh.num_rows == 1

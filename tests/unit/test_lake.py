@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from pipelines.io.delta_log import commits, transactions
-from pipelines.io.lake import Change, Fence, Lake, Rows, StaleCommit, commit_files
+from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
 from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES
 
@@ -23,10 +23,6 @@ def admission(conversation_id: str = "c", app: str | None = "a") -> dict[str, ob
         "conversation_id": conversation_id, "revision": "r", "app": app, "user_key": None, "run_id": "n",
         "admitted_at": NOW,
     }  # fmt: skip
-
-
-def job(lake: Lake, version: int) -> Fence:
-    return Fence(lake.open("silver/admissions"), {"job": version})
 
 
 def test_rows_come_back_in_the_types_of_the_contract(lake: Lake) -> None:
@@ -60,7 +56,7 @@ def test_a_required_column_takes_no_null(lake: Lake) -> None:
 
 def test_a_transaction_is_committed_with_the_rows_and_fences_a_stale_writer(lake: Lake) -> None:
     stale = lake.open("silver/admissions")
-    lake.append("silver/admissions", [admission()], job(lake, 7))
+    lake.append("silver/admissions", [admission()], lambda _: {"job": 7})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
     with pytest.raises(StaleCommit):
         commit_files(stale, [], {"job": 8}, {})
@@ -143,7 +139,7 @@ STRANGE = ["", "'", "''", "a'b", "a\\b", "\\'", 'a"b', "a\nb", "a%_b", "a -- b",
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) -> None:
-    lake.append("silver/admissions", [admission(other) for other in [*STRANGE, "kept"]], job(lake, 7))
+    lake.append("silver/admissions", [admission(other) for other in [*STRANGE, "kept"]], lambda _: {"job": 7})
     assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name], "app": ["a"]}), without(name)) == 1
     assert conversations(lake) == sorted({*STRANGE, "kept"} - {name})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
