@@ -19,6 +19,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from pipelines.io.committing import NOTHING_AFTER, committing
 from pipelines.io.parquet import ROW_GROUP_ROWS
 from pipelines.io.scan import dataset
 from schemas.errors import ContractViolation, InfrastructureError
@@ -108,7 +109,9 @@ class Lake:
         if needed := [field.name for field in missing if field.name in contract.required]:
             raise ContractViolation(f"{self.uri(name)} lacks {', '.join(needed)}: it was made by another version")
         if missing:
-            table.alter.add_columns(list(DeltaSchema.from_arrow(pa.schema(missing)).fields))
+            columns = list(DeltaSchema.from_arrow(pa.schema(missing)).fields)
+            with committing(table) as after:
+                table.alter.add_columns(columns, post_commithook_properties=after)
 
     def _create(self, name: TableName) -> DeltaTable:
         if "://" not in self.url:
@@ -116,7 +119,12 @@ class Lake:
         once = CommitProperties(max_commit_retries=0)  # tried again, it would commit a second creation
         try:
             return DeltaTable.create(
-                self.uri(name), TABLES[name].schema, mode="ignore", name=name, commit_properties=once
+                self.uri(name),
+                TABLES[name].schema,
+                mode="ignore",
+                name=name,
+                commit_properties=once,
+                post_commithook_properties=NOTHING_AFTER,
             )
         except CommitFailedError:
             return DeltaTable(self.uri(name))  # another process made it between our look and our commit
@@ -154,14 +162,17 @@ class Lake:
             until_committed(lambda: self._append(name, data, {}))
 
     def _append(self, name: TableName, data: pa.Table, transactions: Mapping[str, int]) -> None:
+        table = self.open(name)
         try:
-            write_deltalake(
-                self.open(name),
-                data,
-                mode="append",
-                commit_properties=_properties(transactions, {}),
-                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
-            )
+            with committing(table) as after:
+                write_deltalake(
+                    table,
+                    data,
+                    mode="append",
+                    commit_properties=_properties(transactions, {}),
+                    post_commithook_properties=after,
+                    writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+                )
         except CommitFailedError as error:
             raise StaleCommit(f"{self.uri(name)}: {error}") from error
 
@@ -178,7 +189,10 @@ class Lake:
                 return count
             check_required(name, changed)
             try:
-                write_deltalake(table, changed, mode="overwrite", predicate=rows.sql())
+                with committing(table) as after:
+                    write_deltalake(
+                        table, changed, mode="overwrite", predicate=rows.sql(), post_commithook_properties=after
+                    )
             except CommitFailedError:
                 continue  # another writer changed or removed what was read here
             return count
@@ -218,13 +232,15 @@ def commit_files(
     Delta validates neither the files nor their statistics: the caller has. Raises StaleCommit if a transaction moved.
     """
     try:
-        table.create_write_transaction(
-            list(files),
-            mode="append",
-            schema=table.schema(),
-            partition_by=[],
-            commit_properties=_properties(transactions, metadata),
-        )
+        with committing(table) as after:
+            table.create_write_transaction(
+                list(files),
+                mode="append",
+                schema=table.schema(),
+                partition_by=[],
+                commit_properties=_properties(transactions, metadata),
+                post_commithook_properties=after,
+            )
     except CommitFailedError as error:
         raise StaleCommit(f"{table.table_uri}: {error}") from error
 

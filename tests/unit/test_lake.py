@@ -1,8 +1,10 @@
 """The lake keeps contracts: tables as declared, commits that fence, no null where none may be."""
 
+import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +14,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from pipelines.io.delta_log import commits, transactions
 from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
+from pipelines.io.lease import leased
+from pipelines.io.table_files import read_rows, replace, stored_files, write_rows
 from schemas.errors import ContractViolation, InfrastructureError
 from schemas.tables import TABLES
 
@@ -80,6 +84,85 @@ def test_a_commit_keeps_its_version_though_others_came_since_the_table_was_opene
     assert len(commits(opened, -20)) == opened.version() + 1
     (Path(lake.uri("silver/admissions")) / "_delta_log" / f"{first:020d}.json").unlink()
     assert list(commits(opened, first - 1)) == [first + 1, first + 2], "what was cleaned is none"
+
+
+def log_of(lake: Lake) -> Path:
+    return Path(lake.uri("silver/admissions"), "_delta_log")
+
+
+def replace_all(lake: Lake) -> None:
+    """As maintenance does."""
+    with leased(lake, "silver/admissions", lambda: NOW) as lease:
+        old = stored_files(lake.open("silver/admissions"))
+        rows = read_rows(lake, "silver/admissions", old)
+        replace(lease, old, write_rows(lake, "silver/admissions", rows))
+
+
+COMMITS: dict[str, Callable[[Lake], object]] = {
+    "append": lambda lake: lake.append("silver/admissions", [admission("c-2")]),
+    "rewrite": lambda lake: lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1")),
+    "files": lambda lake: commit_files(lake.open("silver/admissions"), [], {}, {}),
+    "replacement": replace_all,
+}
+
+
+@pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS)
+def test_a_commit_stands_though_the_store_refuses_the_checkpoint(
+    lake: Lake, commit: Callable[[Lake], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    every_version(lake, 1)
+    lake.append("silver/admissions", [admission("c-1")])
+    (log_of(lake) / "_last_checkpoint").unlink()
+    (log_of(lake) / "_last_checkpoint" / "in the way").mkdir(parents=True)
+    before = DeltaTable(lake.uri("silver/admissions")).version()
+    caplog.clear()
+    commit(lake)
+    made = DeltaTable(lake.uri("silver/admissions")).version() - before
+    assert (made, len(caplog.messages)) == ((3, 3) if commit is replace_all else (1, 1)), "a lease is two commits"
+    assert "silver/admissions/ has no new checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS)
+def test_a_commit_leaves_the_log_to_maintenance(lake: Lake, commit: Callable[[Lake], object]) -> None:
+    """Two that delete the same entries are in each other's way, and delta-rs says that the commit failed."""
+    lake.append("silver/admissions", [admission("c-1")])
+    lake.open("silver/admissions").create_checkpoint()
+    old = (NOW - timedelta(days=40)).timestamp()
+    entries = sorted(log_of(lake).iterdir())
+    for entry in entries:
+        os.utime(entry, (old, old))
+    commit(lake)
+    assert not set(entries) - set(log_of(lake).iterdir())
+
+
+def every_version(lake: Lake, number: int) -> None:
+    """A table that wants checkpoints more often than ours."""
+    schema, interval = TABLES["silver/admissions"].schema, {"delta.checkpointInterval": str(number)}
+    DeltaTable.create(lake.uri("silver/admissions"), schema, configuration=interval)
+
+
+def checkpoints(lake: Lake) -> list[int]:
+    return sorted(int(path.name.split(".")[0]) for path in log_of(lake).glob("*.checkpoint.parquet"))
+
+
+def test_a_checkpoint_is_written_at_its_version_whatever_version_the_commit_was_to_be(lake: Lake) -> None:
+    every_version(lake, 4)
+    stale = lake.open("silver/admissions")
+    for number in range(2):
+        commit_files(lake.open("silver/admissions"), [], {"job": number}, {})
+    assert checkpoints(lake) == []
+    commit_files(stale, [], {"other": 1}, {})
+    assert (lake.open("silver/admissions").version(), checkpoints(lake)) == (3, [3])
+    for number in range(2, 7):
+        lake.append("silver/admissions", [admission()], {"job": number})
+    assert checkpoints(lake) == [3, 7]
+    assert transactions(lake.open("silver/admissions")) == {"job": 6, "other": 1}
+
+
+def test_our_tables_have_a_checkpoint_every_hundred_versions(lake: Lake) -> None:
+    for _ in range(99):
+        commit_files(lake.open("silver/admissions"), [], {}, {})
+    assert checkpoints(lake) == [99]
 
 
 @pytest.mark.parametrize("forbidden", ["delta.enableChangeDataFeed", "delta.enableDeletionVectors"])
