@@ -92,6 +92,16 @@ class Lake:
 
     def open(self, name: TableName) -> DeltaTable:
         """Open a table, creating it by its contract if it is not there. Raises ContractViolation if it is another."""
+        for _ in range(ATTEMPTS):
+            table = self._as_it_is(name)
+            try:
+                self._add_columns(name, table)
+            except CommitFailedError:
+                continue  # another process gave it the same columns, or others: look again
+            return table
+        raise InfrastructureError(f"{self.uri(name)}: others changed it {ATTEMPTS} times in a row: run it again")
+
+    def _as_it_is(self, name: TableName) -> DeltaTable:
         try:
             table = DeltaTable(self.uri(name))
         except TableNotFoundError:
@@ -99,7 +109,6 @@ class Lake:
         configuration = table.metadata().configuration
         if enabled := [key for key in FORBIDDEN_PROPERTIES if configuration.get(key, "false") not in ("false", "none")]:
             raise ContractViolation(f"{self.uri(name)} has {', '.join(enabled)}: recreate it without")
-        self._add_columns(name, table)
         return table
 
     def _add_columns(self, name: TableName, table: DeltaTable) -> None:

@@ -17,7 +17,7 @@ from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
 from pipelines.io.lease import leased
 from pipelines.io.table_files import read_rows, replace, stored_files, write_rows
 from schemas.errors import ContractViolation, InfrastructureError
-from schemas.tables import TABLES
+from schemas.tables import TABLES, TableName
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -188,6 +188,23 @@ def test_a_table_of_a_version_without_a_column_gets_it_empty(lake: Lake) -> None
     lake.append("silver/admissions", [admission("c-2") | {"user_key": "person"}])
     keys = {row["conversation_id"]: row["user_key"] for row in lake.read("silver/admissions").to_pylist()}
     assert keys == {"c-1": None, "c-2": "person"}
+
+
+def test_a_column_that_another_process_adds_at_the_same_time_is_there_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = TABLES["silver/admissions"].schema
+    write_deltalake(lake.uri("silver/admissions"), schema.empty_table().drop_columns(["user_key"]))
+    real, others = Lake._add_columns, [Lake(lake.url)]
+
+    def add_after_another(self: Lake, name: TableName, table: DeltaTable) -> None:
+        if others:
+            others.pop().open(name)
+        real(self, name, table)
+
+    monkeypatch.setattr(Lake, "_add_columns", add_after_another)
+    held = [field.name for field in lake.open("silver/admissions").schema().fields]
+    assert sorted(held) == sorted(schema.names)
 
 
 def test_a_record_of_a_version_without_a_field_gets_it_empty(lake: Lake) -> None:
