@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from pipelines.io.delta_log import commits, transactions
 from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
@@ -244,6 +245,27 @@ def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) 
     assert conversations(lake) == sorted({*STRANGE, "kept"} - {name})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
     assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name]}), without(name)) == 0
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_rewrite_means_the_same_rows_though_others_commit_meanwhile(lake: Lake, name: str) -> None:
+    lake.append("silver/admissions", [admission(name), admission("kept")])
+    during = [admission("other")]
+
+    def change(rows: pa.Table) -> tuple[pa.Table, int]:
+        if during:
+            lake.append("silver/admissions", [during.pop()])
+        return without(name)(rows)
+
+    assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name], "app": ["a"]}), change) == 1
+    assert conversations(lake) == ["kept", "other"]
+
+
+def test_a_rewrite_that_fails_by_itself_is_not_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("silver/admissions", [admission("c-1")])
+    monkeypatch.setattr(Rows, "sql", lambda rows: "conversation_id = 'without an end")
+    with pytest.raises(DeltaError):
+        lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"))
 
 
 def test_a_rewrite_by_numbers_touches_only_what_lies_between(lake: Lake) -> None:
