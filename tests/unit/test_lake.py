@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
@@ -158,6 +159,27 @@ def test_a_checkpoint_is_written_at_its_version_whatever_version_the_commit_was_
         lake.append("silver/admissions", [admission()], {"job": number})
     assert checkpoints(lake) == [3, 7]
     assert transactions(lake.open("silver/admissions")) == {"job": 6, "other": 1}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["its writer died", "whole"])
+def test_of_a_checkpoint_in_parts_all_are_read_or_none(lake: Lake, whole: bool) -> None:
+    for number in range(6):
+        commit_files(lake.open("silver/admissions"), [], {f"job-{number}": number}, {})
+    opened = lake.open("silver/admissions")
+    opened.create_checkpoint()
+    (classic,) = log_of(lake).glob("*.checkpoint.parquet")
+    actions = pq.read_table(classic)
+    parts = [actions.slice(0, 3), actions.slice(3)]
+    for part, rows in enumerate(parts if whole else parts[:1], 1):
+        pq.write_table(rows, classic.with_suffix(f".{part:010d}.0000000002.parquet"))
+    classic.unlink()
+    (log_of(lake) / "_last_checkpoint").unlink()
+    commit_files(lake.open("silver/admissions"), [], {"job-0": 7}, {})
+    lake.open("silver/admissions").create_checkpoint()  # a newer one than the handle has read
+    if whole:
+        for entry in log_of(lake).glob("*.json"):
+            entry.unlink()
+    assert transactions(opened) == {f"job-{number}": number for number in range(6)}
 
 
 def test_our_tables_have_a_checkpoint_every_hundred_versions(lake: Lake) -> None:
