@@ -38,6 +38,19 @@ def test_rows_come_back_in_the_types_of_the_contract(lake: Lake) -> None:
     assert rows.to_pylist() == [admission("c-2", app="b")]
 
 
+FIRST, LAST = datetime(1969, 12, 31, 23, 59, 59, 999_001, UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("at", [FIRST, NOW + timedelta(microseconds=123_456), LAST])
+def test_a_time_is_found_to_the_microsecond(lake: Lake, at: datetime) -> None:
+    """delta-rs writes bounds of files in milliseconds."""
+    lake.append("silver/admissions", [admission() | {"admitted_at": at}])
+    time = pc.field("admitted_at")
+    for where in (time >= at, time == at, time <= at):
+        assert lake.read("silver/admissions", where=where).num_rows == 1
+    assert lake.read("silver/admissions", where=(time > at) | (time < at)).num_rows == 0
+
+
 def test_every_table_of_the_contract_can_be_made_and_read(lake: Lake) -> None:
     for name, table in TABLES.items():
         assert lake.read(name).schema == table.schema
