@@ -83,13 +83,15 @@ def _checkpoint_version(filesystem: fs.FileSystem, root: str, at_most: int) -> i
 
 
 def _checkpoints(filesystem: fs.FileSystem, root: str) -> dict[int, list[str]]:
-    """Paths of each checkpoint's files by version."""
-    found: dict[int, list[str]] = {}
+    """Paths of each checkpoint's files by version. Of one in parts, some are no checkpoint: its writer has died."""
+    found: dict[tuple[int, int], list[str]] = {}
     for entry in filesystem.get_file_info(fs.FileSelector(root)):
         name = PurePosixPath(entry.path).name
         if name.endswith(".parquet") and ".checkpoint." in name:
-            found.setdefault(int(name.split(".")[0]), []).append(entry.path)
-    return found
+            version, _, *part_of, _ = name.split(".")
+            parts = int(part_of[1]) if len(part_of) == 2 else 1
+            found.setdefault((int(version), parts), []).append(entry.path)
+    return {version: paths for (version, parts), paths in found.items() if len(paths) >= parts}
 
 
 def _of_checkpoint(filesystem: fs.FileSystem, root: str, version: int) -> dict[str, int]:

@@ -43,6 +43,11 @@ _KNOWN: Final = ("null_count", "min", "max")
 """What the log may know of a column of a file."""
 
 
+_CUT_US: Final = 999
+"""Microseconds by which a time may lie after the greatest that the log knows: delta-rs and Spark write milliseconds.
+Files that ingest and extract wrote have theirs to the microsecond, and lose nothing by it."""
+
+
 def _named_in(where: ds.Expression | None, schema: pa.Schema) -> list[pa.Field]:
     """Columns whose names occur in a filter as it is written; one too many does no harm, nor would one too few."""
     if where is None:
@@ -61,5 +66,8 @@ def _bounds(file: dict[str, Any], named: list[pa.Field]) -> Iterator[ds.Expressi
         if nulls is not None and nulls == file["num_records"]:
             yield column.is_null()
         elif least is not None and greatest is not None:
-            bounded = (column >= pa.scalar(least, field.type)) & (column <= pa.scalar(greatest, field.type))
+            low, high = (pa.scalar(bound, field.type) for bound in (least, greatest))
+            if pa.types.is_timestamp(field.type):
+                high = pa.scalar(high.value + _CUT_US, field.type)
+            bounded = (column >= low) & (column <= high)
             yield bounded if nulls == 0 else bounded | column.is_null()

@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines import crash
+from pipelines.io.committing import committing
 from pipelines.io.lake import ATTEMPTS, Lake, StaleCommit, check_required
 from pipelines.io.lease import Lease
 from pipelines.io.parquet import TableFile
@@ -96,16 +97,18 @@ def replace(lease: Lease, old: Sequence[StoredFile], new: TableFile, *, changes_
         crash.reach("before_replace")
         crash.reach("during_replace")
         try:
-            table.create_write_transaction(
-                [*gone, added],
-                mode="append",
-                schema=table.schema(),
-                partition_by=[],
-                commit_properties=CommitProperties(
-                    max_commit_retries=0,
-                    app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
-                ),
-            )
+            with committing(table) as after:
+                table.create_write_transaction(
+                    [*gone, added],
+                    mode="append",
+                    schema=table.schema(),
+                    partition_by=[],
+                    commit_properties=CommitProperties(
+                        max_commit_retries=0,
+                        app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
+                    ),
+                    post_commithook_properties=after,
+                )
         except CommitFailedError:
             continue  # somebody committed first: see whether the files are still there
         crash.reach("after_replace")

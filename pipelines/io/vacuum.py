@@ -5,6 +5,7 @@ default, so what was taken out of a table can be read in its history until then.
 the rows that are there now, by their offsets (I3).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from pyarrow import fs
 
 from pipelines import crash
+from pipelines.io.committing import NOTHING_AFTER
 from pipelines.io.lake import Lake
 from pipelines.io.lease import Lease
 from pipelines.io.parquet import locate
@@ -49,10 +51,15 @@ def vacuum(lease: Lease, retention: timedelta = HISTORY_RETENTION) -> Unnamed:
         _vacuum(lease.lake, lease.name, retention, dry_run=False)
         crash.reach("vacuumed")
     if found != Unnamed():
-        table = lease.lake.open(lease.name)
-        table.create_checkpoint()
-        table.cleanup_metadata()
+        lease.lake.open(lease.name).create_checkpoint()
+        clean_log(lease.lake, lease.name)
     return found
+
+
+def clean_log(lake: Lake, name: TableName) -> None:
+    """Delete log entries that have had their time and that a checkpoint stands for; commits leave them."""
+    with suppress(FileNotFoundError):  # another process was faster; what it left, the next run deletes
+        lake.open(name).cleanup_metadata()
 
 
 def _stored(lake: Lake, name: TableName, retention: timedelta) -> set[str]:
@@ -65,4 +72,6 @@ def _stored(lake: Lake, name: TableName, retention: timedelta) -> set[str]:
 def _vacuum(lake: Lake, name: TableName, retention: timedelta, *, dry_run: bool) -> list[str]:
     """All of the directory, not only what the log remembers: a run that died has left files that no commit names."""
     hours = retention // timedelta(hours=1)
-    return lake.open(name).vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+    return lake.open(name).vacuum(
+        hours, dry_run=dry_run, enforce_retention_duration=False, full=True, post_commithook_properties=NOTHING_AFTER
+    )

@@ -1,19 +1,20 @@
 """One maintenance run over all maintained tables, for all applications.
 
 In: tables as their writers leave them, a file for every partition and commit. Out: the same rows, in few files. The
-steps, numbered as in the code, of which the last three are done table by table under the table's lease:
+steps, numbered as in the code, of which 2 to 4 are done table by table under the table's lease:
 
 1. let payloads of rejected records expire (I4);
 2. take the lease;
 3. merge small files, a commit for each merge;
-4. delete files of older versions whose time has come.
+4. delete files of older versions whose time has come;
+5. delete log entries whose time has come, of every table: no commit does.
 
 Killed anywhere and run again, it goes on, once the lease has ended: every commit stands alone. Ingest and extract may
 run meanwhile: they append, and nothing that is appended is touched.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -24,13 +25,13 @@ from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.ingest.retention import count_expired, expire_daily
 from pipelines.io.lease import leased
 from pipelines.io.table_files import StoredFile, stored_files
-from pipelines.io.vacuum import Unnamed, unnamed
+from pipelines.io.vacuum import Unnamed, clean_log, unnamed
 from pipelines.maintain.compaction import ORDER, Compacted, plan
 from pipelines.maintain.engines import LEASES, Engine, Maintainer, maintaining
 from pipelines.maintain.report import MaintainReport, TableReport
 from pipelines.runs import stage_run
 from schemas.errors import NothingToDo
-from schemas.tables import TableName
+from schemas.tables import TABLES, TableName
 
 ALL_APPS: Final = "*"
 """Names the run: tables are shared by all applications."""
@@ -69,14 +70,16 @@ def run(
             say(_line(name, tables[name]))
             if rows := tables[name].rows:
                 stage.counts.taken[name] = stage.counts.given[name] = rows
+        for name in _existing(context, TABLES):
+            clean_log(context.lake, name)  # 5
         if not expired and not any(table.merged or table.deleted for table in tables.values()):
             raise NothingToDo("no table has small files to merge or old ones to delete")
     return MaintainReport(stage.run_id, engine, dry_run, tables, expired, time.monotonic() - started)
 
 
-def _existing(context: Context) -> list[TableName]:
+def _existing(context: Context, names: Iterable[TableName] = ORDER) -> list[TableName]:
     """What nobody has written to yet is not made for the sake of maintaining it."""
-    return [name for name in ORDER if DeltaTable.is_deltatable(context.lake.uri(name))]
+    return [name for name in names if DeltaTable.is_deltatable(context.lake.uri(name))]
 
 
 def _count_expired(context: Context) -> int:

@@ -1,15 +1,18 @@
 """Maintenance on real Delta tables: few files, the same rows, whoever else is at work and wherever it dies."""
 
 import json
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from pipelines import extract, maintain, privacy
 from pipelines.ingest.offsets import progress_of
@@ -176,6 +179,28 @@ def test_payloads_expire_and_old_files_go(context, clock):
     stored = {path.name for path in Path(ctx.lake.uri(TABLE)).glob("*.parquet")}
     assert stored == {Path(uri).name for uri in ctx.lake.open(TABLE).file_uris()}
     assert everything(ctx.lake) == before
+
+
+def test_log_entries_go_when_they_are_old_whoever_else_deletes_them(wheel, monkeypatch):
+    """Also of tables that are not merged."""
+    wheel.lake.append("ops/gates", [])
+    old = (datetime.now(UTC) - timedelta(days=40)).timestamp()  # the log has the machine's times
+    logs = [Path(wheel.lake.uri(name), "_delta_log") for name in ("bronze/generations", "ops/gates")]
+    for log in logs:
+        DeltaTable(str(log.parent)).create_checkpoint()
+        for entry in log.glob("*.json"):
+            os.utime(entry, (old, old))
+    real = DeltaTable.cleanup_metadata
+
+    def clean_after_another(table):
+        real(table)
+        raise FileNotFoundError(table.table_uri)
+
+    monkeypatch.setattr(DeltaTable, "cleanup_metadata", clean_after_another)
+    with suppress(NothingToDo):
+        maintain.run(wheel, APP)
+    assert not any((log / f"{0:020d}.json").exists() for log in logs)
+    assert wheel.lake.read("bronze/generations").num_rows == 4
 
 
 class TestLease:

@@ -1,19 +1,25 @@
 """The lake keeps contracts: tables as declared, commits that fence, no null where none may be."""
 
+import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from pipelines.io.delta_log import commits, transactions
 from pipelines.io.lake import Change, Lake, Rows, StaleCommit, commit_files
+from pipelines.io.lease import leased
+from pipelines.io.table_files import read_rows, replace, stored_files, write_rows
 from schemas.errors import ContractViolation, InfrastructureError
-from schemas.tables import TABLES
+from schemas.tables import TABLES, TableName
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -30,6 +36,19 @@ def test_rows_come_back_in_the_types_of_the_contract(lake: Lake) -> None:
     rows = lake.read("silver/admissions", where=pc.field("app") == "b")
     assert rows.schema == TABLES["silver/admissions"].schema
     assert rows.to_pylist() == [admission("c-2", app="b")]
+
+
+FIRST, LAST = datetime(1969, 12, 31, 23, 59, 59, 999_001, UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("at", [FIRST, NOW + timedelta(microseconds=123_456), LAST])
+def test_a_time_is_found_to_the_microsecond(lake: Lake, at: datetime) -> None:
+    """delta-rs writes bounds of files in milliseconds."""
+    lake.append("silver/admissions", [admission() | {"admitted_at": at}])
+    time = pc.field("admitted_at")
+    for where in (time >= at, time == at, time <= at):
+        assert lake.read("silver/admissions", where=where).num_rows == 1
+    assert lake.read("silver/admissions", where=(time > at) | (time < at)).num_rows == 0
 
 
 def test_every_table_of_the_contract_can_be_made_and_read(lake: Lake) -> None:
@@ -82,6 +101,106 @@ def test_a_commit_keeps_its_version_though_others_came_since_the_table_was_opene
     assert list(commits(opened, first - 1)) == [first + 1, first + 2], "what was cleaned is none"
 
 
+def log_of(lake: Lake) -> Path:
+    return Path(lake.uri("silver/admissions"), "_delta_log")
+
+
+def replace_all(lake: Lake) -> None:
+    """As maintenance does."""
+    with leased(lake, "silver/admissions", lambda: NOW) as lease:
+        old = stored_files(lake.open("silver/admissions"))
+        rows = read_rows(lake, "silver/admissions", old)
+        replace(lease, old, write_rows(lake, "silver/admissions", rows))
+
+
+COMMITS: dict[str, Callable[[Lake], object]] = {
+    "append": lambda lake: lake.append("silver/admissions", [admission("c-2")]),
+    "rewrite": lambda lake: lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1")),
+    "files": lambda lake: commit_files(lake.open("silver/admissions"), [], {}, {}),
+    "replacement": replace_all,
+}
+
+
+@pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS)
+def test_a_commit_stands_though_the_store_refuses_the_checkpoint(
+    lake: Lake, commit: Callable[[Lake], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    every_version(lake, 1)
+    lake.append("silver/admissions", [admission("c-1")])
+    (log_of(lake) / "_last_checkpoint").unlink()
+    (log_of(lake) / "_last_checkpoint" / "in the way").mkdir(parents=True)
+    before = DeltaTable(lake.uri("silver/admissions")).version()
+    caplog.clear()
+    commit(lake)
+    made = DeltaTable(lake.uri("silver/admissions")).version() - before
+    assert (made, len(caplog.messages)) == ((3, 3) if commit is replace_all else (1, 1)), "a lease is two commits"
+    assert "silver/admissions/ has no new checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS)
+def test_a_commit_leaves_the_log_to_maintenance(lake: Lake, commit: Callable[[Lake], object]) -> None:
+    """Two that delete the same entries are in each other's way, and delta-rs says that the commit failed."""
+    lake.append("silver/admissions", [admission("c-1")])
+    lake.open("silver/admissions").create_checkpoint()
+    old = (NOW - timedelta(days=40)).timestamp()
+    entries = sorted(log_of(lake).iterdir())
+    for entry in entries:
+        os.utime(entry, (old, old))
+    commit(lake)
+    assert not set(entries) - set(log_of(lake).iterdir())
+
+
+def every_version(lake: Lake, number: int) -> None:
+    """A table that wants checkpoints more often than ours."""
+    schema, interval = TABLES["silver/admissions"].schema, {"delta.checkpointInterval": str(number)}
+    DeltaTable.create(lake.uri("silver/admissions"), schema, configuration=interval)
+
+
+def checkpoints(lake: Lake) -> list[int]:
+    return sorted(int(path.name.split(".")[0]) for path in log_of(lake).glob("*.checkpoint.parquet"))
+
+
+def test_a_checkpoint_is_written_at_its_version_whatever_version_the_commit_was_to_be(lake: Lake) -> None:
+    every_version(lake, 4)
+    stale = lake.open("silver/admissions")
+    for number in range(2):
+        commit_files(lake.open("silver/admissions"), [], {"job": number}, {})
+    assert checkpoints(lake) == []
+    commit_files(stale, [], {"other": 1}, {})
+    assert (lake.open("silver/admissions").version(), checkpoints(lake)) == (3, [3])
+    for number in range(2, 7):
+        lake.append("silver/admissions", [admission()], {"job": number})
+    assert checkpoints(lake) == [3, 7]
+    assert transactions(lake.open("silver/admissions")) == {"job": 6, "other": 1}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["its writer died", "whole"])
+def test_of_a_checkpoint_in_parts_all_are_read_or_none(lake: Lake, whole: bool) -> None:
+    for number in range(6):
+        commit_files(lake.open("silver/admissions"), [], {f"job-{number}": number}, {})
+    opened = lake.open("silver/admissions")
+    opened.create_checkpoint()
+    (classic,) = log_of(lake).glob("*.checkpoint.parquet")
+    actions = pq.read_table(classic)
+    parts = [actions.slice(0, 3), actions.slice(3)]
+    for part, rows in enumerate(parts if whole else parts[:1], 1):
+        pq.write_table(rows, classic.with_suffix(f".{part:010d}.0000000002.parquet"))
+    classic.unlink()
+    (log_of(lake) / "_last_checkpoint").unlink()
+    commit_files(lake.open("silver/admissions"), [], {"job-0": 7}, {})
+    lake.open("silver/admissions").create_checkpoint()  # a newer one than the handle has read
+    if whole:
+        for entry in log_of(lake).glob("*.json"):
+            entry.unlink()
+    assert transactions(opened) == {f"job-{number}": number for number in range(6)}
+
+
+def test_our_tables_have_a_checkpoint_every_hundred_versions(lake: Lake) -> None:
+    for _ in range(99):
+        commit_files(lake.open("silver/admissions"), [], {}, {})
+    assert checkpoints(lake) == [99]
+
+
 @pytest.mark.parametrize("forbidden", ["delta.enableChangeDataFeed", "delta.enableDeletionVectors"])
 def test_a_table_with_a_property_we_cannot_read_rightly_is_refused(lake: Lake, forbidden: str) -> None:
     schema = TABLES["silver/admissions"].schema
@@ -105,6 +224,23 @@ def test_a_table_of_a_version_without_a_column_gets_it_empty(lake: Lake) -> None
     lake.append("silver/admissions", [admission("c-2") | {"user_key": "person"}])
     keys = {row["conversation_id"]: row["user_key"] for row in lake.read("silver/admissions").to_pylist()}
     assert keys == {"c-1": None, "c-2": "person"}
+
+
+def test_a_column_that_another_process_adds_at_the_same_time_is_there_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = TABLES["silver/admissions"].schema
+    write_deltalake(lake.uri("silver/admissions"), schema.empty_table().drop_columns(["user_key"]))
+    real, others = Lake._add_columns, [Lake(lake.url)]
+
+    def add_after_another(self: Lake, name: TableName, table: DeltaTable) -> None:
+        if others:
+            others.pop().open(name)
+        real(self, name, table)
+
+    monkeypatch.setattr(Lake, "_add_columns", add_after_another)
+    held = [field.name for field in lake.open("silver/admissions").schema().fields]
+    assert sorted(held) == sorted(schema.names)
 
 
 def test_a_record_of_a_version_without_a_field_gets_it_empty(lake: Lake) -> None:
@@ -144,6 +280,27 @@ def test_a_rewrite_means_the_same_rows_in_both_languages(lake: Lake, name: str) 
     assert conversations(lake) == sorted({*STRANGE, "kept"} - {name})
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
     assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name]}), without(name)) == 0
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_rewrite_means_the_same_rows_though_others_commit_meanwhile(lake: Lake, name: str) -> None:
+    lake.append("silver/admissions", [admission(name), admission("kept")])
+    during = [admission("other")]
+
+    def change(rows: pa.Table) -> tuple[pa.Table, int]:
+        if during:
+            lake.append("silver/admissions", [during.pop()])
+        return without(name)(rows)
+
+    assert lake.rewrite("silver/admissions", Rows({"conversation_id": [name], "app": ["a"]}), change) == 1
+    assert conversations(lake) == ["kept", "other"]
+
+
+def test_a_rewrite_that_fails_by_itself_is_not_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("silver/admissions", [admission("c-1")])
+    monkeypatch.setattr(Rows, "sql", lambda rows: "conversation_id = 'without an end")
+    with pytest.raises(DeltaError):
+        lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"))
 
 
 def test_a_rewrite_by_numbers_touches_only_what_lies_between(lake: Lake) -> None:
