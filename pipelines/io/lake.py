@@ -143,27 +143,30 @@ class Lake:
     ) -> None:
         """Append rows of the contract in one commit.
 
-        Raises ContractViolation on a null, StaleCommit if one of the transactions moved meanwhile. Without any, only a
-        rewrite can be in the way, and the rows do not depend on what it changed.
+        Raises ContractViolation on a null, StaleCommit if the table has come as far as one of the transactions already:
+        Delta itself refuses only what moves between its own look and its commit. A rewrite that is in the way is waited
+        out, as the rows do not depend on what it changed.
         """
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=TABLES[name].schema)
         check_required(name, data)
-        if transactions:
-            self._append(name, data, transactions)
-        else:
-            until_committed(lambda: self._append(name, data, {}))
-
-    def _append(self, name: TableName, data: pa.Table, transactions: Mapping[str, int]) -> None:
-        try:
-            write_deltalake(
-                self.open(name),
-                data,
-                mode="append",
-                commit_properties=_properties(transactions, {}),
-                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
-            )
-        except CommitFailedError as error:
-            raise StaleCommit(f"{self.uri(name)}: {error}") from error
+        transactions = transactions or {}
+        for _ in range(ATTEMPTS):
+            table = self.open(name)
+            there = {app_id: table.transaction_version(app_id) for app_id in transactions}
+            if any(number is not None and number >= transactions[app_id] for app_id, number in there.items()):
+                raise StaleCommit(f"{self.uri(name)}: {there} is there already")
+            try:
+                write_deltalake(
+                    table,
+                    data,
+                    mode="append",
+                    commit_properties=_properties(transactions, {}),
+                    writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+                )
+            except CommitFailedError:
+                continue  # a rewrite, or another writer of the same transaction: the next look tells
+            return
+        raise StaleCommit(f"{self.uri(name)}: {ATTEMPTS} commits in a row were overtaken")
 
     def rewrite(self, name: TableName, rows: Rows, change: Change, *, dry_run: bool = False) -> int:
         """Put other rows in the place of some, in one commit; returns how many `change` says it changed.

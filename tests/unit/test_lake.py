@@ -63,6 +63,37 @@ def test_a_transaction_is_committed_with_the_rows_and_fences_a_stale_writer(lake
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
 
 
+def test_rows_under_a_transaction_that_is_there_are_not_appended_again(lake: Lake) -> None:
+    """Delta itself would: it refuses only what another commits between its own look and its commit."""
+    lake.append("silver/admissions", [admission("c-1")], {"job": 7})
+    for number in (6, 7):
+        with pytest.raises(StaleCommit, match="is there already"):
+            lake.append("silver/admissions", [admission("c-2")], {"job": number})
+    lake.append("silver/admissions", [admission("c-3")], {"job": 8, "other": 1})
+    assert conversations(lake) == ["c-1", "c-3"]
+
+
+@pytest.mark.parametrize("overtaken_by", ["a rewrite", "the same"])
+def test_rows_under_a_transaction_wait_out_a_rewrite_and_nobody_else(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, overtaken_by: str
+) -> None:
+    lake.append("silver/admissions", [admission("c-1"), admission("c-2")])
+    real, stale = Lake.open, [lake.open("silver/admissions")]
+    if overtaken_by == "a rewrite":
+        lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"))
+    else:
+        lake.append("silver/admissions", [], {"job": 1})
+    monkeypatch.setattr(Lake, "open", lambda self, name: stale.pop() if stale else real(self, name))
+    if overtaken_by == "a rewrite":
+        lake.append("silver/admissions", [admission("c-3")], {"job": 1})
+        assert conversations(lake) == ["c-2", "c-3"]
+    else:
+        with pytest.raises(StaleCommit):
+            lake.append("silver/admissions", [admission("c-3")], {"job": 1})
+        assert conversations(lake) == ["c-1", "c-2"]
+    assert (stale, transactions(lake.open("silver/admissions"))) == ([], {"job": 1})
+
+
 def test_a_commit_keeps_its_version_though_others_came_since_the_table_was_opened(lake: Lake) -> None:
     """delta-rs numbers its history down from the handle's version, from the newest commit on."""
     for number in range(3):
