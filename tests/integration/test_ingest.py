@@ -27,6 +27,8 @@ from pipelines.io.kafka_ranges import RangeReader
 from pipelines.io.lake import commit_files
 from schemas.errors import ConfigError, InfrastructureError, NothingToDo, UsageError
 from tests.events import feedback, generation
+from tests.memory_drain import drain
+from tests.memory_log import MemoryLog
 from tests.topics import (
     create_topic,
     declaring,
@@ -294,6 +296,27 @@ def test_dead_letters_are_published_once_more_rather_than_never(kafka, over, top
     assert publish_pending(context) == 0
     (progress,) = progress_of(context.lake.open(TABLE)).values()
     assert progress.published == progress.next == 4
+
+
+def test_a_drain_that_announced_less_takes_nothing_back(context, monkeypatch):
+    """Of two drains the slower records last: what the other had announced beyond it would be announced again."""
+    ctx, log, sent = context(), MemoryLog(), []
+    log.append(b"{")
+    drain(ctx.lake, log)
+
+    def publish(_, messages):
+        if not sent:
+            sent.append(len(messages))
+            log.append(b"[]")
+            drain(ctx.lake, log)
+            assert publish_pending(ctx) == 2
+        return len(messages)
+
+    monkeypatch.setattr("pipelines.ingest.dead_letters.publish", publish)
+    assert publish_pending(ctx) == 1
+    (progress,) = progress_of(ctx.lake.open(TABLE)).values()
+    assert progress.published == 2
+    assert publish_pending(ctx) == 0
 
 
 def test_letters_are_listed_shown_and_sent_again(kafka, over, topic):
