@@ -319,6 +319,21 @@ def test_a_drain_that_announced_less_takes_nothing_back(context, monkeypatch):
     assert publish_pending(ctx) == 0
 
 
+def test_letters_that_come_during_a_replay_are_not_sent(context, monkeypatch):
+    ctx, log = context(), MemoryLog()
+    log.append(b"{", None)
+    drain(ctx.lake, log)
+
+    def publish(_, messages):
+        log.append(b"[]")
+        drain(ctx.lake, log)
+        return len(list(messages))
+
+    monkeypatch.setattr("pipelines.dlq.publish", publish)
+    assert dlq.replay(ctx, Selection(), dry_run=False) == dlq.ReplayReport(2, 1, 1, False)
+    assert len(dlq.list_letters(ctx, Selection())) == 3
+
+
 def test_letters_are_listed_shown_and_sent_again(kafka, over, topic):
     context = over(topic)
     broken = generations(1)[0].replace(b'"champion"', b'"third"')
