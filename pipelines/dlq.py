@@ -5,12 +5,13 @@ published again to the topic and partition they came from. The quarantine is a v
 event keeps its id, so replaying twice adds nothing downstream (I1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from pipelines.context import Context
 from pipelines.ingest.offsets import BRONZE_TABLES
@@ -20,6 +21,9 @@ from pipelines.io.kafka_ranges import ATTEMPT_HEADER
 from pipelines.io.scan import dataset
 from schemas.errors import UsageError
 from schemas.tables import BronzeTable
+
+_Tables = Mapping[BronzeTable, DeltaTable]
+"""Bronze, each table as one handle has read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class ReplayReport:
 
 def list_letters(context: Context, selection: Selection) -> list[Letter]:
     """The selected letters, oldest first."""
-    letters = (_letter(name, row) for name, row in _rows(context, selection.filter(), payloads=False))
+    letters = (_letter(name, row) for name, row in _rows(_opened(context), selection.filter(), payloads=False))
     return sorted(letters, key=lambda letter: (letter.ingested_at, letter.key))
 
 
@@ -86,7 +90,7 @@ def show(context: Context, key: str, *, payload: bool) -> list[OpenedLetter]:
     """Letters at `topic/partition/offset`: several if the topic was made again. Raises UsageError, ConfigError."""
     topic, partition, offset = _parse_key(key)
     here = Selection(topic=topic).filter() & (pc.field("partition") == partition) & (pc.field("offset") == offset)
-    rows = list(_rows(context, here, payloads=payload))
+    rows = list(_rows(_opened(context), here, payloads=payload))
     if not rows:
         raise UsageError(f"no dead letter at {key}: `feedwheel dlq list` shows them")
     cipher = PayloadCipher(context.settings.payload_key) if payload else None
@@ -95,15 +99,15 @@ def show(context: Context, key: str, *, payload: bool) -> list[OpenedLetter]:
 
 def replay(context: Context, selection: Selection, *, dry_run: bool) -> ReplayReport:
     """Publish the selected letters' original bytes again. Raises InfrastructureError, ConfigError."""
-    selected = list_letters(context, selection)
-    with_payload = sum(letter.payload for letter in selected)
-    replayed = 0 if dry_run else publish(context.settings.kafka, _originals(context, selection))
-    return ReplayReport(len(selected), replayed, len(selected) - with_payload, dry_run)
+    tables = _opened(context)  # once, so that what is counted is what is sent, whatever is ingested meanwhile
+    selected = [row["payload"] for _, row in _rows(tables, selection.filter(), payloads=False)]
+    replayed = 0 if dry_run else publish(context.settings.kafka, _originals(context, tables, selection))
+    return ReplayReport(len(selected), replayed, len(selected) - sum(selected), dry_run)
 
 
-def _originals(context: Context, selection: Selection) -> Iterator[Outgoing]:
+def _originals(context: Context, tables: _Tables, selection: Selection) -> Iterator[Outgoing]:
     cipher = PayloadCipher(context.settings.payload_key)
-    for _, row in _rows(context, selection.filter() & pc.field("raw").is_valid(), payloads=True):
+    for _, row in _rows(tables, selection.filter() & pc.field("raw").is_valid(), payloads=True):
         sent = cipher.decrypt(row["raw"])
         attempt = (ATTEMPT_HEADER, str(row["attempt"] + 1).encode())
         yield Outgoing(row["topic"], None, sent.value, (*sent.headers, attempt), row["partition"])
@@ -112,13 +116,17 @@ def _originals(context: Context, selection: Selection) -> Iterator[Outgoing]:
 _POINTER = ("topic", "topic_id", "partition", "offset", "stage", "reason", "detail", "attempt", "ingested_at")
 
 
-def _rows(context: Context, chosen: pc.Expression, *, payloads: bool) -> Iterator[tuple[BronzeTable, dict[str, Any]]]:
+def _opened(context: Context) -> _Tables:
+    return {name: context.lake.open(name) for name in BRONZE_TABLES}
+
+
+def _rows(tables: _Tables, chosen: pc.Expression, *, payloads: bool) -> Iterator[tuple[BronzeTable, dict[str, Any]]]:
     """Rejected rows of every table, batch by batch; their encrypted bytes only if `payloads`."""
     columns = {name: pc.field(name) for name in _POINTER} | {"payload": pc.field("raw").is_valid()}
     if payloads:
         columns["raw"] = pc.field("raw")
-    for name in BRONZE_TABLES:
-        for batch in dataset(context.lake.open(name), chosen).to_batches(columns=columns, filter=chosen):
+    for name, table in tables.items():
+        for batch in dataset(table, chosen).to_batches(columns=columns, filter=chosen):
             yield from ((name, row) for row in batch.to_pylist())
 
 

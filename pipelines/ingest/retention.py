@@ -59,14 +59,14 @@ def _due(now: datetime) -> ds.Expression:
 
 def _expire(context: Context, name: BronzeTable) -> int:
     """File by file: memory is bounded by the largest, and rows stay sorted as readers skip by."""
-    due = _due(context.clock())
-    fragments = dataset(context.lake.open(name), due).get_fragments(filter=due)
-    holding = {fragment.path.rsplit("/", 1)[-1] for fragment in fragments if fragment.count_rows(filter=due)}
-    if not holding:
+    if not count_expired(context, name):
         return 0
     with leased(context.lake, name, context.clock) as lease:
-        files = [file for file in stored_files(context.lake.open(name)) if file.name in holding]
-        return sum(_without_bytes(lease, file, due) for file in files)
+        # Looked for once more: before the lease, a maintainer may have put the rows into other files.
+        table, due = context.lake.open(name), _due(context.clock())
+        fragments = dataset(table, due).get_fragments(filter=due)
+        holding = {fragment.path.rsplit("/", 1)[-1] for fragment in fragments if fragment.count_rows(filter=due)}
+        return sum(_without_bytes(lease, file, due) for file in stored_files(table) if file.name in holding)
 
 
 def _without_bytes(lease: Lease, file: StoredFile, due: ds.Expression) -> int:

@@ -26,6 +26,12 @@ from schemas.tables import TableName
 LEASE: Final = timedelta(minutes=15)
 """Far above the time of one replacement, which renews it; so long others wait for one who was killed."""
 
+LONGEST_LEASE: Final = timedelta(hours=4)
+"""No lease is taken for longer: it is what a merge of a large table takes where nothing renews the lease meanwhile."""
+
+_CLOCKS_APART: Final = timedelta(hours=1)
+"""More than clocks of machines that work are ever apart, a wrong time zone included."""
+
 _NUMBER: Final = "feedwheel/lease"
 _UNTIL: Final = "feedwheel/lease_until"
 
@@ -69,7 +75,8 @@ def _take(lake: Lake, name: TableName, clock: Clock, duration: timedelta) -> Lea
     for _ in range(ATTEMPTS):
         table, now = lake.open(name), _milliseconds(clock())
         until = table.transaction_version(_UNTIL) or 0
-        if until > now:
+        # Further ahead than any lease lasts, it was taken under a wrong clock, and waiting would be for as long.
+        if now < until <= now + (LONGEST_LEASE + _CLOCKS_APART) // timedelta(milliseconds=1):
             ends = datetime.fromtimestamp(until / 1000, UTC)
             raise Leased(
                 f"{table.table_uri} is being maintained by another run (feedwheel maintain or privacy apply) until "

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from pipelines.context import Context
 from pipelines.io.delta_log import commits
-from pipelines.io.lease import LEASE, Lease
+from pipelines.io.lease import LEASE, LONGEST_LEASE, Lease
 from pipelines.io.spark import SparkTables, spark_tables
 from pipelines.io.table_files import stored_files
 from pipelines.io.vacuum import HISTORY_RETENTION, Unnamed, unnamed, vacuum
@@ -25,7 +25,7 @@ from schemas.tables import TABLES, TableName
 
 Engine = Literal["delta-rs", "spark"]
 
-LEASES: Final[dict[Engine, timedelta]] = {"delta-rs": LEASE, "spark": timedelta(hours=4)}
+LEASES: Final[dict[Engine, timedelta]] = {"delta-rs": LEASE, "spark": LONGEST_LEASE}
 """Spark's one commit comes at the end of all merges of a table, and nothing renews the lease until then."""
 
 

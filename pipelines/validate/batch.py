@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from pipelines import silver
 from pipelines.bronze import CONVERSATION_TABLES, Offsets, rows_between
@@ -33,8 +34,8 @@ _ATTEMPTS: Final = 5
 class Batch:
     """Rows of the revisions to judge, and of them those that no admitted batch had.
 
-    `versions` of the Delta tables were read; `as_of` is extract's clock. Turns and signals have columns more, which
-    `references` and `mix` explain.
+    `versions` of the Delta tables were read; `as_of` is extract's clock; it `follows` so many runs that admitted. Turns
+    and signals have columns more, which `references` and `mix` explain.
     """
 
     turns: pa.Table
@@ -43,6 +44,7 @@ class Batch:
     new_turns: pa.Table
     new_signals: pa.Table
     versions: Mapping[RevisedTable, int]
+    follows: int
 
     @property
     def revisions(self) -> list[tuple[str, str, str | None]]:
@@ -73,18 +75,28 @@ def read_batch(lake: Lake, app: str, keys: UserKeys) -> Batch | None:
     Raises InfrastructureError if silver never rests.
     """
     for _ in range(_ATTEMPTS):
-        versions = _versions(lake)
-        batch = _read(lake, app, keys, versions)
+        follows, versions = runs_that_admitted(lake.open("silver/admissions"), app), _versions(lake)
+        batch = _read(lake, app, keys, versions, follows)
         if versions == _versions(lake):
             return batch
     raise InfrastructureError(f"{lake.url}: silver was written to during {_ATTEMPTS} reads in a row: run it again")
+
+
+def admitting_runs(app: str) -> str:
+    """The transaction of `silver/admissions` that counts the runs of `app` that admitted."""
+    return f"validate/{app}"
+
+
+def runs_that_admitted(admissions: DeltaTable, app: str) -> int:
+    """How many runs of `app` have admitted, as a handle has it."""
+    return admissions.transaction_version(admitting_runs(app)) or 0
 
 
 def _versions(lake: Lake) -> dict[RevisedTable, int]:
     return {name: lake.open(name).version() for name in _TABLES}
 
 
-def _read(lake: Lake, app: str, keys: UserKeys, versions: Mapping[RevisedTable, int]) -> Batch | None:
+def _read(lake: Lake, app: str, keys: UserKeys, versions: Mapping[RevisedTable, int], follows: int) -> Batch | None:
     revisions = silver.current_revisions(lake, app)
     for judged in _judged(lake, app):
         revisions = revisions.join(judged, keys=REVISION, join_type="left anti")
@@ -102,6 +114,7 @@ def _read(lake: Lake, app: str, keys: UserKeys, versions: Mapping[RevisedTable, 
         _new(lake, app, "silver/turns", judged_turns, earlier),
         _new(lake, app, "silver/signals", judged_signals, earlier),
         versions,
+        follows,
     )
 
 

@@ -1,7 +1,8 @@
 """The record of a judgement, and what follows from it.
 
 The gate record comes first: nothing is admitted without evidence. Admissions come last and are the commit point: a run
-that died before them has judged nothing, and the next one judges the same revisions again.
+that died before them has judged nothing, and the next one judges the same revisions again. So has the later of two runs
+at once: admissions carry how many runs admitted, `validate/<app>`, counted on from before the batch was read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +12,17 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from feedwheel_capture.vocabulary import GateVerdict
 
 from pipelines.bronze import Partition
 from pipelines.io.lake import Lake
 from pipelines.runs import canonical_json
 from pipelines.silver import RevisedTable
+from pipelines.validate.batch import admitting_runs, runs_that_admitted
 from pipelines.validate.engine import Outcome
 from pipelines.validate.figures import Figures
+from schemas.errors import InfrastructureError
 
 STAGE: Final = "validate"
 ADMITTING: Final[frozenset[GateVerdict]] = frozenset({"PASS", "WAIVED"})
@@ -47,7 +51,10 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A gate's answer and its evidence. `bronze` is how far the rejected share was taken, `versions` what was read."""
+    """A gate's answer and its evidence. `bronze` is how far the rejected share was taken, `versions` what was read.
+
+    `follows` so many runs that admitted.
+    """
 
     gate_id: str
     app: str
@@ -57,6 +64,7 @@ class Judgement:
     figures: Figures
     bronze: Mapping[Partition, int]
     versions: Mapping[RevisedTable, int]
+    follows: int
     outcomes: Sequence[Outcome]
     failing: Sequence[FailingRow]
     waiver: Waiver | None = None
@@ -77,13 +85,25 @@ class Judgement:
 
 
 def write(lake: Lake, judgement: Judgement) -> None:
-    """Store a judgement; of one that admits also its rejections and admissions."""
+    """Store a judgement; of one that admits also its rejections and admissions.
+
+    Raises InfrastructureError if another run has admitted since the batch was read.
+    """
     lake.append("ops/gates", [_gate(judgement)])
     if judgement.verdict not in ADMITTING:
         return
     if judgement.failing:
         lake.append("silver/rejected", [_rejection(judgement, row) for row in judgement.failing])
-    lake.append("silver/admissions", [_admission(judgement, *revision) for revision in judgement.admitted])
+    admissions = [_admission(judgement, *revision) for revision in judgement.admitted]
+    lake.append("silver/admissions", admissions, lambda table: _next(judgement, table))
+
+
+def _next(judgement: Judgement, admissions: DeltaTable) -> dict[str, int]:
+    if runs_that_admitted(admissions, judgement.app) != judgement.follows:
+        raise InfrastructureError(
+            f"{judgement.app}: another validation came first, so this one admitted nothing: run it again"
+        )
+    return {admitting_runs(judgement.app): judgement.follows + 1}
 
 
 def _gate(judgement: Judgement) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def judge(context: Context, app: str, batch: Batch, gate_id: str) -> tuple[Judge
         figures=figures,
         bronze=bronze,
         versions=batch.versions,
+        follows=batch.follows,
         outcomes=[outcome for judged in found for outcome in judged.outcomes],
         failing=failing,
     )

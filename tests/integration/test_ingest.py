@@ -27,6 +27,8 @@ from pipelines.io.kafka_ranges import RangeReader
 from pipelines.io.lake import commit_files
 from schemas.errors import ConfigError, InfrastructureError, NothingToDo, UsageError
 from tests.events import feedback, generation
+from tests.memory_drain import drain
+from tests.memory_log import MemoryLog
 from tests.topics import (
     create_topic,
     declaring,
@@ -294,6 +296,42 @@ def test_dead_letters_are_published_once_more_rather_than_never(kafka, over, top
     assert publish_pending(context) == 0
     (progress,) = progress_of(context.lake.open(TABLE)).values()
     assert progress.published == progress.next == 4
+
+
+def test_a_drain_that_announced_less_takes_nothing_back(context, monkeypatch):
+    """Of two drains the slower records last: what the other had announced beyond it would be announced again."""
+    ctx, log, sent = context(), MemoryLog(), []
+    log.append(b"{")
+    drain(ctx.lake, log)
+
+    def publish(_, messages):
+        if not sent:
+            sent.append(len(messages))
+            log.append(b"[]")
+            drain(ctx.lake, log)
+            assert publish_pending(ctx) == 2
+        return len(messages)
+
+    monkeypatch.setattr("pipelines.ingest.dead_letters.publish", publish)
+    assert publish_pending(ctx) == 1
+    (progress,) = progress_of(ctx.lake.open(TABLE)).values()
+    assert progress.published == 2
+    assert publish_pending(ctx) == 0
+
+
+def test_letters_that_come_during_a_replay_are_not_sent(context, monkeypatch):
+    ctx, log = context(), MemoryLog()
+    log.append(b"{", None)
+    drain(ctx.lake, log)
+
+    def publish(_, messages):
+        log.append(b"[]")
+        drain(ctx.lake, log)
+        return len(list(messages))
+
+    monkeypatch.setattr("pipelines.dlq.publish", publish)
+    assert dlq.replay(ctx, Selection(), dry_run=False) == dlq.ReplayReport(2, 1, 1, False)
+    assert len(dlq.list_letters(ctx, Selection())) == 3
 
 
 def test_letters_are_listed_shown_and_sent_again(kafka, over, topic):

@@ -21,6 +21,7 @@ from pipelines.io.lease import LEASE, Leased, leased
 from pipelines.io.table_files import replace, stored_files
 from pipelines.io.vacuum import unnamed, vacuum
 from pipelines.maintain.compaction import ORDER, compact, plan
+from pipelines.maintain.engines import LEASES
 from schemas.errors import NothingToDo
 from tests import bronze
 from tests.events import APP, START, consent, dialogue, feedback, generation, logged
@@ -215,6 +216,27 @@ class TestLease:
         clock.advance(seconds=LEASE.total_seconds())
         maintain.run(ctx, APP)
         assert files(ctx.lake) == 1
+
+    def test_one_taken_under_a_clock_far_ahead_is_over(self, context, clock):
+        """As of a machine that was a year ahead when it was killed: maintenance and erasure would wait as long."""
+        ctx = context()
+        fill(ctx.lake, logs())
+        ahead = clock.now + timedelta(days=365)
+        holding = leased(ctx.lake, TABLE, lambda: ahead)
+        wrong = holding.__enter__()
+        maintain.run(ctx, APP)
+        assert files(ctx.lake) == 1
+        with pytest.raises(Leased, match="another maintainer took over"):
+            wrong.transactions(ctx.lake.open(TABLE))
+
+    def test_the_longest_is_waited_for_though_clocks_differ(self, context, clock):
+        ctx = context()
+        fill(ctx.lake, logs())
+        ahead = clock.now + timedelta(minutes=59)
+        holding = leased(ctx.lake, TABLE, lambda: ahead, max(LEASES.values()))
+        holding.__enter__()
+        with pytest.raises(Leased):
+            maintain.run(ctx, APP)
 
     def test_who_has_lost_it_replaces_nothing(self, context, clock):
         ctx = context()

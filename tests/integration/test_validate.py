@@ -6,8 +6,9 @@ import pytest
 from feedwheel_capture.ids import user_key
 
 from pipelines import extract
-from pipelines.validate import run
-from schemas.errors import GateRefused, NothingToDo
+from pipelines.validate import run, stage
+from pipelines.validate.record import admitted_evidence
+from schemas.errors import GateRefused, InfrastructureError, NothingToDo
 from tests import bronze
 from tests.batches import Wheel
 from tests.events import APP, START, feedback, logged
@@ -173,6 +174,35 @@ def test_killed_before_the_admissions_nothing_is_judged(wheel, monkeypatch, died
     report = run(wheel.context, APP)
     assert (report.conversations, report.admitted, report.rejected) == (25, 24, 1)
     assert wheel.admitted() == sorted(others)
+
+
+def test_of_two_validations_of_one_batch_only_the_first_admits(wheel, monkeypatch):
+    """As when a person waives while the DAG judges."""
+    first, *others = wheel.talk(25)
+    wheel.break_rows("silver/turns", "arm", "control", {first})
+    write, reports = stage.write, []
+
+    def second(lake, judgement):
+        monkeypatch.setattr(stage, "write", write)
+        wheel.context.clock.advance(seconds=1)
+        reports.append(run(wheel.context, APP))
+        write(lake, judgement)
+
+    monkeypatch.setattr(stage, "write", second)
+    with pytest.raises(
+        InfrastructureError, match="another validation came first, so this one admitted nothing: run it"
+    ):
+        run(wheel.context, APP)
+    assert [report.admitted for report in reports] == [24]
+    assert wheel.context.lake.read("silver/admissions").num_rows == 24
+    assert wheel.admitted() == sorted(others)
+    assert len(admitted_evidence(wheel.context.lake, APP)) == 1
+    runs = wheel.context.lake.read("ops/runs", ["run_id"], pc.field("stage") == "validate").to_pylist()
+    assert runs == [{"run_id": reports[0].gate_id}]
+    with pytest.raises(NothingToDo, match="every current revision is judged"):
+        run(wheel.context, APP)
+    wheel.talk(25)
+    assert run(wheel.context, APP).admitted == 25
 
 
 def test_no_text_of_people_is_in_the_evidence(wheel):

@@ -82,6 +82,34 @@ def test_a_transaction_is_committed_with_the_rows_and_fences_a_stale_writer(lake
     assert transactions(lake.open("silver/admissions")) == {"job": 7}
 
 
+def once(table: DeltaTable) -> dict[str, int]:
+    """Carried by rows that are there once."""
+    if table.transaction_version("job"):
+        raise StaleCommit("they are there already")
+    return {"job": 1}
+
+
+@pytest.mark.parametrize("overtaken_by", ["a rewrite", "the same"])
+def test_rows_under_a_transaction_wait_out_a_rewrite_and_nobody_else(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, overtaken_by: str
+) -> None:
+    lake.append("silver/admissions", [admission("c-1"), admission("c-2")])
+    real, stale = Lake.open, [lake.open("silver/admissions")]
+    if overtaken_by == "a rewrite":
+        lake.rewrite("silver/admissions", Rows({"app": ["a"]}), without("c-1"))
+    else:
+        lake.append("silver/admissions", [], once)
+    monkeypatch.setattr(Lake, "open", lambda self, name: stale.pop() if stale else real(self, name))
+    if overtaken_by == "a rewrite":
+        lake.append("silver/admissions", [admission("c-3")], once)
+        assert conversations(lake) == ["c-2", "c-3"]
+    else:
+        with pytest.raises(StaleCommit):
+            lake.append("silver/admissions", [admission("c-3")], once)
+        assert conversations(lake) == ["c-1", "c-2"]
+    assert (stale, transactions(lake.open("silver/admissions"))) == ([], {"job": 1})
+
+
 def test_a_commit_keeps_its_version_though_others_came_since_the_table_was_opened(lake: Lake) -> None:
     """delta-rs numbers its history down from the handle's version, from the newest commit on."""
     for number in range(3):
@@ -169,7 +197,7 @@ def test_a_checkpoint_is_written_at_its_version_whatever_version_the_commit_was_
     commit_files(stale, [], {"other": 1}, {})
     assert (lake.open("silver/admissions").version(), checkpoints(lake)) == (3, [3])
     for number in range(2, 7):
-        lake.append("silver/admissions", [admission()], {"job": number})
+        lake.append("silver/admissions", [admission()], lambda _, number=number: {"job": number})
     assert checkpoints(lake) == [3, 7]
     assert transactions(lake.open("silver/admissions")) == {"job": 6, "other": 1}
 

@@ -1,8 +1,10 @@
 """After 14 days a rejected payload is gone from the table, and nothing else is."""
 
+from pipelines.ingest import retention
 from pipelines.ingest.offsets import progress_of
 from pipelines.ingest.retention import expire_daily
 from pipelines.io.lease import leased
+from pipelines.maintain.compaction import compact
 from tests.memory_drain import TABLE, drain
 from tests.memory_log import MemoryLog
 from tests.topics import generations
@@ -51,6 +53,24 @@ def test_who_maintains_the_table_is_waited_for(context, clock):
     with leased(ctx.lake, TABLE, clock):
         assert expire_daily(ctx) == 0
     assert expire_daily(ctx) == 1
+
+
+def test_a_merge_between_the_look_and_the_lease_hides_no_payload(context, clock, monkeypatch):
+    """They would rest a day longer: the day is recorded as looked at."""
+    ctx, log = context(), MemoryLog()
+    for _ in range(4):
+        log.append(b"{")
+        drain(ctx.lake, log)
+    clock.advance(days=20)
+
+    def after_a_merge(*held):
+        with leased(*held) as lease:
+            compact(lease)
+        return leased(*held)
+
+    monkeypatch.setattr(retention, "leased", after_a_merge)
+    assert expire_daily(ctx) == 4
+    assert len(ctx.lake.open(TABLE).file_uris()) == 1
 
 
 def test_younger_payloads_stay(context, clock):
