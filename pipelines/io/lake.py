@@ -102,7 +102,10 @@ class Lake:
         return f"{self.url.rstrip('/')}/{name}"
 
     def open(self, name: TableName) -> DeltaTable:
-        """Open a table, creating it by its contract if it is not there. Raises ContractViolation if it is another."""
+        """Open a table, creating it by its contract if it is not there.
+
+        Raises ContractViolation if it is another, InfrastructureError if others always change its columns.
+        """
         for _ in range(ATTEMPTS):
             table = self._as_it_is(name)
             try:
