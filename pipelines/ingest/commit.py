@@ -92,12 +92,14 @@ class Committer:
 def _there(table: DeltaTable, manifests: Sequence[Manifest]) -> list[Manifest]:
     """Those whose file, if they have one, still exists."""
     filesystem, root = locate(table.table_uri)
-    found = filesystem.get_file_info([f"{root}/{manifest.file.path}" for manifest in manifests if manifest.file])
-    gone_paths = {info.path for info in found if info.type == FileType.NotFound}
-    there = [each for each in manifests if not each.file or f"{root}/{each.file.path}" not in gone_paths]
-    if gone := len(manifests) - len(there):
-        _LOG.warning("%s: %d ranges waited so long for their commit that they are read again", table.table_uri, gone)
-    return there
+    names = [manifest.file.path for manifest in manifests if manifest.file]
+    found = filesystem.get_file_info([f"{root}/{name}" for name in names])
+    gone = {name for name, info in zip(names, found, strict=True) if info.type == FileType.NotFound}
+    if gone:
+        _LOG.warning(
+            "%s: %d ranges waited so long for their commit that they are read again", table.table_uri, len(gone)
+        )
+    return [manifest for manifest in manifests if not manifest.file or manifest.file.path not in gone]
 
 
 def continuing(manifests: Iterable[Manifest], known: Mapping[Source, Progress]) -> list[Manifest]:

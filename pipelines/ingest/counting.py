@@ -8,19 +8,15 @@ is settled twice, count nothing twice.
 
 from functools import reduce
 from operator import add
-from typing import Final
 
 from deltalake import DeltaTable
 
 from pipelines.ingest.manifest import RangeCounts
 from pipelines.ingest.offsets import BRONZE_TABLES
 from pipelines.ingest.report import commits_after, counts_of
-from pipelines.io.delta_log import transactions
 from pipelines.io.lake import Carried, Lake, StaleCommit
 from pipelines.runs import Counts
 from schemas.tables import BronzeTable
-
-_COUNTED: Final = "counted"
 
 
 def count_commits(lake: Lake, counts: Counts) -> Carried | None:
@@ -28,21 +24,30 @@ def count_commits(lake: Lake, counts: Counts) -> Carried | None:
 
     What it carries raises StaleCommit if others have counted meanwhile. Raises InfrastructureError.
     """
-    counted, moved, found = transactions(lake.open("ops/runs")), dict[str, int](), Counts()
+    counted, moved, found = _counted(lake.open("ops/runs")), dict[str, int](), Counts()
     for name in BRONZE_TABLES:
-        key = f"{_COUNTED}/{name}"
-        of_table, moved[key] = _uncounted(lake, name, counted.get(key, -1))
+        of_table, moved[_key(name)] = _uncounted(lake, name, counted[name])
         found.taken[name] += of_table.records
         found.given.update(of_table.accepted)
         found.dropped.update(of_table.rejected)
     counts.taken, counts.given, counts.dropped = +found.taken, found.given, found.dropped
 
     def carried(runs: DeltaTable) -> dict[str, int]:
-        if any(runs.transaction_version(key) != counted.get(key) for key in moved):
+        if _counted(runs) != counted:
             raise StaleCommit("others have counted meanwhile")
         return moved
 
     return carried if counts.taken else None
+
+
+def _counted(runs: DeltaTable) -> dict[BronzeTable, int]:
+    """Up to which version of each table there are rows; -1 where there is none."""
+    versions = {name: runs.transaction_version(_key(name)) for name in BRONZE_TABLES}
+    return {name: -1 if version is None else version for name, version in versions.items()}
+
+
+def _key(name: BronzeTable) -> str:
+    return f"counted/{name}"
 
 
 def _uncounted(lake: Lake, name: BronzeTable, counted: int) -> tuple[RangeCounts, int]:

@@ -265,8 +265,7 @@ class LogReader(UnboundedReader):
             memory.epoch, memory.epoch_begun_at = Epoch.begin(context), now
         elif now - memory.epoch_begun_at >= self._stream.pace.max_age_s and memory.epoch.is_reached(progress):
             following = Epoch.begin(context)
-            # Only then: a settlement that fails is done again, by the next look, or its counts would be on no record.
-            self._settle(context, memory.epoch, following)
+            self._settle(context, memory.epoch, following)  # if it fails, the next look does it again
             memory.epoch, memory.epoch_begun_at = following, now
 
     def _settle(self, context: Context, over: Epoch, following: Epoch) -> None:

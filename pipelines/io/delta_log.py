@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from pyarrow import fs
 
+from pipelines.io.parquet import locate
 from schemas.errors import ContractViolation, InfrastructureError
 
 
@@ -66,8 +67,8 @@ def commits(table: DeltaTable, after: int) -> dict[int, Mapping[str, Any]]:
 
 
 def _log(table: DeltaTable) -> tuple[fs.FileSystem, str]:
-    filesystem, root = fs.FileSystem.from_uri(table.table_uri.rstrip("/") + "/_delta_log")
-    return filesystem, root
+    filesystem, root = locate(table.table_uri)
+    return filesystem, f"{root.rstrip('/')}/_delta_log"
 
 
 def _checkpoint_version(filesystem: fs.FileSystem, root: str, at_most: int) -> int | None:
